@@ -1,0 +1,127 @@
+// Package config reads the YAML files of sources and tasks and the TOML files
+// of the programs, strictly: one error names the file, the line and the key.
+package config
+
+import "time"
+
+// Database is how to reach one MySQL-protocol server.
+type Database struct {
+	Host     string
+	Port     int
+	User     string
+	Password Secret
+	// Session holds session variables to set on every connection.
+	Session map[string]string
+}
+
+// Source is a source file, validated and with its defaults filled in.
+type Source struct {
+	SourceID   string
+	EnableGTID bool
+	// Flavor is "mysql" or "mariadb"; "" until it was detected at create time.
+	Flavor string
+	// ServerID is the replica id to read the binlog with; 0 until one was chosen.
+	ServerID uint32
+	From     Database
+	Checker  Checker
+	// CaseSensitive follows the upstream's lower_case_table_names.
+	CaseSensitive bool
+}
+
+// Checker is the auto-resume setting of a source.
+type Checker struct {
+	Enable          bool
+	BackoffRollback time.Duration
+	BackoffMax      time.Duration
+}
+
+// Mode is which units a task runs.
+type Mode string
+
+// The task modes.
+const (
+	ModeFull        Mode = "full"
+	ModeIncremental Mode = "incremental"
+	ModeAll         Mode = "all"
+)
+
+// StartPoint is where an incremental task begins when it has no checkpoint.
+type StartPoint struct {
+	BinlogName string
+	BinlogPos  uint32
+	BinlogGTID string
+}
+
+// Subtask is everything a worker has to know to run one task for one source.
+// It is made by Task.Subtask and never changed.
+type Subtask struct {
+	Task          string
+	SourceID      string
+	Mode          Mode
+	MetaSchema    string
+	CaseSensitive bool
+	// Timezone is the time_zone of sessions that execute DDL; rows travel in UTC.
+	Timezone      string
+	CleanDumpFile bool
+	Source        Source
+	Target        Database
+	// Start is nil unless the file gives a meta section.
+	Start *StartPoint
+	// Filter decides which upstream tables belong to the task.
+	Filter TableFilter
+	Dump   Dump
+	Load   Load
+	Sync   Sync
+}
+
+// TableFilter tells which upstream tables belong to a task.
+type TableFilter interface {
+	// MatchSchema is the decision for statements about a whole schema.
+	MatchSchema(schema string) bool
+	// MatchTable is the decision for a table and its rows.
+	MatchTable(schema, table string) bool
+}
+
+// Dump is the resolved mydumper section.
+type Dump struct {
+	Threads       int
+	ChunkBytes    int64  // size of one data file, bytes
+	StatementSize int64  // size of one INSERT, bytes
+	Rows          int64  // rows per chunk, 0: choose
+	Where         string // filter of exported rows
+}
+
+// Load is the resolved loader section.
+type Load struct {
+	PoolSize int
+	Dir      string // with ".{task}" appended
+}
+
+// Sync is the resolved syncer section.
+type Sync struct {
+	WorkerCount             int
+	Batch                   int
+	QueueSize               int
+	CheckpointFlushInterval time.Duration
+	SafeMode                bool
+	// Strict stops the task when an UPDATE or DELETE matches no row outside a
+	// replay window.
+	Strict bool
+}
+
+// Secret is a password. It prints as stars everywhere; Reveal gives the text.
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "******"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return `"` + s.String() + `"` }
+
+// Reveal gives the text to hand to a database driver.
+func (s Secret) Reveal() string { return string(s) }

@@ -1,0 +1,78 @@
+// Package schema knows table structures: it reads CREATE TABLE statements and
+// applies DDL to them with the SQL parser's AST, so that a row of the binlog,
+// which has no column names, can be told column by column.
+package schema
+
+// Name is a table's qualified name.
+type Name struct {
+	Schema string
+	Table  string
+}
+
+// Table is a table's structure at one moment of the binlog. It is immutable:
+// applying a DDL gives a new Table.
+type Table struct {
+	Name    Name
+	Columns []Column
+	// Indexes are the PRIMARY KEY and UNIQUE keys, primary first, in the order
+	// of the CREATE TABLE otherwise. Other indexes are not kept.
+	Indexes []Index
+	Charset string // the table's default character set, lower case
+	Collate string // the table's default collation, lower case
+	// CreateSQL is the full CREATE TABLE statement, without the schema name.
+	CreateSQL string
+}
+
+// Column is one column of a Table, in binlog order.
+type Column struct {
+	Name      string
+	Type      string // base type, lower case: "int", "bigint", "varchar", "decimal", "timestamp", "bit" ...
+	Unsigned  bool
+	NotNull   bool
+	Length    int // display length, characters, or bytes for binary types; -1 when none was given
+	Decimals  int // scale or fractional second digits; -1 when none was given
+	Charset   string
+	Collate   string
+	Elems     []string // of ENUM and SET
+	Generated bool     // virtual or stored: never written
+	Invisible bool
+}
+
+// Index is a primary or unique key.
+type Index struct {
+	Name    string // "PRIMARY" for the primary key
+	Primary bool
+	Parts   []IndexPart
+}
+
+// IndexPart is one column of an index.
+type IndexPart struct {
+	Column int // offset in Table.Columns; -1 for an expression
+	Prefix int // characters (bytes for binary types) of a prefix index, 0 for the whole column
+}
+
+// Key gives the best index to find one row by: the primary key, else the first
+// unique key whose columns are all NOT NULL and whole; nil when there is none.
+func (t *Table) Key() *Index {
+	for i := range t.Indexes {
+		if t.Indexes[i].Primary {
+			return &t.Indexes[i]
+		}
+	}
+	for i := range t.Indexes {
+		if t.identifies(&t.Indexes[i]) {
+			return &t.Indexes[i]
+		}
+	}
+	return nil
+}
+
+// identifies tells whether each row has its own non-NULL value of ix.
+func (t *Table) identifies(ix *Index) bool {
+	for _, p := range ix.Parts {
+		if p.Column < 0 || p.Prefix > 0 || !t.Columns[p.Column].NotNull {
+			return false
+		}
+	}
+	return true
+}
