@@ -2,7 +2,11 @@
 // of the programs, strictly: one error names the file, the line and the key.
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/raftdm/raftdm/internal/filter"
+)
 
 // Database is how to reach one MySQL-protocol server.
 type Database struct {
@@ -67,8 +71,12 @@ type Subtask struct {
 	Target        Database
 	// Start is nil unless the file gives a meta section.
 	Start *StartPoint
-	// Filter decides which upstream tables belong to the task.
-	Filter TableFilter
+	// Filter decides which upstream tables belong to the task; it was made from
+	// Rules, the entry of block-allow-list called RulesName ("" when the file
+	// names none).
+	Filter    TableFilter
+	Rules     filter.Rules
+	RulesName string
 	Dump   Dump
 	Load   Load
 	Sync   Sync
@@ -108,20 +116,3 @@ type Sync struct {
 	// replay window.
 	Strict bool
 }
-
-// Secret is a password. It prints as stars everywhere; Reveal gives the text.
-type Secret string
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "******"
-}
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return `"` + s.String() + `"` }
-
-// Reveal gives the text to hand to a database driver.
-func (s Secret) Reveal() string { return string(s) }

@@ -1,0 +1,11 @@
+// Package filter decides which upstream tables belong to a task: DM's
+// block-allow lists, with their wildcard and regular-expression names.
+//
+// A Filter is built once from the rules of one task and source and is immutable
+// and safe for concurrent use. It looks at upstream names only and does not
+// touch a database. internal/config builds it; dump and syncer ask it for every
+// table and every statement. System schemas never match, whatever the rules
+// say, and neither do the schemas the builder names as internal (the task's own
+// meta schema). New fails with a fault of kind Invalid when a pattern is
+// malformed; matching never fails.
+package filter

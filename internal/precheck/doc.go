@@ -1,0 +1,3 @@
+// Package precheck proves, before anything is stored, that a source or a task
+// can work: it asks the real databases.
+package precheck
