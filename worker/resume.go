@@ -1,0 +1,53 @@
+package worker
+
+import (
+	"errors"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// Auto-resume's fixed values; only its ceiling and its roll-back are
+// configurable (spec config.md §4, checker).
+const (
+	resumeMin    = time.Second
+	resumeFactor = 2
+)
+
+// resumable tells whether a failure may go away without a person. What the
+// data, a structure or a configuration is wrong about does not; a fenced
+// attempt must not come back, since another worker has the source now.
+func resumable(err error) bool {
+	if errors.Is(err, checkpoint.ErrFenced) {
+		return false
+	}
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Unsupported, fault.Data, fault.Schema, fault.Corrupt, fault.NotFound, fault.Exists:
+		return false
+	}
+	return true
+}
+
+// backoff is the pause before a failed subtask is tried again by itself.
+type backoff struct {
+	next      time.Duration
+	lastStart time.Time
+}
+
+// started notes that an attempt begins.
+func (b *backoff) started(now time.Time) { b.lastStart = now }
+
+// after gives the pause that follows a failure at now and doubles the next
+// one; an attempt that stayed healthy for c.BackoffRollback halves it first.
+func (b *backoff) after(now time.Time, c config.Checker) time.Duration {
+	if b.next == 0 {
+		b.next = resumeMin
+	} else if now.Sub(b.lastStart) > c.BackoffRollback {
+		b.next = max(b.next/resumeFactor, resumeMin)
+	}
+	pause := b.next
+	b.next = min(b.next*resumeFactor, max(c.BackoffMax, resumeMin))
+	return pause
+}
