@@ -1,0 +1,126 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// Chunk is how far one data file of a dump is loaded.
+type Chunk struct {
+	File   string
+	DumpID string
+	// Offset is the byte behind the last loaded statement of the file.
+	Offset int64
+	// Rows is how many rows of the file are on the target.
+	Rows int64
+	// Attempt counts the writes of this row; see the package documentation.
+	Attempt uint64
+}
+
+// chunkInsertRows is how many chunk rows one INSERT adds: some 30 KB of SQL.
+const chunkInsertRows = 200
+
+// Chunks reads the progress of all files of the source, by file name, of
+// whichever dump they are.
+func (m *Meta) Chunks(ctx context.Context) (map[string]Chunk, error) {
+	const op = "read the load progress"
+	rows, err := m.DB.QueryContext(ctx, "SELECT file, dump_id, byte_offset, rows_done, attempt FROM "+m.table(suffixChunk)+" WHERE source = ?", m.Source)
+	if err != nil {
+		return nil, m.wrap(op, err)
+	}
+	defer rows.Close()
+	out := map[string]Chunk{}
+	for rows.Next() {
+		var c Chunk
+		if err := rows.Scan(&c.File, &c.DumpID, &c.Offset, &c.Rows, &c.Attempt); err != nil {
+			return nil, m.wrap(op, err)
+		}
+		out[c.File] = c
+	}
+	return out, m.wrap(op, rows.Err())
+}
+
+// AddChunks adds a row at offset 0 for each file that has none, in one fenced
+// transaction.
+func (m *Meta) AddChunks(ctx context.Context, dumpID string, files []string) error {
+	const op = "record the files to load"
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.hold(ctx, tx); err != nil {
+		return err
+	}
+	for len(files) > 0 {
+		n := min(len(files), chunkInsertRows)
+		q := "INSERT IGNORE INTO " + m.table(suffixChunk) + " (source, file, dump_id, epoch) VALUES " +
+			strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?), ", n), ", ")
+		args := make([]any, 0, 4*n)
+		for _, f := range files[:n] {
+			args = append(args, m.Source, f, dumpID, m.Epoch)
+		}
+		if _, err := tx.ExecContext(ctx, q, args...); err != nil {
+			return m.wrap(op, err)
+		}
+		files = files[n:]
+	}
+	return m.wrap(op, tx.Commit())
+}
+
+// ForgetChunks removes the progress of all files of the source, in the
+// caller's fenced transaction: when the load is complete or has not begun.
+func (m *Meta) ForgetChunks(ctx context.Context, ex Execer) error {
+	_, err := ex.ExecContext(ctx, "DELETE FROM "+m.table(suffixChunk)+" WHERE source = ?", m.Source)
+	return m.wrap("remove the load progress", err)
+}
+
+// ErrChunkMoved means that the chunk row is not at the attempt we knew: an
+// earlier transaction of ours, thought lost, has been committed or the row was
+// read back since. Roll back, ReadChunk, and go on from there.
+var ErrChunkMoved = errors.New("the chunk row was written by another transaction")
+
+// AdvanceChunk records that the file is loaded up to c.Offset and c.Rows, from
+// the state in which c.Attempt was read. It must be the first statement of the
+// transaction that inserts the rows, which then holds the row's lock to its
+// end. The caller counts c.Attempt up after the commit.
+func (m *Meta) AdvanceChunk(ctx context.Context, ex Execer, c Chunk) error {
+	const op = "record the load progress"
+	res, err := ex.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+
+		" SET byte_offset = ?, rows_done = ?, attempt = attempt + 1 WHERE source = ? AND file = ? AND dump_id = ? AND attempt = ? AND epoch = ?",
+		c.Offset, c.Rows, m.Source, c.File, c.DumpID, c.Attempt, m.Epoch)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	if n == 0 {
+		return ErrChunkMoved // ReadChunk tells whether it is ErrFenced
+	}
+	return nil
+}
+
+// ReadChunk reads one row back under its lock and raises its attempt, so that
+// what it answers is final: no earlier transaction can still be committed.
+func (m *Meta) ReadChunk(ctx context.Context, file string) (Chunk, error) {
+	op := "read the load progress of " + file + " back"
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return Chunk{}, m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	res, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+" SET attempt = attempt + 1 WHERE source = ? AND file = ? AND epoch = ?",
+		m.Source, file, m.Epoch)
+	if err := m.matched(op, res, err); err != nil {
+		return Chunk{}, err
+	}
+	c := Chunk{File: file}
+	q := "SELECT dump_id, byte_offset, rows_done, attempt FROM " + m.table(suffixChunk) + " WHERE source = ? AND file = ?"
+	if err := tx.QueryRowContext(ctx, q, m.Source, file).Scan(&c.DumpID, &c.Offset, &c.Rows, &c.Attempt); err != nil {
+		return Chunk{}, m.wrap(op, err)
+	}
+	return c, m.wrap(op, tx.Commit())
+}
