@@ -1,0 +1,99 @@
+package dbconn
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// IsSystemSchema tells whether a schema belongs to a server or to a tool and is
+// never replicated, whatever its case.
+func IsSystemSchema(name string) bool {
+	switch strings.ToLower(name) {
+	case "mysql", "sys", "information_schema", "performance_schema",
+		"metrics_schema", "inspection_schema", "dm_heartbeat":
+		return true
+	}
+	return false
+}
+
+// Variable gives the value of a server variable as a new session sees it.
+func (db *DB) Variable(ctx context.Context, name string) (string, error) {
+	op := "read variable " + name
+	if !isVariableName(name) {
+		return "", fault.Wrap(op, fault.New(fault.Invalid, "that is not a variable's name"))
+	}
+	// SHOW and not SELECT @@name: it answers no row, not an error, for one that
+	// this kind of server does not have.
+	row, err := queryRow(ctx, db, "SHOW VARIABLES LIKE '"+strings.ReplaceAll(name, "_", `\_`)+"'")
+	if err != nil {
+		return "", Error(db.side, op, err)
+	}
+	if row == nil {
+		return "", &fault.Error{Op: op, Kind: fault.NotFound, Side: db.side, Msg: "the server has no such variable"}
+	}
+	return row["Value"], nil
+}
+
+// Tables lists the tables that pass the filter, sorted by schema and name.
+// Views are no tables; tables with system versioning are listed, since leaving
+// them out would be silent.
+func (db *DB) Tables(ctx context.Context, f config.TableFilter) ([]schema.Name, error) {
+	const op = "list tables"
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES"+
+		" WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
+	if err != nil {
+		return nil, Error(db.side, op, err)
+	}
+	defer rows.Close()
+	var out []schema.Name
+	for rows.Next() {
+		var n schema.Name
+		if err := rows.Scan(&n.Schema, &n.Table); err != nil {
+			return nil, Error(db.side, op, err)
+		}
+		if !IsSystemSchema(n.Schema) && f.MatchTable(n.Schema, n.Table) {
+			out = append(out, n)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, Error(db.side, op, err)
+	}
+	slices.SortFunc(out, func(a, b schema.Name) int {
+		if c := strings.Compare(a.Schema, b.Schema); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Table, b.Table)
+	})
+	return out, nil
+}
+
+// CreateTable gives the text of SHOW CREATE TABLE.
+func (db *DB) CreateTable(ctx context.Context, n schema.Name) (string, error) {
+	return db.showCreate(ctx, "TABLE", Ident(n.Schema, n.Table), "Create Table")
+}
+
+// CreateSchema gives the text of SHOW CREATE DATABASE.
+func (db *DB) CreateSchema(ctx context.Context, name string) (string, error) {
+	return db.showCreate(ctx, "DATABASE", Ident(name), "Create Database")
+}
+
+func (db *DB) showCreate(ctx context.Context, what, ident, column string) (string, error) {
+	op := fmt.Sprintf("SHOW CREATE %s %s", what, ident)
+	row, err := queryRow(ctx, db, op)
+	if err != nil {
+		return "", Error(db.side, op, err)
+	}
+	text, ok := row[column]
+	if !ok {
+		return "", Error(db.side, op, errors.Join(sql.ErrNoRows))
+	}
+	return text, nil
+}

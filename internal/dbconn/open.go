@@ -1,0 +1,110 @@
+package dbconn
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// connLifetime returns a pooled connection now and then, so that a load
+// balancer in front of several TiDB servers can spread them anew.
+const connLifetime = 30 * time.Minute
+
+// DB is a pool of equal sessions on one server.
+type DB struct {
+	*sql.DB
+	Server Server
+
+	side fault.Side
+}
+
+// Side tells whether this is the source or the target.
+func (db *DB) Side() fault.Side { return db.side }
+
+// Open connects, asks the server what it is, and sets up every session as the
+// package doc says. It fails unless one session can be made completely.
+func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) (*DB, error) {
+	op := fmt.Sprintf("connect to %s as %s", address(cfg), cfg.User)
+	vars, err := sessionVariables(cfg, o)
+	if err != nil {
+		return nil, fault.Wrap(op, err)
+	}
+	dc, err := driverConfig(cfg, o)
+	if err != nil {
+		return nil, Error(side, op, err)
+	}
+	plain, err := mysql.NewConnector(dc)
+	if err != nil {
+		return nil, Error(side, op, err)
+	}
+	server, err := probe(ctx, plain)
+	if err != nil {
+		return nil, Error(side, op, err)
+	}
+	if server.TiDB {
+		vars = append(vars, tidbVariables(o)...)
+	}
+	pool := sql.OpenDB(&connector{Connector: plain, vars: vars})
+	pool.SetMaxOpenConns(o.maxConns())
+	pool.SetMaxIdleConns(o.maxConns())
+	pool.SetConnMaxLifetime(connLifetime)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(Error(side, op, err), pool.Close())
+	}
+	return &DB{DB: pool, Server: server, side: side}, nil
+}
+
+// probe asks over one plain connection, before any variable is set, what the
+// server is.
+func probe(ctx context.Context, c driver.Connector) (Server, error) {
+	db := sql.OpenDB(c)
+	server, err := detect(ctx, db)
+	return server, errors.Join(err, db.Close())
+}
+
+// connector makes driver connections whose session variables are set.
+type connector struct {
+	driver.Connector
+	vars []variable
+}
+
+// Connect makes one connection and sets its variables one by one, so that an
+// error can name the variable.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range c.vars {
+		if err := setVariable(ctx, conn, v); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+func setVariable(ctx context.Context, conn driver.Conn, v variable) error {
+	ex, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return fault.New(fault.Internal, "the database driver cannot execute statements on a connection")
+	}
+	_, err := ex.ExecContext(ctx, v.statement(), nil)
+	var refused *mysql.MySQLError
+	if errors.As(err, &refused) {
+		return &fault.Error{
+			Kind: fault.Invalid, Code: codeExec,
+			Msg:  fmt.Sprintf("the server refuses session variable %s = %s", v.name, v.value),
+			Hint: "change or remove the variable in the session section of this database",
+			Err:  err,
+		}
+	}
+	return err
+}
