@@ -22,7 +22,7 @@ func (w *Worker) Report() status.Report {
 
 // report derives the subtask's stage from what runs and adds its unit's part.
 func (st *subtask) report() status.Subtask {
-	out := status.Subtask{Task: string(st.task), Stage: st.stage()}
+	out := status.Subtask{Task: string(st.task), Stage: st.stage(), Revision: uint64(st.revision)}
 	if st.attempt != nil {
 		st.attempt.fill(&out)
 	}

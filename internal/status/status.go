@@ -66,6 +66,9 @@ type Subtask struct {
 	Task  string
 	Stage Stage
 	Unit  Unit
+	// Revision is the revision of the desired subtask that the worker acted on
+	// last, so that a master can tell an answer to its command from an older state.
+	Revision uint64
 	// Err is why the subtask is Paused, or, while it is Running, the failure
 	// that it is retrying right now; nil when all is well.
 	Err  error

@@ -429,10 +429,12 @@ func (*Goodbye) Descriptor() ([]byte, []int) {
 
 // Welcome tells the worker which session it holds.
 type Welcome struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	SessionId  uint64                 `protobuf:"varint,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	TtlSeconds int64                  `protobuf:"varint,2,opt,name=ttl_seconds,json=ttlSeconds,proto3" json:"ttl_seconds,omitempty"`
-	ClusterId  string                 `protobuf:"bytes,3,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session_id is 0 when this master does not lead; the worker then tries the
+	// first of masters.
+	SessionId  uint64 `protobuf:"varint,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	TtlSeconds int64  `protobuf:"varint,2,opt,name=ttl_seconds,json=ttlSeconds,proto3" json:"ttl_seconds,omitempty"`
+	ClusterId  string `protobuf:"bytes,3,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	// masters are the client addresses of every master known, leader first.
 	Masters       []string `protobuf:"bytes,4,rep,name=masters,proto3" json:"masters,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -886,14 +888,16 @@ func (x *Report) GetSubtasks() []*SubtaskStatus {
 
 // SubtaskStatus is one subtask at one moment.
 type SubtaskStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Task          string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
-	Stage         uint32                 `protobuf:"varint,2,opt,name=stage,proto3" json:"stage,omitempty"`
-	Unit          uint32                 `protobuf:"varint,3,opt,name=unit,proto3" json:"unit,omitempty"`
-	Error         *Fault                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
-	Dump          *DumpStatus            `protobuf:"bytes,5,opt,name=dump,proto3" json:"dump,omitempty"`
-	Load          *LoadStatus            `protobuf:"bytes,6,opt,name=load,proto3" json:"load,omitempty"`
-	Sync          *SyncStatus            `protobuf:"bytes,7,opt,name=sync,proto3" json:"sync,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Task  string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	Stage uint32                 `protobuf:"varint,2,opt,name=stage,proto3" json:"stage,omitempty"`
+	Unit  uint32                 `protobuf:"varint,3,opt,name=unit,proto3" json:"unit,omitempty"`
+	Error *Fault                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Dump  *DumpStatus            `protobuf:"bytes,5,opt,name=dump,proto3" json:"dump,omitempty"`
+	Load  *LoadStatus            `protobuf:"bytes,6,opt,name=load,proto3" json:"load,omitempty"`
+	Sync  *SyncStatus            `protobuf:"bytes,7,opt,name=sync,proto3" json:"sync,omitempty"`
+	// revision is the revision of the desired subtask the worker acted on last.
+	Revision      uint64 `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,6 +979,13 @@ func (x *SubtaskStatus) GetSync() *SyncStatus {
 		return x.Sync
 	}
 	return nil
+}
+
+func (x *SubtaskStatus) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 // Fault is an error with everything an operator needs to act on it.
@@ -1503,7 +1514,7 @@ const file_session_proto_rawDesc = "" +
 	"\x06Report\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12<\n" +
-	"\bsubtasks\x18\x03 \x03(\v2 .raftdm.cluster.v1.SubtaskStatusR\bsubtasks\"\x96\x02\n" +
+	"\bsubtasks\x18\x03 \x03(\v2 .raftdm.cluster.v1.SubtaskStatusR\bsubtasks\"\xb2\x02\n" +
 	"\rSubtaskStatus\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\rR\x05stage\x12\x12\n" +
@@ -1511,7 +1522,8 @@ const file_session_proto_rawDesc = "" +
 	"\x05error\x18\x04 \x01(\v2\x18.raftdm.cluster.v1.FaultR\x05error\x121\n" +
 	"\x04dump\x18\x05 \x01(\v2\x1d.raftdm.cluster.v1.DumpStatusR\x04dump\x121\n" +
 	"\x04load\x18\x06 \x01(\v2\x1d.raftdm.cluster.v1.LoadStatusR\x04load\x121\n" +
-	"\x04sync\x18\a \x01(\v2\x1d.raftdm.cluster.v1.SyncStatusR\x04sync\"\x97\x01\n" +
+	"\x04sync\x18\a \x01(\v2\x1d.raftdm.cluster.v1.SyncStatusR\x04sync\x12\x1a\n" +
+	"\brevision\x18\b \x01(\x04R\brevision\"\x97\x01\n" +
 	"\x05Fault\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x12\n" +
