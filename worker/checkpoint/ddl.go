@@ -1,0 +1,62 @@
+package checkpoint
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// Intent is the last DDL statement that the syncer set out to execute. It is
+// written before the statement and marked Done after it, so that after a crash
+// the one open question, whether it ran, can be put to the target.
+type Intent struct {
+	// Txn is the id of the source transaction, Index which of its statements.
+	Txn   string `json:"txn"`
+	Index int    `json:"index"`
+	// Start is where that transaction begins in the binlog.
+	Start binlog.Position `json:"start"`
+	// Statement is the text that is sent to the target.
+	Statement string `json:"statement"`
+	// Table is the table whose structure tells whether the statement ran; its
+	// Table field is "" for a statement about a whole schema.
+	Table schema.Name `json:"table"`
+	// Before is that structure, normalised, before the statement; "" when the
+	// table or schema did not exist.
+	Before string `json:"before"`
+	Done   bool   `json:"done"`
+}
+
+// DDL reads the last intent; ok is false when there was none yet.
+func (m *Meta) DDL(ctx context.Context) (in Intent, ok bool, err error) {
+	const op = "read the DDL record"
+	var text []byte
+	err = m.DB.QueryRowContext(ctx, "SELECT intent FROM "+m.table(suffixDDL)+" WHERE source = ?", m.Source).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Intent{}, false, nil
+	}
+	if err != nil {
+		return Intent{}, false, m.wrap(op, err)
+	}
+	if err := json.Unmarshal(text, &in); err != nil {
+		return Intent{}, false, m.corrupt(op, fmt.Errorf("%q: %w", text, err))
+	}
+	return in, true, nil
+}
+
+// SaveDDL records in. It is not fenced by itself: ex must be a transaction
+// that also calls SaveLane.
+func (m *Meta) SaveDDL(ctx context.Context, ex Execer, in Intent) error {
+	const op = "record the DDL"
+	text, err := json.Marshal(in)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	_, err = ex.ExecContext(ctx, "INSERT INTO "+m.table(suffixDDL)+" (source, epoch, intent) VALUES (?, ?, ?)"+
+		" ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), intent = VALUES(intent)", m.Source, m.Epoch, string(text))
+	return m.wrap(op, err)
+}

@@ -1,0 +1,176 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+)
+
+// Lane is one row of the lane table: what one lane of the syncer has applied.
+type Lane struct {
+	Lane int
+	// Watermark is the point up to which all lanes had applied everything when
+	// this row was written.
+	Watermark binlog.Location
+	// Applied holds what this lane has applied above Watermark.
+	Applied Applied
+	// Partial is set on lane 0 while a transaction that is applied in pieces is
+	// under way.
+	Partial Partial
+}
+
+// Partial is how far a transaction that is applied in pieces has come.
+type Partial struct {
+	Txn  string `json:"txn,omitempty"` // the id of its beginning
+	Rows int64  `json:"rows,omitempty"`
+}
+
+// Lanes reads all lane rows of the source, by lane number; none before the
+// syncer ran for the first time.
+func (m *Meta) Lanes(ctx context.Context) ([]Lane, error) {
+	const op = "read the lane rows"
+	rows, err := m.DB.QueryContext(ctx, "SELECT "+laneFields+" FROM "+m.table(suffixLane)+" WHERE source = ? ORDER BY lane", m.Source)
+	if err != nil {
+		return nil, m.wrap(op, err)
+	}
+	defer rows.Close()
+	var out []Lane
+	for rows.Next() {
+		l, err := m.scanLane(op, rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, m.wrap(op, rows.Err())
+}
+
+const laneFields = "lane, watermark, applied, partial"
+
+func (m *Meta) scanLane(op string, row interface{ Scan(...any) error }) (Lane, error) {
+	var (
+		l       Lane
+		w, a, p []byte
+	)
+	if err := row.Scan(&l.Lane, &w, &a, &p); err != nil {
+		return Lane{}, m.wrap(op, err)
+	}
+	for _, part := range []struct {
+		text []byte
+		into any
+	}{{w, &l.Watermark}, {a, &l.Applied}, {p, &l.Partial}} {
+		if len(part.text) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(part.text, part.into); err != nil {
+			return Lane{}, m.corrupt(op, fmt.Errorf("lane %d: %q: %w", l.Lane, part.text, err))
+		}
+	}
+	return l, nil
+}
+
+// OpenLanes makes exactly n lane rows, in one fenced transaction: lane 0 takes
+// everything that the rows said together, the others begin empty.
+func (m *Meta) OpenLanes(ctx context.Context, n int, all Lane) error {
+	const op = "open the lane rows"
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.hold(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM "+m.table(suffixLane)+" WHERE source = ? AND lane >= ?", m.Source, n); err != nil {
+		return m.wrap(op, err)
+	}
+	for i := range n {
+		l := Lane{Lane: i, Watermark: all.Watermark}
+		if i == 0 {
+			l = all
+			l.Lane = 0
+		}
+		v, err := l.values()
+		if err != nil {
+			return m.wrap(op, err)
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO "+m.table(suffixLane)+" (source, lane, epoch, watermark, applied, partial) VALUES (?, ?, ?, ?, ?, ?)"+
+			" ON DUPLICATE KEY UPDATE attempt = attempt + 1, epoch = VALUES(epoch), watermark = VALUES(watermark), applied = VALUES(applied), partial = VALUES(partial)",
+			m.Source, i, m.Epoch, v[0], v[1], v[2])
+		if err != nil {
+			return m.wrap(op, err)
+		}
+	}
+	return m.wrap(op, tx.Commit())
+}
+
+// values gives the JSON texts of watermark, applied and partial.
+func (l *Lane) values() ([3]string, error) {
+	var out [3]string
+	for i, v := range []any{l.Watermark, &l.Applied, l.Partial} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return out, err
+		}
+		out[i] = string(text)
+	}
+	return out, nil
+}
+
+// LaneUpdate gives the text of the fenced UPDATE that records l. It belongs
+// into the transaction that carries the rows; the caller must see exactly one
+// matched row, or roll back: none means ErrFenced (Fenced makes the error).
+func (m *Meta) LaneUpdate(l Lane) (string, error) {
+	v, err := l.values()
+	if err != nil {
+		return "", m.wrap("record lane progress", err)
+	}
+	return fmt.Sprintf("UPDATE %s SET attempt = attempt + 1, watermark = %s, applied = %s, partial = %s WHERE source = %s AND lane = %d AND epoch = %d",
+		m.table(suffixLane), quote(v[0]), quote(v[1]), quote(v[2]), quote(m.Source), l.Lane, m.Epoch), nil
+}
+
+// Fenced is the error for a LaneUpdate that matched no row.
+func (m *Meta) Fenced() error { return m.wrap("record lane progress", ErrFenced) }
+
+// SaveLane executes LaneUpdate in the caller's transaction and checks that it
+// matched.
+func (m *Meta) SaveLane(ctx context.Context, ex Execer, l Lane) error {
+	text, err := m.LaneUpdate(l)
+	if err != nil {
+		return err
+	}
+	res, err := ex.ExecContext(ctx, text)
+	return m.matched("record lane progress", res, err)
+}
+
+// ReadLane reads one lane row back under its lock and raises its attempt, so
+// that what it answers is final: a transaction of ours whose COMMIT is still
+// on its way can only have been committed before, or conflict with this.
+func (m *Meta) ReadLane(ctx context.Context, lane int) (Lane, error) {
+	op := fmt.Sprintf("read the row of lane %d back", lane)
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return Lane{}, m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	res, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixLane)+" SET attempt = attempt + 1 WHERE source = ? AND lane = ? AND epoch = ?",
+		m.Source, lane, m.Epoch)
+	if err := m.matched(op, res, err); err != nil {
+		return Lane{}, err
+	}
+	l, err := m.scanLane(op, tx.QueryRowContext(ctx, "SELECT "+laneFields+" FROM "+m.table(suffixLane)+
+		" WHERE source = ? AND lane = ? FOR UPDATE", m.Source, lane))
+	if err != nil {
+		return Lane{}, err
+	}
+	return l, m.wrap(op, tx.Commit())
+}
+
+// quote writes s as a string literal for a session without NO_BACKSLASH_ESCAPES
+// and without ANSI_QUOTES trouble: single quotes only.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\x00", `\0`).Replace(s) + "'"
+}
