@@ -146,7 +146,8 @@ func (w *Worker) step(ctx context.Context, a fsm.Assignment, now time.Time) time
 		}
 		if wt != nil {
 			st.paused = wt.stage == status.StagePaused
-			if st.running && !st.cancelling {
+			// An attempt that goes on obeys a later command too, and so does rest.
+			if st.running && !st.cancelling || !st.running && st.paused {
 				st.revision = wt.revision
 			}
 		}
