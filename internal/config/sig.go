@@ -6,60 +6,9 @@ import (
 	"time"
 
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/internal/filter"
 )
 
-// Task is a task file, validated, with its defaults filled in and its rule
-// references resolved.
-type Task struct {
-	Name          string
-	Mode          Mode
-	MetaSchema    string
-	Timezone      string
-	CaseSensitive bool
-	CleanDumpFile bool
-	Target        Database
-	// IgnoreChecks are the ignore-checking-items.
-	IgnoreChecks []string
-	Instances    []Instance
-}
-
-// Instance is one entry of mysql-instances.
-type Instance struct {
-	SourceID  string
-	Start     *StartPoint
-	RulesName string
-	Rules     filter.Rules
-	Dump      Dump
-	Load      Load
-	Sync      Sync
-}
-
 var errSoon = fault.New(fault.Unsupported, "not supported yet")
-
-// DecodeSource reads a source file.
-func DecodeSource(file string, data []byte) (Source, []string, error) { return Source{}, nil, errSoon }
-
-// Encode gives YAML that DecodeSource reads as the same value.
-func (s Source) Encode() string { return "" }
-
-// DecodeTask reads a task file.
-func DecodeTask(file string, data []byte) (Task, []string, error) { return Task{}, nil, errSoon }
-
-// Sources lists the source ids in the order of mysql-instances.
-func (t Task) Sources() []string { return nil }
-
-// Subtask gives the part of the task that runs for src.
-func (t Task) Subtask(src Source) (Subtask, error) { return Subtask{}, errSoon }
-
-// TaskName gives the name in a task file, which is otherwise not validated.
-func TaskName(file string, data []byte) (string, error) { return "", errSoon }
-
-// Encrypt gives the ciphertext that dmctl encrypt prints; a new one each time.
-func Encrypt(plain string) (string, error) { return "", errSoon }
-
-// Decrypt reads a ciphertext of Encrypt or of DM's dmctl.
-func Decrypt(cipher string) (string, error) { return "", errSoon }
 
 // Results of ParseMaster and ParseWorker that are no failure.
 var (

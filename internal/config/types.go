@@ -1,5 +1,3 @@
-// Package config reads the YAML files of sources and tasks and the TOML files
-// of the programs, strictly: one error names the file, the line and the key.
 package config
 
 import (
@@ -77,9 +75,9 @@ type Subtask struct {
 	Filter    TableFilter
 	Rules     filter.Rules
 	RulesName string
-	Dump   Dump
-	Load   Load
-	Sync   Sync
+	Dump      Dump
+	Load      Load
+	Sync      Sync
 }
 
 // TableFilter tells which upstream tables belong to a task.

@@ -1,5 +1,12 @@
 package filter
 
+import (
+	"fmt"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
 // Rules is one entry of block-allow-list. The zero value selects every
 // non-system table.
 type Rules struct {
@@ -13,4 +20,159 @@ type Rules struct {
 type TablePattern struct {
 	Schema string
 	Table  string
+}
+
+// Options are the surroundings of a Filter.
+type Options struct {
+	// CaseSensitive compares names as written; otherwise case is ignored.
+	CaseSensitive bool
+	// Internal names schemas that never match, in any spelling.
+	Internal []string
+}
+
+// Filter is a compiled block-allow list.
+type Filter struct {
+	fold         bool
+	internal     map[string]bool // lower case
+	doDBs        []pattern
+	ignoreDBs    []pattern
+	doTables     []tablePattern
+	ignoreTables []tablePattern
+}
+
+type tablePattern struct{ schema, table pattern }
+
+// New compiles rules.
+func New(r Rules, o Options) (*Filter, error) {
+	f := &Filter{fold: !o.CaseSensitive, internal: map[string]bool{}}
+	for _, s := range o.Internal {
+		f.internal[strings.ToLower(s)] = true
+	}
+	var err error
+	if f.doDBs, err = f.names("do-dbs", r.DoDBs); err != nil {
+		return nil, err
+	}
+	if f.ignoreDBs, err = f.names("ignore-dbs", r.IgnoreDBs); err != nil {
+		return nil, err
+	}
+	if f.doTables, err = f.tables("do-tables", r.DoTables); err != nil {
+		return nil, err
+	}
+	if f.ignoreTables, err = f.tables("ignore-tables", r.IgnoreTables); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Filter) names(key string, entries []string) ([]pattern, error) {
+	var out []pattern
+	for i, e := range entries {
+		p, err := compile(e, f.fold)
+		if err != nil {
+			return nil, invalid(fmt.Sprintf("%s[%d]", key, i), err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (f *Filter) tables(key string, entries []TablePattern) ([]tablePattern, error) {
+	var out []tablePattern
+	for i, e := range entries {
+		s, err := compile(e.Schema, f.fold)
+		if err != nil {
+			return nil, invalid(fmt.Sprintf("%s[%d].db-name", key, i), err)
+		}
+		t, err := compile(e.Table, f.fold)
+		if err != nil {
+			return nil, invalid(fmt.Sprintf("%s[%d].tbl-name", key, i), err)
+		}
+		out = append(out, tablePattern{schema: s, table: t})
+	}
+	return out, nil
+}
+
+// invalid says which entry is malformed.
+func invalid(key string, err error) error {
+	return &fault.Error{Kind: fault.Invalid, Code: 20044, Msg: key + ": " + err.Error(),
+		Hint: "wildcards are * (only at the end), ? and [a-z]; an entry that begins with ~ is a regular expression in RE2 syntax"}
+}
+
+// MatchSchema tells whether statements about a whole schema belong to the task.
+func (f *Filter) MatchSchema(schema string) bool {
+	if IsSystemSchema(schema) || f.internal[strings.ToLower(schema)] {
+		return false
+	}
+	schema = f.name(schema)
+	switch {
+	case len(f.doDBs) > 0:
+		return anyName(f.doDBs, schema)
+	case len(f.ignoreDBs) > 0:
+		return !anyName(f.ignoreDBs, schema)
+	default:
+		return true
+	}
+}
+
+// MatchTable tells whether a table and its rows belong to the task.
+func (f *Filter) MatchTable(schema, table string) bool {
+	if !f.MatchSchema(schema) {
+		return false
+	}
+	schema, table = f.name(schema), f.name(table)
+	switch {
+	case anyTable(f.doTables, schema, table):
+		return true
+	case anyTable(f.ignoreTables, schema, table):
+		return false
+	default:
+		return len(f.doTables) == 0
+	}
+}
+
+func (f *Filter) name(s string) string {
+	if f.fold {
+		return strings.ToLower(s)
+	}
+	return s
+}
+
+func anyName(list []pattern, name string) bool {
+	for _, p := range list {
+		if p.match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func anyTable(list []tablePattern, schema, table string) bool {
+	for _, p := range list {
+		if p.schema.match(schema) && p.table.match(table) {
+			return true
+		}
+	}
+	return false
+}
+
+// Exact lists the do-tables that are written without any pattern: the operator
+// expects each of them to exist.
+func (r Rules) Exact() []TablePattern {
+	var out []TablePattern
+	for _, t := range r.DoTables {
+		if !isPattern(t.Schema) && !isPattern(t.Table) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// IsSystemSchema tells whether a schema is a server's own, in any spelling. Such
+// schemas never migrate.
+func IsSystemSchema(schema string) bool {
+	switch strings.ToLower(schema) {
+	case "mysql", "sys", "information_schema", "performance_schema", "metrics_schema", "inspection_schema", "dm_heartbeat":
+		return true
+	}
+	return false
 }

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// database reads a from or target-database map. extra are keys of only one of
+// the two.
+func database(dst *Database, extra keys) func(value) error {
+	return func(v value) error {
+		known := keys{
+			"host":     text(&dst.Host),
+			"port":     number(&dst.Port, 0, 65535),
+			"user":     text(&dst.User),
+			"password": password(&dst.Password),
+			"session":  session(&dst.Session),
+			"max-allowed-packet": inert(aNumber,
+				"deprecated, ignored: the server's own limit is asked"),
+			"security": security,
+		}
+		for k, read := range extra {
+			known[k] = read
+		}
+		if err := v.object(known); err != nil {
+			return err
+		}
+		return reachable(v, dst)
+	}
+}
+
+// reachable checks that there is enough to connect with.
+func reachable(v value, db *Database) error {
+	for _, need := range []struct {
+		key string
+		set bool
+	}{{"host", db.Host != ""}, {"port", db.Port != 0}, {"user", db.User != ""}} {
+		if !need.set {
+			return v.hinted(codeYAML, "add the key "+need.key+" to "+v.path, "%s is missing", need.key)
+		}
+	}
+	return nil
+}
+
+// session reads session variables. time_zone is not the operator's to choose:
+// rows are read and written in UTC so that no value depends on a zone.
+func session(dst *map[string]string) func(value) error {
+	return func(v value) error {
+		if err := variables(dst)(v); err != nil {
+			return err
+		}
+		for name := range *dst {
+			if strings.EqualFold(name, "time_zone") {
+				delete(*dst, name)
+				v.warn("time_zone is ignored: rows travel in UTC; the key timezone of a task sets the zone for DDL")
+			}
+			if !variableName(name) {
+				return v.errorf(codeYAML, "%q is not the name of a session variable", name)
+			}
+		}
+		return nil
+	}
+}
+
+// variableName keeps text that is not a plain name out of SET statements.
+func variableName(s string) bool {
+	for _, r := range s {
+		if r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// security reads the TLS files of a database connection, which may only be empty.
+func security(v value) error {
+	return v.object(keys{
+		"ssl-ca":          refused(aText),
+		"ssl-cert":        refused(aText),
+		"ssl-key":         refused(aText),
+		"cert-allowed-cn": refused(someTexts),
+		"ssl-ca-bytes":    refused(aText),
+		"ssl-cert-bytes":  refused(aText),
+		"ssl-key-bytes":   refused(aText),
+	})
+}
+
+// encode writes db as YAML with the given indentation.
+func (db Database) encode(b *strings.Builder, indent string) {
+	fmt.Fprintf(b, "%shost: %s\n%sport: %d\n%suser: %s\n%spassword: %s\n",
+		indent, quoted(db.Host), indent, db.Port, indent, quoted(db.User), indent, quoted(encryptStable(db.Password)))
+	if len(db.Session) == 0 {
+		return
+	}
+	names := make([]string, 0, len(db.Session))
+	for n := range db.Session {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	fmt.Fprintf(b, "%ssession:\n", indent)
+	for _, n := range names {
+		fmt.Fprintf(b, "%s  %s: %s\n", indent, quoted(n), quoted(db.Session[n]))
+	}
+}

@@ -1,0 +1,200 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// longestSourceID is DM's limit; the meta tables have a column of this width.
+const longestSourceID = 32
+
+const (
+	relayNote  = "no effect: relay logs are not supported yet, workers read the binlog from the upstream"
+	alwaysNote = "no effect: this setting always has its default value"
+	legacyNote = "no effect: a key of an old version"
+	// RelayNotice is DM's answer to enable-relay: true in a source file.
+	RelayNotice = "Please use `start-relay` to specify which workers should pull relay log of relay-enabled sources."
+)
+
+// defaultChecker is DM's auto-resume setting.
+func defaultChecker() Checker {
+	return Checker{Enable: true, BackoffRollback: 5 * time.Minute, BackoffMax: 5 * time.Minute}
+}
+
+// DecodeSource reads a source file. file is only for messages and may be "".
+// Warnings are remarks for the operator about keys without effect. Flavor and
+// ServerID stay empty when the file does not give them: precheck.CheckSource
+// finds them out.
+func DecodeSource(file string, data []byte) (Source, []string, error) {
+	d := &document{op: "decode source config", file: file}
+	root, err := d.parse(data)
+	if err != nil {
+		return Source{}, nil, err
+	}
+	s := Source{Checker: defaultChecker()}
+	if err := root.object(sourceKeys(&s)); err != nil {
+		return Source{}, nil, err
+	}
+	if err := checkSource(root, &s); err != nil {
+		return Source{}, nil, err
+	}
+	return s, d.warnings, nil
+}
+
+// sourceKeys are the keys of config.md §4.
+func sourceKeys(s *Source) keys {
+	var relay bool
+	return keys{
+		"source-id":   sourceID(&s.SourceID),
+		"enable-gtid": boolean(&s.EnableGTID),
+		"enable-relay": func(v value) error {
+			if err := boolean(&relay)(v); err != nil || !relay {
+				return err
+			}
+			v.warn("%s", RelayNotice)
+			return nil
+		},
+		"relay-binlog-name": inert(aText, relayNote),
+		"relay-binlog-gtid": inert(aText, relayNote),
+		"relay-dir":         inert(aText, relayNote),
+		"from":              database(&s.From, nil),
+		"server-id":         number(&s.ServerID, 0, 1<<32-1),
+		"flavor":            flavor(&s.Flavor),
+		"charset":           inert(aText, "no effect: connections always use utf8mb4"),
+		"auto-fix-gtid":     refused(aBool),
+		"meta-dir":          inert(aText, legacyNote),
+		"tracer":            inert(anything, ""),
+		"purge":             purge,
+		"checker":           checker(&s.Checker),
+		"case-sensitive":    boolean(&s.CaseSensitive),
+		"filters":           binlogFilters,
+	}
+}
+
+// checkSource finds what is missing once all keys are read.
+func checkSource(root value, s *Source) error {
+	if s.SourceID == "" {
+		return root.hinted(40005, "add the key source-id, a name of at most 32 characters for this upstream", "source-id is missing or empty")
+	}
+	if s.From.Host == "" {
+		return root.hinted(codeYAML, "add the key from with host, port, user and password of the upstream", "from is missing")
+	}
+	return nil
+}
+
+func sourceID(dst *string) func(value) error {
+	return func(v value) error {
+		if err := text(dst)(v); err != nil {
+			return err
+		}
+		if n := utf8.RuneCountInString(*dst); n > longestSourceID {
+			return v.hinted(40006, "choose a shorter source-id", "%q has %d characters, at most %d are allowed", *dst, n, longestSourceID)
+		}
+		return nil
+	}
+}
+
+func flavor(dst *string) func(value) error {
+	return func(v value) error {
+		if err := text(dst)(v); err != nil {
+			return err
+		}
+		switch *dst = strings.ToLower(*dst); *dst {
+		case "", "mysql", "mariadb":
+			return nil
+		}
+		return v.hinted(11010, "remove the key: the flavor is detected", "expected mysql or mariadb, got %q", *dst)
+	}
+}
+
+// purge is about relay logs only.
+func purge(v value) error {
+	other := func(standard int) func(value) error {
+		return func(v value) error {
+			n := standard
+			if !v.isNull() {
+				if err := number(&n, 0, 1<<31-1)(v); err != nil {
+					return err
+				}
+			}
+			if n != standard {
+				v.warn("%s", relayNote)
+			}
+			return nil
+		}
+	}
+	return v.object(keys{"interval": other(3600), "expires": other(0), "remain-space": other(15)})
+}
+
+func checker(dst *Checker) func(value) error {
+	return func(v value) error {
+		return v.object(keys{
+			"check-enable":     boolean(&dst.Enable),
+			"backoff-rollback": positive(&dst.BackoffRollback),
+			"backoff-max": func(v value) error {
+				if err := duration(&dst.BackoffMax)(v); err != nil {
+					return err
+				}
+				if dst.BackoffMax < time.Second {
+					return v.hinted(20043, "set backoff-max to at least 1s", "%s is less than the shortest back-off of 1s", dst.BackoffMax)
+				}
+				return nil
+			},
+			"check-interval": inert(aDuration, alwaysNote),
+			"backoff-min":    inert(aDuration, alwaysNote),
+			"backoff-jitter": inert(aBool, ""),
+			"backoff-factor": inert(aFloat, alwaysNote),
+		})
+	}
+}
+
+func positive(dst *time.Duration) func(value) error {
+	return func(v value) error {
+		if err := duration(dst)(v); err != nil {
+			return err
+		}
+		if *dst <= 0 {
+			return v.errorf(codeYAML, "expected a duration above 0, got %s", *dst)
+		}
+		return nil
+	}
+}
+
+// binlogFilters reads the filters list of a source, which may only be empty.
+func binlogFilters(v value) error {
+	n := 0
+	err := v.list(func(_ int, v value) error {
+		n++
+		return filterRule(v)
+	})
+	if err == nil && n > 0 {
+		return v.unsupported()
+	}
+	return err
+}
+
+// Encode gives YAML that DecodeSource reads as the same value; the password is
+// encrypted in it. The masters store this text with what CheckSource detected.
+func (s Source) Encode() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "source-id: %s\n", quoted(s.SourceID))
+	fmt.Fprintf(&b, "enable-gtid: %t\n", s.EnableGTID)
+	if s.Flavor != "" {
+		fmt.Fprintf(&b, "flavor: %s\n", s.Flavor)
+	}
+	if s.ServerID != 0 {
+		fmt.Fprintf(&b, "server-id: %d\n", s.ServerID)
+	}
+	fmt.Fprintf(&b, "case-sensitive: %t\n", s.CaseSensitive)
+	b.WriteString("from:\n")
+	s.From.encode(&b, "  ")
+	fmt.Fprintf(&b, "checker:\n  check-enable: %t\n  backoff-rollback: %s\n  backoff-max: %s\n",
+		s.Checker.Enable, s.Checker.BackoffRollback, s.Checker.BackoffMax)
+	return b.String()
+}
+
+// quoted writes any text as a YAML scalar: Go's escapes are all YAML's too.
+func quoted(s string) string { return strconv.Quote(s) }

@@ -1,0 +1,158 @@
+package config
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// instanceFile is an entry of mysql-instances while it is being read.
+type instanceFile struct {
+	Instance
+
+	at            value
+	metaAt        value
+	rulesAt       value
+	dump          section[Dump]
+	load          section[Load]
+	sync          section[Sync]
+	dumpThreads   int
+	loadThreads   int
+	syncThreads   int
+	oldRulesName  string
+	missingBefore error // the first reference to a section that can only be empty
+}
+
+// section is how an instance chooses the settings of a unit: by name, inline,
+// or (neither) with the defaults.
+type section[T any] struct {
+	name   string
+	named  value
+	inline *T
+	at     value
+}
+
+// mysqlInstances reads the list of config.md §5.3.
+func (t *taskFile) mysqlInstances(v value) error {
+	return v.list(func(_ int, v value) error {
+		in := &instanceFile{at: v}
+		if err := v.object(in.keys()); err != nil {
+			return err
+		}
+		t.instances = append(t.instances, in)
+		return nil
+	})
+}
+
+func (in *instanceFile) keys() keys {
+	return keys{
+		"source-id": func(v value) error {
+			if err := text(&in.SourceID)(v); err != nil {
+				return err
+			}
+			if utf8.RuneCountInString(in.SourceID) > longestSourceID {
+				return v.hinted(20006, "write the id of a source of the cluster", "%q has more than %d characters", in.SourceID, longestSourceID)
+			}
+			return nil
+		},
+		"meta":                 in.meta,
+		"route-rules":          in.references("routes", 20023),
+		"filter-rules":         in.references("filters", 20024),
+		"column-mapping-rules": in.references("column-mappings", 20025),
+		"expression-filters":   in.references("expression-filter", 20040),
+		"block-allow-list":     in.rules(&in.RulesName),
+		"black-white-list":     in.rules(&in.oldRulesName),
+		"mydumper-config-name": in.dump.byName,
+		"mydumper":             in.dump.byValue(defaultDump, dumpKeys),
+		"mydumper-thread":      count(&in.dumpThreads, maxThreads),
+		"loader-config-name":   in.load.byName,
+		"loader":               in.load.byValue(defaultLoad, loadKeys),
+		"loader-thread":        count(&in.loadThreads, maxThreads),
+		"syncer-config-name":   in.sync.byName,
+		"syncer":               in.sync.byValue(defaultSync, syncKeys),
+		"syncer-thread":        count(&in.syncThreads, maxThreads),
+	}
+}
+
+func (in *instanceFile) meta(v value) error {
+	if v.isNull() {
+		return nil
+	}
+	in.metaAt, in.Start = v, &StartPoint{}
+	return v.object(keys{
+		"binlog-name": text(&in.Start.BinlogName),
+		"binlog-pos":  number(&in.Start.BinlogPos, 0, 1<<32-1),
+		"binlog-gtid": text(&in.Start.BinlogGTID),
+	})
+}
+
+func (in *instanceFile) rules(dst *string) func(value) error {
+	return func(v value) error {
+		in.rulesAt = v
+		return text(dst)(v)
+	}
+}
+
+// references reads names of rules in a section that can only be empty. A name
+// twice is DM's 20032; any name is missing, which is reported after the
+// sections themselves had their say.
+func (in *instanceFile) references(section string, code int) func(value) error {
+	return func(v value) error {
+		var names []string
+		if err := texts(&names)(v); err != nil {
+			return err
+		}
+		seen := map[string]bool{}
+		for _, n := range names {
+			if seen[n] {
+				return v.hinted(20032, "name every rule once", "%q is named twice", n)
+			}
+			seen[n] = true
+			if in.missingBefore == nil {
+				in.missingBefore = v.missing(code, section, n)
+			}
+		}
+		return nil
+	}
+}
+
+// missing is the error for a reference to nothing.
+func (v value) missing(code int, section, name string) *fault.Error {
+	return v.hinted(code, fmt.Sprintf("add %s under %s, or remove the reference", name, section), "there is no %q in %s", name, section)
+}
+
+func (s *section[T]) byName(v value) error {
+	s.named = v
+	return text(&s.name)(v)
+}
+
+func (s *section[T]) byValue(standard func() T, known func(*T) keys) func(value) error {
+	return func(v value) error {
+		if v.isNull() {
+			return nil
+		}
+		item := standard()
+		s.inline, s.at = &item, v
+		return v.object(known(s.inline))
+	}
+}
+
+// resolve gives the settings an instance chose. conflict and absent are DM's
+// codes for choosing twice and for a name without an entry.
+func (s *section[T]) resolve(all *set[T], standard func() T, conflict, absent int) (T, error) {
+	switch {
+	case s.name != "" && s.inline != nil:
+		return standard(), s.at.hinted(conflict, "keep one of the two",
+			"these settings are given here and by name (%q) at the same time", s.name)
+	case s.inline != nil:
+		return *s.inline, nil
+	case s.name == "":
+		return standard(), nil
+	}
+	item, ok := all.use(s.name)
+	if !ok {
+		return item, s.named.missing(absent, all.kind, s.name)
+	}
+	return item, nil
+}

@@ -1,0 +1,138 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+const maxThreads = 4096
+
+// dumpKeys are the keys of config.md §5.4.
+func dumpKeys(d *Dump) keys {
+	return keys{
+		"threads":        count(&d.Threads, maxThreads),
+		"chunk-filesize": chunkSize(&d.ChunkBytes),
+		"statement-size": statementSize(&d.StatementSize),
+		"rows":           rows(&d.Rows),
+		"where":          text(&d.Where),
+		"skip-tz-utc":    inert(aBool, ""),
+		"mydumper-path":  inert(aText, ""),
+		"extra-args":     extraArgs,
+	}
+}
+
+// loadKeys are the keys of config.md §5.5.
+func loadKeys(l *Load) keys {
+	return keys{
+		"pool-size": count(&l.PoolSize, maxThreads),
+		"dir": func(v value) error {
+			if err := text(&l.Dir)(v); err != nil {
+				return err
+			}
+			if l.Dir == "" {
+				l.Dir = defaultDumpDir
+			}
+			if strings.Contains(l.Dir, "://") {
+				return v.unsupported()
+			}
+			return nil
+		},
+	}
+}
+
+// syncKeys are the keys of config.md §5.6, and our own: strict.
+func syncKeys(s *Sync) keys {
+	return keys{
+		"worker-count":              count(&s.WorkerCount, maxThreads),
+		"batch":                     count(&s.Batch, 1<<20),
+		"queue-size":                count(&s.QueueSize, 1<<24),
+		"checkpoint-flush-interval": seconds(&s.CheckpointFlushInterval),
+		"safe-mode":                 boolean(&s.SafeMode),
+		"strict":                    boolean(&s.Strict),
+		"compact":                   refused(aBool),
+		"multiple-rows":             refused(aBool),
+		"enable-ansi-quotes":        inert(aBool, "deprecated, ignored: the upstream's sql_mode is asked"),
+		"disable-detect":            inert(aBool, "deprecated, ignored: rows that share a key always keep their order"),
+		"max-retry":                 inert(aNumber, legacyNote),
+		"auto-fix-gtid":             inert(aBool, legacyNote),
+		"enable-gtid":               inert(aBool, "no effect: enable-gtid is a key of the source"),
+		"meta-file":                 inert(aText, legacyNote),
+	}
+}
+
+// count reads a number of at least one; 0 keeps the default, as in DM.
+func count(dst *int, most int64) func(value) error {
+	return func(v value) error {
+		n := 0
+		if err := number(&n, 0, most)(v); err != nil {
+			return err
+		}
+		if n > 0 {
+			*dst = n
+		}
+		return nil
+	}
+}
+
+func rows(dst *int64) func(value) error { return number(dst, 0, 1<<40) }
+
+func seconds(dst *time.Duration) func(value) error {
+	return func(v value) error {
+		n := 0
+		if err := count(&n, 86400)(v); err != nil {
+			return err
+		}
+		if n > 0 {
+			*dst = time.Duration(n) * time.Second
+		}
+		return nil
+	}
+}
+
+// statementSize reads bytes; 0 keeps the default.
+func statementSize(dst *int64) func(value) error {
+	return func(v value) error {
+		var n int64
+		if err := number(&n, 0, 1<<30)(v); err != nil {
+			return err
+		}
+		if n > 0 {
+			*dst = n
+		}
+		return nil
+	}
+}
+
+// extraArgs reads dumpling's flags. The snapshot is always taken under a short
+// global read lock, which is what auto and flush ask for; no other flag is known yet.
+func extraArgs(v value) error {
+	var s string
+	if err := text(&s)(v); err != nil {
+		return err
+	}
+	args := strings.Fields(s)
+	for i := 0; i < len(args); i++ {
+		name, val, joined := strings.Cut(args[i], "=")
+		if name != "--consistency" {
+			return refuseArg(v, name)
+		}
+		if !joined {
+			i++
+			if i == len(args) {
+				return v.errorf(codeYAML, "--consistency has no value")
+			}
+			val = args[i]
+		}
+		if val != "auto" && val != "flush" {
+			return refuseArg(v, "--consistency "+val)
+		}
+	}
+	return nil
+}
+
+func refuseArg(v value, arg string) error {
+	f := v.unsupported()
+	f.Msg += " " + arg
+	f.Hint = "remove it from extra-args; --consistency auto and flush are supported"
+	return f
+}
