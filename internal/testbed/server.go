@@ -1,0 +1,130 @@
+package testbed
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/raftdm/raftdm/internal/config"
+)
+
+// rootPassword is the password of root on every server that this package
+// starts; they listen on 127.0.0.1 only and live as long as a test.
+const rootPassword = "raftdm-root"
+
+// readyLimit bounds one start: seconds usually, more on a loaded machine.
+const readyLimit = 90 * time.Second
+
+// Server is one running database server. Stop, Kill and Start may be called
+// in turn; the port and the data stay the same.
+type Server struct {
+	Name     string // "mariadb" or "tidb", for messages
+	Host     string
+	Port     int
+	User     string
+	Password string
+	Dir      string // data, log and configuration files
+
+	proc *process
+	pool *sql.DB
+	// afterFirstStart is what has to be done once, on the first start.
+	afterFirstStart func(ctx context.Context) error
+}
+
+// Config gives the connection data of root.
+func (s *Server) Config() config.Database {
+	return config.Database{Host: s.Host, Port: s.Port, User: s.User, Password: config.Secret(s.Password)}
+}
+
+// DB gives a pool of root's sessions. It lives as long as the Server, also
+// across Stop and Start; Close closes it.
+func (s *Server) DB() *sql.DB { return s.pool }
+
+// DSN gives a data source name of go-sql-driver for root.
+func (s *Server) DSN() string { return s.driverConfig(s.Password).FormatDSN() }
+
+func (s *Server) driverConfig(password string) *mysql.Config {
+	c := mysql.NewConfig()
+	c.User, c.Passwd, c.Net, c.Addr = s.User, password, "tcp", s.Addr()
+	c.MultiStatements, c.InterpolateParams = true, true
+	c.Timeout = 5 * time.Second
+	c.Params = map[string]string{"charset": "utf8mb4"}
+	c.Logger = &mysql.NopLogger{} // lost connections are expected here
+	return c
+}
+
+// Addr gives "host:port".
+func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// PID gives the process id, 0 when the server was never started.
+func (s *Server) PID() int { return s.proc.pid() }
+
+// LogFile gives the file that the server's output goes to.
+func (s *Server) LogFile() string { return s.proc.logFile }
+
+// Start starts a stopped or killed server again on its port and data, and
+// waits until it answers. ctx bounds the start only.
+func (s *Server) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	if err := s.proc.start(); err != nil {
+		return err
+	}
+	ready := func(ctx context.Context) error {
+		if s.afterFirstStart != nil {
+			if err := s.afterFirstStart(ctx); err != nil {
+				return err
+			}
+			s.afterFirstStart = nil
+		}
+		return s.pool.PingContext(ctx)
+	}
+	return s.proc.waitReady(ctx, ready)
+}
+
+// Stop sends SIGTERM and waits until the server has ended.
+func (s *Server) Stop(ctx context.Context) error { return s.proc.stop(ctx) }
+
+// Kill sends SIGKILL and waits until the server is gone.
+func (s *Server) Kill() { s.proc.kill() }
+
+// Pause stops the server's process where it is; its connections stay open.
+func (s *Server) Pause() error { return s.proc.pause() }
+
+// Continue lets a paused server go on.
+func (s *Server) Continue() error { return s.proc.signal(syscall.SIGCONT) }
+
+// Alive tells whether the process runs.
+func (s *Server) Alive() bool { return s.proc.alive() }
+
+// Close kills the server (its data is thrown away) and closes the pool.
+func (s *Server) Close() error {
+	s.Kill()
+	return s.pool.Close()
+}
+
+// Exec runs statements of root, one after the other.
+func (s *Server) Exec(ctx context.Context, statements ...string) error {
+	for _, q := range statements {
+		if _, err := s.pool.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("%s: %.200s: %w", s.Name, q, err)
+		}
+	}
+	return nil
+}
+
+// open makes a pool of root's sessions; it connects on first use.
+func (s *Server) open(password string) (*sql.DB, error) {
+	c, err := mysql.NewConnector(s.driverConfig(password))
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(c)
+	db.SetMaxIdleConns(8)
+	return db, nil
+}
