@@ -43,23 +43,29 @@ func reachable(v value, db *Database) error {
 	return nil
 }
 
-// session reads session variables. time_zone is not the operator's to choose:
-// rows are read and written in UTC so that no value depends on a zone.
+// session reads session variables. Two are not the operator's to choose: rows
+// are read and written in UTC and under a sql_mode that changes no value.
 func session(dst *map[string]string) func(value) error {
 	return func(v value) error {
 		if err := variables(dst)(v); err != nil {
 			return err
 		}
-		for name := range *dst {
-			if strings.EqualFold(name, "time_zone") {
-				delete(*dst, name)
-				v.warn("time_zone is ignored: rows travel in UTC; the key timezone of a task sets the zone for DDL")
-			}
-			if !variableName(name) {
+		return v.each(func(name string, v value) error {
+			switch {
+			case !variableName(name):
 				return v.errorf(codeYAML, "%q is not the name of a session variable", name)
+			case strings.EqualFold(name, "time_zone"):
+				v.warn("ignored: rows travel in UTC; the key timezone of a task sets the zone for DDL")
+				delete(*dst, name)
+			case strings.EqualFold(name, "sql_mode"):
+				v.warn("ignored: statements set the sql_mode that they were written under")
+				delete(*dst, name)
 			}
-		}
-		return nil
+			if len(*dst) == 0 {
+				*dst = nil
+			}
+			return nil
+		})
 	}
 }
 

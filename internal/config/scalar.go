@@ -164,7 +164,6 @@ func someTexts(v value) (bool, error) {
 // anything is for legacy maps that DM itself does not look into.
 func anything(value) (bool, error) { return false, nil }
 
-// aSize is a number of bytes or a text like "64M".
 func aFloat(v value) (bool, error) {
 	if v.isNull() {
 		return false, nil

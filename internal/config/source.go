@@ -15,7 +15,8 @@ const (
 	relayNote  = "no effect: relay logs are not supported yet, workers read the binlog from the upstream"
 	alwaysNote = "no effect: this setting always has its default value"
 	legacyNote = "no effect: a key of an old version"
-	// RelayNotice is DM's answer to enable-relay: true in a source file.
+	// RelayNotice is DM's answer to enable-relay: true in a source file. It is
+	// among the warnings word for word.
 	RelayNotice = "Please use `start-relay` to specify which workers should pull relay log of relay-enabled sources."
 )
 
@@ -54,7 +55,7 @@ func sourceKeys(s *Source) keys {
 			if err := boolean(&relay)(v); err != nil || !relay {
 				return err
 			}
-			v.warn("%s", RelayNotice)
+			v.doc.warnings = append(v.doc.warnings, RelayNotice)
 			return nil
 		},
 		"relay-binlog-name": inert(aText, relayNote),

@@ -1,14 +1,13 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"bytes"
 
 	"gopkg.in/yaml.v3"
 
@@ -32,6 +31,7 @@ type document struct {
 type value struct {
 	doc  *document
 	path string
+	line int // of its key, or of itself where it has none
 	node *yaml.Node
 }
 
@@ -55,7 +55,7 @@ func (d *document) parse(data []byte) (value, error) {
 	case !errors.Is(err, io.EOF):
 		return value{}, d.syntax(err)
 	}
-	return value{doc: d, node: root.Content[0]}, nil
+	return value{doc: d, line: root.Content[0].Line, node: root.Content[0]}, nil
 }
 
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
@@ -106,7 +106,7 @@ func (d *document) message(line int, path, format string, args ...any) string {
 
 // errorf is an error at v with DM's code for it.
 func (v value) errorf(code int, format string, args ...any) *fault.Error {
-	return v.doc.fault(v.node.Line, v.path, code, format, args...)
+	return v.doc.fault(v.line, v.path, code, format, args...)
 }
 
 // hinted is errorf with advice.
@@ -118,17 +118,17 @@ func (v value) hinted(code int, hint, format string, args ...any) *fault.Error {
 
 // warn keeps a remark about v for the operator.
 func (v value) warn(format string, args ...any) {
-	v.doc.warnings = append(v.doc.warnings, v.doc.message(v.node.Line, v.path, format, args...))
+	v.doc.warnings = append(v.doc.warnings, v.doc.message(v.line, v.path, format, args...))
 }
 
 // unsupported refuses the key that v belongs to.
 func (v value) unsupported() *fault.Error {
 	return &fault.Error{Op: v.doc.op, Kind: fault.Unsupported, Code: codeYAML,
-		Msg: v.doc.message(v.node.Line, "", "not supported yet: %s", v.path), Hint: "remove this key to go on without it"}
+		Msg: v.doc.message(v.line, "", "not supported yet: %s", v.path), Hint: "remove this key to go on without it"}
 }
 
-// at is the value of a key below v.
-func (v value) at(key string, node *yaml.Node) value {
+// at is the value of a key, at a line, below v.
+func (v value) at(key string, line int, node *yaml.Node) value {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -136,7 +136,7 @@ func (v value) at(key string, node *yaml.Node) value {
 	if v.path != "" {
 		path = v.path + "." + key
 	}
-	return value{doc: v.doc, path: path, node: node}
+	return value{doc: v.doc, path: path, line: line, node: node}
 }
 
 // isNull tells whether nothing was written behind the key.
@@ -188,12 +188,12 @@ func (v value) pairs(depth int) ([]pair, error) {
 			merged = append(merged, more...)
 			continue
 		}
-		at := v.at(k.Value, n)
+		at := v.at(k.Value, k.Line, n)
 		if seen[k.Value] {
-			return nil, v.doc.fault(k.Line, at.path, codeYAML, "the key stands here a second time")
+			return nil, at.errorf(codeYAML, "the key stands here a second time")
 		}
 		seen[k.Value] = true
-		out = append(out, pair{key: k.Value, line: k.Line, value: at})
+		out = append(out, pair{key: k.Value, value: at})
 	}
 	for _, p := range merged {
 		if !seen[p.key] {
@@ -207,13 +207,12 @@ func (v value) pairs(depth int) ([]pair, error) {
 // pair is one key of a map.
 type pair struct {
 	key   string
-	line  int
 	value value
 }
 
 // merge gives the pairs that a merge key brings in: of a map or a list of maps.
 func (v value) merge(n *yaml.Node, depth int) ([]pair, error) {
-	from := value{doc: v.doc, path: v.path, node: n}
+	from := value{doc: v.doc, path: v.path, line: n.Line, node: n}
 	if n.Kind == yaml.AliasNode {
 		from.node = n.Alias
 	}
@@ -225,7 +224,7 @@ func (v value) merge(n *yaml.Node, depth int) ([]pair, error) {
 		if c.Kind == yaml.AliasNode {
 			c = c.Alias
 		}
-		more, err := value{doc: v.doc, path: v.path, node: c}.pairs(depth)
+		more, err := value{doc: v.doc, path: v.path, line: c.Line, node: c}.pairs(depth)
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +253,7 @@ func (v value) object(known keys) error {
 
 // unknown is the error for a key that DM does not have either.
 func (v value) unknown(p pair, known keys) error {
-	f := v.doc.fault(p.line, p.value.path, codeYAML, "unknown key")
+	f := p.value.errorf(codeYAML, "unknown key")
 	f.Hint = "remove it, or check its spelling and indentation"
 	names := make([]string, 0, len(known))
 	for k := range known {
@@ -289,10 +288,11 @@ func (v value) list(read func(i int, v value) error) error {
 		return v.expected("a list")
 	}
 	for i, n := range v.node.Content {
+		line := n.Line
 		if n.Kind == yaml.AliasNode {
 			n = n.Alias
 		}
-		if err := read(i, value{doc: v.doc, path: fmt.Sprintf("%s[%d]", v.path, i), node: n}); err != nil {
+		if err := read(i, value{doc: v.doc, path: fmt.Sprintf("%s[%d]", v.path, i), line: line, node: n}); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,70 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// listenAddress checks an address to listen on. Without an advertised address
+// its host has to be one that others can connect to.
+func listenAddress(op string, code int, key, s string, advertised bool) (string, error) {
+	host, addr, ok := hostPort(s)
+	if !ok {
+		f := keyFault(op, code, key, "expected host:port, got %q", s)
+		f.Hint = "write for example " + key + ` = "10.0.0.1:8261"`
+		if s == "" {
+			f.Msg = key + ": the address to listen on is missing"
+		}
+		return "", f
+	}
+	if !advertised && anyHost(host) {
+		f := keyFault(op, code, key, "%q has no host that others could connect to", s)
+		f.Hint = "write this machine's host name or address, or set advertise-addr"
+		return "", f
+	}
+	return addr, nil
+}
+
+// advertisedAddress checks an address that others connect to.
+func advertisedAddress(op string, code int, key, s string) (string, error) {
+	host, addr, ok := hostPort(s)
+	if !ok || anyHost(host) {
+		f := keyFault(op, code, key, "%q is not host:port of an address that others can connect to", s)
+		f.Hint = "write this machine's host name or address and the port"
+		return "", f
+	}
+	return addr, nil
+}
+
+// hostPort reads host:port with an optional http scheme, which DM allows and
+// ignores.
+func hostPort(s string) (host, addr string, ok bool) {
+	s = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(s), "http://"), "/")
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || strings.ContainsAny(host, "/ ") {
+		return "", "", false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "", "", false
+	}
+	return host, net.JoinHostPort(host, port), true
+}
+
+// anyHost tells whether host means every address of the machine.
+func anyHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// secure refuses https addresses, which need TLS.
+func secure(op, key, s string) *fault.Error {
+	if strings.Contains(s, "https://") {
+		return notYet(op, key+" with https")
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package config
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// Member is one master of initial-cluster.
+type Member struct {
+	Name string
+	Peer string // host:port of its peer address
+}
+
+// MasterConfig is how to run a master.
+type MasterConfig struct {
+	Name           string
+	Addr           string // listen address for clients and workers, host:port
+	AdvertiseAddr  string // the same as others see it
+	PeerAddr       string // listen address for masters, host:port
+	AdvertisePeer  string // the same as others see it
+	InitialCluster []Member
+	DataDir        string
+	RPCTimeout     time.Duration
+	Log            Log
+	// Warnings are remarks about settings without effect, to be logged.
+	Warnings []string
+}
+
+// masterFile is a master's file; its flags are bound to the same fields.
+type masterFile struct {
+	common
+
+	MasterAddr          string `toml:"master-addr"`
+	PeerURLs            string `toml:"peer-urls"`
+	AdvertisePeerURLs   string `toml:"advertise-peer-urls"`
+	InitialCluster      string `toml:"initial-cluster"`
+	InitialClusterState string `toml:"initial-cluster-state"`
+	DataDir             string `toml:"data-dir"`
+	RPCTimeout          string `toml:"rpc-timeout"`
+	V1SourcesPath       string `toml:"v1-sources-path"`
+	Experimental        struct {
+		OpenAPI bool `toml:"openapi"`
+	} `toml:"experimental"`
+
+	// Knobs of DM's store and client, for which there is no counterpart.
+	RPCRateLimit            float64 `toml:"rpc-rate-limit"`
+	RPCRateBurst            int64   `toml:"rpc-rate-burst"`
+	MaxTxnOps               uint    `toml:"max-txn-ops"`
+	MaxRequestBytes         uint    `toml:"max-request-bytes"`
+	AutoCompactionMode      string  `toml:"auto-compaction-mode"`
+	AutoCompactionRetention string  `toml:"auto-compaction-retention"`
+	QuotaBackendBytes       int64   `toml:"quota-backend-bytes"`
+}
+
+const masterOp = "configure dm-master"
+
+func masterCodes() programCodes {
+	return programCodes{parseFlag: 38010, invalid: 38012, read: 38013, unknownKey: 38011, listen: 38035, advertise: 38042}
+}
+
+func masterFlags(m *masterFile) *flag.FlagSet {
+	fs := flag.NewFlagSet("dm-master", flag.ContinueOnError)
+	m.flags(fs)
+	fs.StringVar(&m.MasterAddr, "master-addr", "", "`host:port` to listen on for clients and workers")
+	fs.StringVar(&m.PeerURLs, "peer-urls", "http://127.0.0.1:8291", "`URL` to listen on for other masters")
+	fs.StringVar(&m.AdvertisePeerURLs, "advertise-peer-urls", "", "`URL` that other masters reach this one at (default: peer-urls)")
+	fs.StringVar(&m.InitialCluster, "initial-cluster", "", "first members as `name=URL,...` (default: this master alone)")
+	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of the masters of the cluster to join")
+	fs.StringVar(&m.DataDir, "data-dir", "", "directory for the cluster's state (default: default.{name})")
+	fs.StringVar(&m.V1SourcesPath, "v1-sources-path", "", "sources of a version 1.0 cluster to import")
+	fs.UintVar(&m.MaxTxnOps, "max-txn-ops", 0, "accepted, no effect")
+	fs.UintVar(&m.MaxRequestBytes, "max-request-bytes", 0, "accepted, no effect")
+	fs.StringVar(&m.AutoCompactionMode, "auto-compaction-mode", "", "accepted, no effect")
+	fs.StringVar(&m.AutoCompactionRetention, "auto-compaction-retention", "", "accepted, no effect")
+	fs.Int64Var(&m.QuotaBackendBytes, "quota-backend-bytes", 0, "accepted, no effect")
+	return fs
+}
+
+// MasterUsage is the text of dm-master -help.
+func MasterUsage() string { return usage(masterFlags(&masterFile{})) }
+
+// ParseMaster reads dm-master's arguments, without the program's name, and the
+// file they name. ErrVersion, ErrPrintSample and ErrHelp are answers, not failures.
+func ParseMaster(args []string) (MasterConfig, error) {
+	m := &masterFile{RPCTimeout: "30s"}
+	if err := parseProgram(masterFlags(m), &m.common, m, args, masterCodes()); err != nil {
+		return MasterConfig{}, err
+	}
+	if err := m.unsupported(); err != nil {
+		return MasterConfig{}, err
+	}
+	return m.resolve()
+}
+
+// unsupported refuses what would change the cluster and cannot be done yet.
+func (m *masterFile) unsupported() error {
+	if err := m.tls(masterOp); err != nil {
+		return err
+	}
+	members := splitList(m.InitialCluster)
+	for _, k := range []struct {
+		key string
+		set bool
+	}{
+		{"join", m.Join != ""},
+		{"initial-cluster with more than one master", len(members) > 1},
+		{"initial-cluster-state = " + m.InitialClusterState, m.InitialClusterState != "" && m.InitialClusterState != "new"},
+		{"peer-urls with more than one URL", len(splitList(m.PeerURLs)) > 1},
+		{"advertise-peer-urls with more than one URL", len(splitList(m.AdvertisePeerURLs)) > 1},
+		{"v1-sources-path", m.V1SourcesPath != ""},
+		{"experimental.openapi", m.Experimental.OpenAPI},
+	} {
+		if k.set {
+			return notYet(masterOp, k.key)
+		}
+	}
+	for _, k := range []struct{ key, urls string }{
+		{"peer-urls", m.PeerURLs}, {"advertise-peer-urls", m.AdvertisePeerURLs}, {"initial-cluster", m.InitialCluster},
+	} {
+		if f := secure(masterOp, k.key, k.urls); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func (m *masterFile) resolve() (MasterConfig, error) {
+	codes := masterCodes()
+	c := MasterConfig{Name: m.Name, DataDir: m.DataDir}
+	var err error
+	if c.Log, err = m.log(masterOp, codes.invalid); err != nil {
+		return MasterConfig{}, err
+	}
+	if c.RPCTimeout, err = positiveDuration(masterOp, 38014, "rpc-timeout", m.RPCTimeout); err != nil {
+		return MasterConfig{}, err
+	}
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return MasterConfig{}, &fault.Error{Op: masterOp, Code: 38036, Msg: "this machine's host name is unknown", Hint: "set the key name", Err: err}
+		}
+		c.Name = "dm-master-" + host
+	}
+	if c.DataDir == "" {
+		c.DataDir = "default." + c.Name
+	}
+	if c.Addr, err = listenAddress(masterOp, codes.listen, "master-addr", m.MasterAddr, m.AdvertiseAddr != ""); err != nil {
+		return MasterConfig{}, err
+	}
+	c.AdvertiseAddr = c.Addr
+	if m.AdvertiseAddr != "" {
+		if c.AdvertiseAddr, err = advertisedAddress(masterOp, codes.advertise, "advertise-addr", m.AdvertiseAddr); err != nil {
+			return MasterConfig{}, err
+		}
+	}
+	if err := m.peers(&c); err != nil {
+		return MasterConfig{}, err
+	}
+	c.Warnings = m.warnings()
+	return c, nil
+}
+
+// peers reads the addresses for other masters and the first members.
+func (m *masterFile) peers(c *MasterConfig) error {
+	const listenCode, advertiseCode, clusterCode = 38039, 38050, 38037
+	var err error
+	if c.PeerAddr, err = listenAddress(masterOp, listenCode, "peer-urls", m.PeerURLs, m.AdvertisePeerURLs != ""); err != nil {
+		return err
+	}
+	c.AdvertisePeer = c.PeerAddr
+	if m.AdvertisePeerURLs != "" {
+		if c.AdvertisePeer, err = advertisedAddress(masterOp, advertiseCode, "advertise-peer-urls", m.AdvertisePeerURLs); err != nil {
+			return err
+		}
+	}
+	self := Member{Name: c.Name, Peer: c.AdvertisePeer}
+	c.InitialCluster = []Member{self}
+	for _, entry := range splitList(m.InitialCluster) {
+		name, peer, _ := strings.Cut(entry, "=")
+		_, addr, ok := hostPort(peer)
+		if !ok || name == "" {
+			return keyFault(masterOp, clusterCode, "initial-cluster", "expected name=http://host:port, got %q", entry)
+		}
+		if got := (Member{Name: name, Peer: addr}); got != self {
+			f := keyFault(masterOp, clusterCode, "initial-cluster", "%q is not this master, which is %s=http://%s", entry, self.Name, self.Peer)
+			f.Hint = "make initial-cluster agree with name and advertise-peer-urls, or remove it"
+			return f
+		}
+	}
+	return nil
+}
+
+// warnings names the settings that were given and have no effect.
+func (m *masterFile) warnings() []string {
+	var out []string
+	for _, k := range []struct {
+		key string
+		set bool
+	}{
+		{"log-rotate", m.LogRotate != ""},
+		{"rpc-rate-limit", m.RPCRateLimit != 0},
+		{"rpc-rate-burst", m.RPCRateBurst != 0},
+		{"max-txn-ops", m.MaxTxnOps != 0},
+		{"max-request-bytes", m.MaxRequestBytes != 0},
+		{"auto-compaction-mode", m.AutoCompactionMode != ""},
+		{"auto-compaction-retention", m.AutoCompactionRetention != ""},
+		{"quota-backend-bytes", m.QuotaBackendBytes != 0},
+	} {
+		if k.set {
+			out = append(out, k.key+" has no effect: the cluster's state is kept in another store than DM's")
+		}
+	}
+	return out
+}
