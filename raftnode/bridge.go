@@ -1,0 +1,75 @@
+package raftnode
+
+import (
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/raftdm/raftdm/fsm"
+)
+
+// bridge is the store as raft sees it. raft calls it from one goroutine and
+// leaves a state machine no way to fail, so failed stands in: from the first
+// failure on nothing is applied and no snapshot is taken.
+type bridge struct {
+	store *fsm.Store
+	fail  func(error) // told once
+	// failed is written and read by raft's goroutine only.
+	failed error
+}
+
+// Apply applies one entry.
+func (b *bridge) Apply(l *raft.Log) any { return b.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch applies entries in one transaction; each answer is an fsm.Result
+// or, if the store failed, an error.
+func (b *bridge) ApplyBatch(logs []*raft.Log) []any {
+	answers := make([]any, len(logs))
+	var results []fsm.Result
+	if b.failed == nil {
+		entries := make([]fsm.Entry, len(logs))
+		for i, l := range logs {
+			entries[i].Index = fsm.Index(l.Index)
+			if l.Type == raft.LogCommand {
+				entries[i].Data = l.Data
+			}
+		}
+		if results, b.failed = b.store.Apply(entries); b.failed != nil {
+			b.fail(b.failed)
+		}
+	}
+	for i := range answers {
+		if b.failed != nil {
+			answers[i] = b.failed
+		} else {
+			answers[i] = results[i]
+		}
+	}
+	return answers
+}
+
+// Snapshot takes the state for raft to keep.
+func (b *bridge) Snapshot() (raft.FSMSnapshot, error) {
+	if b.failed != nil {
+		return nil, b.failed
+	}
+	s, err := b.store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return snapshot{s}, nil
+}
+
+// Restore replaces the state by the leader's.
+func (b *bridge) Restore(r io.ReadCloser) error { return b.store.Restore(r) }
+
+type snapshot struct{ s *fsm.Snapshot }
+
+// Persist writes the snapshot; raft closes or cancels the sink's failures.
+func (s snapshot) Persist(sink raft.SnapshotSink) error {
+	_, err := s.s.WriteTo(sink)
+	return err
+}
+
+// Release lets the state go.
+func (s snapshot) Release() { _ = s.s.Close() } // a read transaction: nothing to lose

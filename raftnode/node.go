@@ -1,0 +1,322 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// connPool is how many connections are kept to each other member: one for
+// heartbeats, one for entries, one for a snapshot.
+const connPool = 3
+
+// Node is a running member. All methods may be called from any goroutine.
+type Node struct {
+	cfg    Config
+	log    *slog.Logger
+	store  *fsm.Store
+	raft   *raft.Raft
+	disk   *disk
+	trans  *raft.NetworkTransport
+	notify chan bool // raft's news of leadership, taken by watch
+
+	wg   sync.WaitGroup
+	done chan struct{} // closed when the node stops, by Close or by a failure
+
+	mu        sync.Mutex // guards the fields below
+	lead      Leadership
+	leadMoved chan struct{} // closed and replaced when lead changes
+	gen       uint64        // counts raft's news
+	applied   fsm.Index
+	moved     chan struct{} // closed and replaced when applied changes
+	err       error
+	stopped   bool
+}
+
+// Open starts the member on its data directory, with the store that OpenStore
+// gave; ctx bounds only the start. The store stays the caller's to close,
+// after the node. On a new directory the initial cluster is founded.
+func Open(ctx context.Context, cfg Config, store *fsm.Store) (*Node, error) {
+	op := "start dm-master " + cfg.Name
+	if err := cfg.Validate(); err != nil {
+		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: err}
+	}
+	if err := claim(cfg.DataDir, cfg.Name); err != nil {
+		return nil, fault.Wrap(op, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fault.Wrap(op, err)
+	}
+	d, err := openDisk(cfg)
+	if err != nil {
+		return nil, fault.Wrap(op, err)
+	}
+	n := &Node{cfg: cfg, log: cfg.Logger, store: store, disk: d, notify: make(chan bool), done: make(chan struct{}),
+		leadMoved: make(chan struct{}), moved: make(chan struct{}), applied: store.Applied()}
+	if err := n.open(); err != nil {
+		return nil, fault.Wrap(op, errors.Join(err, d.log.Close()))
+	}
+	// Leading is not part of starting: it outlives ctx and ends with Close.
+	rest := context.WithoutCancel(ctx)
+	n.wg.Go(func() { n.watch(rest) })
+	return n, nil
+}
+
+// open starts raft; what it leaves open when it fails is only the disk.
+func (n *Node) open() error {
+	st, err := n.disk.inspect(n.applied)
+	if err != nil {
+		return err
+	}
+	s, err := listen(n.cfg.Listen, n.cfg.advertise())
+	if err != nil {
+		return &fault.Error{Kind: fault.Unavailable, Msg: "cannot listen on " + n.cfg.Listen, Err: err,
+			Hint: "stop the process that has the address, or change peer-urls"}
+	}
+	hlog := newLogger(n.cfg.Logger)
+	n.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: s, MaxPool: connPool, Timeout: n.cfg.RPCTimeout, Logger: hlog})
+	rc := n.raftConfig()
+	rc.NoSnapshotRestoreOnStart = st.keepState
+	if st.fresh && len(n.cfg.InitialCluster) > 0 {
+		if err := raft.BootstrapCluster(rc, n.disk.log, n.disk.log, n.disk.snaps, n.trans, founders(n.cfg)); err != nil {
+			return errors.Join(fmt.Errorf("found the cluster: %w", err), n.trans.Close())
+		}
+	}
+	n.store.Observe(n.observe)
+	b := &bridge{store: n.store, fail: n.fail}
+	if n.raft, err = raft.NewRaft(rc, b, n.disk.log, n.disk.log, n.disk.snaps, n.trans); err != nil {
+		return errors.Join(err, n.trans.Close())
+	}
+	if err := n.checkAddress(); err != nil {
+		n.stop(nil)
+		return errors.Join(err, n.raft.Shutdown().Error())
+	}
+	return nil
+}
+
+func (n *Node) raftConfig() *raft.Config {
+	rc := raft.DefaultConfig()
+	rc.LocalID = raft.ServerID(n.cfg.Name)
+	rc.HeartbeatTimeout = n.cfg.HeartbeatTimeout
+	rc.ElectionTimeout = n.cfg.ElectionTimeout
+	rc.LeaderLeaseTimeout = n.cfg.LeaseTimeout
+	rc.SnapshotInterval = n.cfg.SnapshotInterval
+	rc.SnapshotThreshold = n.cfg.SnapshotEntries
+	rc.TrailingLogs = n.cfg.TrailingEntries
+	rc.NotifyCh = n.notify
+	rc.Logger = newLogger(n.cfg.Logger)
+	// A member that was removed answers so until it is stopped, instead of
+	// dying under the operator's hands.
+	rc.ShutdownOnRemove = false
+	return rc
+}
+
+func founders(cfg Config) raft.Configuration {
+	var c raft.Configuration
+	for _, m := range cfg.InitialCluster {
+		c.Servers = append(c.Servers, raft.Server{ID: raft.ServerID(m.Name), Address: raft.ServerAddress(m.Addr)})
+	}
+	return c
+}
+
+// checkAddress refuses to run under an address at which the other members
+// would not look for this one.
+func (n *Node) checkAddress() error {
+	members, err := n.Members()
+	if err != nil || len(members) < 2 {
+		return err
+	}
+	for _, m := range members {
+		if m.Name == n.cfg.Name && m.Addr != n.cfg.advertise() {
+			return badDir(fmt.Sprintf("the cluster knows member %s at %s, and this process advertises %s", m.Name, m.Addr, n.cfg.advertise()),
+				"start it with its former address, or remove the member and let it join anew")
+		}
+	}
+	return nil
+}
+
+func (n *Node) observe(a fsm.Applied) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.applied = a.To
+	close(n.moved)
+	n.moved = make(chan struct{})
+}
+
+// fail stops the node for good; raft's goroutine calls it when the store
+// failed, so it must not wait for raft. watch shuts raft down.
+func (n *Node) fail(err error) {
+	n.log.Error("the state can not be written any more, this dm-master stops", "err", err)
+	n.stop(err)
+}
+
+// stop closes done once.
+func (n *Node) stop(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.stopped {
+		n.stopped, n.err = true, err
+		close(n.done)
+	}
+}
+
+// Done is closed when the node has stopped, by Close or because it failed.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err is why the node stopped by itself; nil while it runs and after Close.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.err
+}
+
+// Leader gives the name and address of the leader as far as this node knows,
+// empty when there is none.
+func (n *Node) Leader() (name, addr string) {
+	a, id := n.raft.LeaderWithID()
+	return string(id), string(a)
+}
+
+// Propose puts a command to the cluster and gives its result once it is
+// applied here. Refusals are in the result. Errors: ErrNotLeader, ErrBusy
+// (nothing happened) and ErrUnknownOutcome (repeat with the same request id).
+func (n *Node) Propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Result, error) {
+	if !n.IsLeader() {
+		return fsm.Result{}, notLeader()
+	}
+	return n.propose(ctx, m, c)
+}
+
+func (n *Node) propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return fsm.Result{}, harmless(err)
+	}
+	data, err := fsm.Encode(m, c)
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	var f raft.ApplyFuture
+	err = n.await(ctx, func() raft.Future {
+		f = n.raft.Apply(data, n.cfg.ProposeTimeout)
+		return f
+	})
+	if err != nil {
+		return fsm.Result{}, outcome(err)
+	}
+	switch r := f.Response().(type) {
+	case fsm.Result:
+		return r, nil
+	case error:
+		// Committed, but this member could not apply it; others may.
+		return fsm.Result{}, unknown(r)
+	default:
+		return fsm.Result{}, unknown(fmt.Errorf("the state machine answered %T", r))
+	}
+}
+
+// await waits for one of raft's futures, for the context or for the node to
+// stop. raft's futures can not be given up, and one that was committed but not
+// applied when raft shut down is never answered; so the goroutine is left to
+// raft, which answers all others.
+func (n *Node) await(ctx context.Context, fn func() raft.Future) error {
+	answer := make(chan error, 1)
+	go func() { answer <- fn().Error() }()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.done:
+		return ErrClosed
+	}
+}
+
+// Barrier returns once a View of the store shows everything that was
+// acknowledged, by any leader, before Barrier was called.
+func (n *Node) Barrier(ctx context.Context) error {
+	l, _ := n.Leadership()
+	if !l.Leading {
+		return notLeader()
+	}
+	// As the leader has committed an entry of its own term, its commit index
+	// covers all that was acknowledged; that it still led is verified after.
+	commit := n.raft.CommitIndex()
+	if err := n.await(ctx, func() raft.Future { return n.raft.VerifyLeader() }); err != nil {
+		return harmless(err)
+	}
+	want := n.lastForStore(commit)
+	for {
+		n.mu.Lock()
+		applied, moved := n.applied, n.moved
+		n.mu.Unlock()
+		if applied >= want {
+			break
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return harmless(ctx.Err())
+		case <-n.done:
+			return closed()
+		}
+	}
+	if !n.leads(l.Term) {
+		return notLeader()
+	}
+	return nil
+}
+
+// lastForStore gives the last entry up to index that raft hands to the store;
+// raft's own entries never arrive there.
+func (n *Node) lastForStore(index uint64) fsm.Index {
+	for ; index > 0; index-- {
+		var l raft.Log
+		if err := n.disk.log.GetLog(index, &l); err != nil {
+			// Compacted away, which only happens to applied entries.
+			return 0
+		}
+		if l.Type == raft.LogCommand || l.Type == raft.LogConfiguration {
+			return fsm.Index(index)
+		}
+	}
+	return 0
+}
+
+// Close stops the member. Requests under way answer ErrUnknownOutcome.
+func (n *Node) Close() error {
+	n.stop(nil)
+	err := n.raft.Shutdown().Error()
+	n.wg.Wait()
+	return fault.Wrap("stop dm-master "+n.cfg.Name, errors.Join(err, n.trans.Close(), n.disk.log.Close()))
+}
+
+// leaderWait is how often WaitLeader looks: raft has no news of it to wait for
+// on followers.
+const leaderWait = 20 * time.Millisecond
+
+// WaitLeader waits until this node knows of a leader.
+func (n *Node) WaitLeader(ctx context.Context) (name, addr string, err error) {
+	tick := time.NewTicker(leaderWait)
+	defer tick.Stop()
+	for {
+		if name, addr := n.Leader(); name != "" {
+			return name, addr, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", "", &fault.Error{Kind: fault.Unavailable, Msg: "the cluster has no leader", Err: ctx.Err(), Code: 38043}
+		case <-n.done:
+			return "", "", closed()
+		}
+	}
+}
