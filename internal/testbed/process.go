@@ -19,6 +19,9 @@ import (
 // ErrNotRunning is the answer of an operation that needs a live process.
 var ErrNotRunning = errors.New("process is not running")
 
+// errGiveUp in an answer of a readiness check ends the waiting.
+var errGiveUp = errors.New("not ready, and waiting does not help")
+
 // process is one child process with its output in a file. It may be started
 // again after it ended; only one life at a time.
 type process struct {
@@ -180,6 +183,10 @@ func (p *process) waitReady(ctx context.Context, ready func(context.Context) err
 		err := ready(ctx)
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, errGiveUp) {
+			p.kill()
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		select {
 		case <-p.exited():

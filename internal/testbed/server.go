@@ -3,6 +3,7 @@ package testbed
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -53,7 +54,6 @@ func (s *Server) driverConfig(password string) *mysql.Config {
 	c.User, c.Passwd, c.Net, c.Addr = s.User, password, "tcp", s.Addr()
 	c.MultiStatements, c.InterpolateParams = true, true
 	c.Timeout = 5 * time.Second
-	c.Params = map[string]string{"charset": "utf8mb4"}
 	c.Logger = &mysql.NopLogger{} // lost connections are expected here
 	return c
 }
@@ -82,7 +82,11 @@ func (s *Server) Start(ctx context.Context) error {
 			}
 			s.afterFirstStart = nil
 		}
-		return s.pool.PingContext(ctx)
+		err := s.pool.PingContext(ctx)
+		if refused := (*mysql.MySQLError)(nil); errors.As(err, &refused) {
+			return errors.Join(errGiveUp, err) // it answers, and will not answer otherwise later
+		}
+		return err
 	}
 	return s.proc.waitReady(ctx, ready)
 }
@@ -120,7 +124,11 @@ func (s *Server) Exec(ctx context.Context, statements ...string) error {
 
 // open makes a pool of root's sessions; it connects on first use.
 func (s *Server) open(password string) (*sql.DB, error) {
-	c, err := mysql.NewConnector(s.driverConfig(password))
+	cfg := s.driverConfig(password)
+	if err := cfg.Apply(mysql.Charset("utf8mb4", "")); err != nil {
+		return nil, err
+	}
+	c, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, err
 	}
