@@ -9,9 +9,10 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 )
 
-// listenAddress checks an address to listen on. Without an advertised address
-// its host has to be one that others can connect to.
-func listenAddress(op string, code int, key, s string, advertised bool) (string, error) {
+// listenAddress checks an address to listen on. Without an advertised address,
+// which is the value of advertiseKey, its host has to be one that others can
+// connect to.
+func listenAddress(op string, code int, key, s, advertiseKey, advertised string) (string, error) {
 	host, addr, ok := hostPort(s)
 	if !ok {
 		f := keyFault(op, code, key, "expected host:port, got %q", s)
@@ -21,9 +22,9 @@ func listenAddress(op string, code int, key, s string, advertised bool) (string,
 		}
 		return "", f
 	}
-	if !advertised && anyHost(host) {
+	if advertised == "" && anyHost(host) {
 		f := keyFault(op, code, key, "%q has no host that others could connect to", s)
-		f.Hint = "write this machine's host name or address, or set advertise-addr"
+		f.Hint = "write this machine's host name or address, or set " + advertiseKey
 		return "", f
 	}
 	return addr, nil

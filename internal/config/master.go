@@ -148,7 +148,7 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 	if c.DataDir == "" {
 		c.DataDir = "default." + c.Name
 	}
-	if c.Addr, err = listenAddress(masterOp, codes.listen, "master-addr", m.MasterAddr, m.AdvertiseAddr != ""); err != nil {
+	if c.Addr, err = listenAddress(masterOp, codes.listen, "master-addr", m.MasterAddr, "advertise-addr", m.AdvertiseAddr); err != nil {
 		return MasterConfig{}, err
 	}
 	c.AdvertiseAddr = c.Addr
@@ -168,7 +168,7 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 func (m *masterFile) peers(c *MasterConfig) error {
 	const listenCode, advertiseCode, clusterCode = 38039, 38050, 38037
 	var err error
-	if c.PeerAddr, err = listenAddress(masterOp, listenCode, "peer-urls", m.PeerURLs, m.AdvertisePeerURLs != ""); err != nil {
+	if c.PeerAddr, err = listenAddress(masterOp, listenCode, "peer-urls", m.PeerURLs, "advertise-peer-urls", m.AdvertisePeerURLs); err != nil {
 		return err
 	}
 	c.AdvertisePeer = c.PeerAddr

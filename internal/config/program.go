@@ -126,7 +126,11 @@ func parseProgram(fs *flag.FlagSet, c *common, raw any, args []string, codes pro
 	if err := decodeTOML(c.configFile, data, raw, codes); err != nil {
 		return err
 	}
-	c.CertAllowedCN = nil // or the second pass would append to the first
+	fs.Visit(func(f *flag.Flag) {
+		if f.Name == "cert-allowed-cn" {
+			c.CertAllowedCN = nil // or the second pass would append to the file's
+		}
+	})
 	return parse()
 }
 
@@ -142,7 +146,7 @@ func decodeTOML(file string, data []byte, raw any, codes programCodes) error {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		f := tomlFault(file, lineOf(data, unknown[0]), codes.unknownKey, unknown[0].String(), "unknown key")
-		f.Hint = "remove it, or check its spelling; -print-sample-config shows the keys"
+		f.Hint = "remove it, or check its spelling"
 		return f
 	}
 	return nil

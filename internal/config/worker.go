@@ -69,7 +69,7 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 	if c.Log, err = w.log(workerOp, codes.invalid); err != nil {
 		return WorkerConfig{}, err
 	}
-	if c.Addr, err = listenAddress(workerOp, codes.listen, "worker-addr", w.WorkerAddr, w.AdvertiseAddr != ""); err != nil {
+	if c.Addr, err = listenAddress(workerOp, codes.listen, "worker-addr", w.WorkerAddr, "advertise-addr", w.AdvertiseAddr); err != nil {
 		return WorkerConfig{}, err
 	}
 	c.AdvertiseAddr = c.Addr

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// runProgram reads a case of "args" lines followed by the text of the file that
+// FILE stands for in them.
+func runProgram[T any](t *testing.T, parse func([]string) (T, error), warnings func(T) []string) func(string) string {
+	t.Helper()
+	return func(in string) string {
+		first, text, _ := strings.Cut(in, "\n")
+		path := filepath.Join(t.TempDir(), "f.toml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := strings.Fields(strings.ReplaceAll(first, "FILE", path))[1:]
+		c, err := parse(args)
+		var f *fault.Error
+		if err != nil && !errors.As(err, &f) {
+			return err.Error()
+		}
+		out := strings.ReplaceAll(shown(warnings(c), err), path, "f.toml")
+		if err == nil {
+			j, err := json.MarshalIndent(c, "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			out += string(j)
+		}
+		return out
+	}
+}
+
+func TestMasterArguments(t *testing.T) {
+	golden(t, "master.txt", runProgram(t, ParseMaster, func(c MasterConfig) []string { return c.Warnings }))
+}
+
+func TestWorkerArguments(t *testing.T) {
+	golden(t, "worker.txt", runProgram(t, ParseWorker, func(c WorkerConfig) []string { return c.Warnings }))
+}
+
+func TestDmctlFile(t *testing.T) {
+	golden(t, "dmctl.txt", func(in string) string {
+		c, err := DecodeDmctl("dmctl.toml", []byte(in))
+		return shown(nil, err) + fmt.Sprint(c.MasterAddrs, c.RPCTimeout)
+	})
+}
+
+// The samples must be accepted, and hold the defaults.
+func TestSamples(t *testing.T) {
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "sample")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	m, err := ParseMaster([]string{"-config", file(SampleMaster())})
+	if err != nil || len(m.Warnings) > 0 {
+		t.Error(err, m.Warnings)
+	}
+	least, err := ParseMaster([]string{"-name", "master1", "-master-addr", "127.0.0.1:8261"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(least, m); diff != "" {
+		t.Errorf("the master's sample is not the default (-default +sample):\n%s", diff)
+	}
+	w, err := ParseWorker([]string{"-config", file(SampleWorker())})
+	if err != nil || len(w.Warnings) > 0 {
+		t.Error(err, w.Warnings)
+	}
+	want := WorkerConfig{Name: "worker1", Addr: "127.0.0.1:8262", AdvertiseAddr: "127.0.0.1:8262", Join: []string{"127.0.0.1:8261"},
+		KeepaliveTTL: time.Minute, RelayKeepaliveTTL: 30 * time.Minute, Log: Log{Level: slog.LevelInfo, Format: "text"}}
+	if diff := cmp.Diff(want, w); diff != "" {
+		t.Errorf("the worker's sample (-want +got):\n%s", diff)
+	}
+	if _, warnings, err := DecodeSource("", []byte(SampleSource())); err != nil || len(warnings) > 0 {
+		t.Error(err, warnings)
+	}
+	task, warnings, err := DecodeTask("", []byte(SampleTask()))
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	in := task.Instances[0]
+	if in.Dump != defaultDump() || in.Load != defaultLoad() || in.Sync != defaultSync() {
+		t.Errorf("the task's sample does not hold the defaults: %+v", in)
+	}
+}
+
+func TestUsageNamesEveryFlag(t *testing.T) {
+	for _, c := range []struct{ text, flags string }{
+		{MasterUsage(), "V print-sample-config config L log-file log-format name master-addr advertise-addr peer-urls advertise-peer-urls initial-cluster join data-dir max-txn-ops max-request-bytes auto-compaction-mode auto-compaction-retention quota-backend-bytes v1-sources-path ssl-ca ssl-cert ssl-key cert-allowed-cn"},
+		{WorkerUsage(), "V print-sample-config config L log-file log-format name worker-addr advertise-addr join keepalive-ttl relay-keepalive-ttl ssl-ca ssl-cert ssl-key cert-allowed-cn"},
+	} {
+		for _, f := range strings.Fields(c.flags) {
+			if !strings.Contains(c.text, "\n  -"+f+" ") && !strings.Contains(c.text, "\n  -"+f+"\n") && !strings.Contains(c.text, "\n  -"+f+"\t") {
+				t.Errorf("-%s is not in the usage:\n%s", f, c.text)
+			}
+		}
+	}
+}
