@@ -1,0 +1,244 @@
+package dump
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// catalogue is the list of what to dump. It is read without any lock first,
+// chunks planned and the server's caches warmed, and confirmed under the lock,
+// where only what has changed in between is read again.
+type catalogue struct {
+	filter   config.TableFilter
+	anyIndex bool
+	threads  int
+	schemas  map[string]string // name -> CREATE DATABASE
+	tables   map[schema.Name]*table
+}
+
+// read lists and describes the tables and plans their chunks.
+func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) error {
+	names, err := db.Tables(ctx, c.filter)
+	if err != nil {
+		return err
+	}
+	if c.tables, err = c.load(ctx, db, names); err != nil {
+		return err
+	}
+	return c.each(c.tables, func(t *table) error {
+		var err error
+		t.chunks, err = planChunks(ctx, db, t, rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads))
+		return err
+	})
+}
+
+// load reads structures, descriptions and identities of the named tables.
+func (c *catalogue) load(ctx context.Context, db *dbconn.DB, names []schema.Name) (map[schema.Name]*table, error) {
+	out := make(map[schema.Name]*table, len(names))
+	bySchema := map[string]map[string]*table{}
+	for _, n := range names {
+		t := &table{Name: n, chunks: []string{""}}
+		out[n] = t
+		if bySchema[n.Schema] == nil {
+			bySchema[n.Schema] = map[string]*table{}
+		}
+		bySchema[n.Schema][n.Table] = t
+	}
+	if err := c.each(out, func(t *table) error {
+		var err error
+		t.create, err = db.CreateTable(ctx, t.Name)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for name, tables := range bySchema {
+		if err := describe(ctx, db, name, tables, c.anyIndex); err != nil {
+			return nil, err
+		}
+		if err := identify(ctx, db, name, func(tbl, created string) {
+			if t := tables[tbl]; t != nil {
+				t.created = created
+			}
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// confirm answers the tables as they are under the lock, the largest first.
+func (c *catalogue) confirm(ctx context.Context, db *dbconn.DB) ([]*table, error) {
+	names, err := db.Tables(ctx, c.filter)
+	if err != nil {
+		return nil, err
+	}
+	if c.schemas, err = c.readSchemas(ctx, db, names); err != nil {
+		return nil, err
+	}
+	now, err := c.structures(ctx, db, names)
+	if err != nil {
+		return nil, err
+	}
+	var changed []schema.Name
+	tables := make(map[schema.Name]*table, len(names))
+	for _, n := range names {
+		old, is := c.tables[n], now[n]
+		if old == nil || old.created != is.created || !sameStructure(old.create, is.create) {
+			changed = append(changed, n)
+			continue
+		}
+		old.create = is.create
+		tables[n] = old
+	}
+	fresh, err := c.load(ctx, db, changed)
+	if err != nil {
+		return nil, err
+	}
+	for n, t := range fresh {
+		tables[n] = t
+	}
+	out := make([]*table, 0, len(tables))
+	for _, n := range names {
+		out = append(out, tables[n])
+	}
+	slices.SortStableFunc(out, func(a, b *table) int { return cmp.Compare(b.bytes, a.bytes) })
+	return out, nil
+}
+
+// structures reads text and identity of the named tables.
+func (c *catalogue) structures(ctx context.Context, db *dbconn.DB, names []schema.Name) (map[schema.Name]*table, error) {
+	out := make(map[schema.Name]*table, len(names))
+	schemas := map[string]bool{}
+	for _, n := range names {
+		out[n] = &table{Name: n}
+		schemas[n.Schema] = true
+	}
+	for name := range schemas {
+		if err := identify(ctx, db, name, func(tbl, created string) {
+			if t := out[schema.Name{Schema: name, Table: tbl}]; t != nil {
+				t.created = created
+			}
+		}); err != nil {
+			return nil, err
+		}
+	}
+	err := c.each(out, func(t *table) error {
+		var err error
+		t.create, err = db.CreateTable(ctx, t.Name)
+		return err
+	})
+	return out, err
+}
+
+// readSchemas reads the schemas of the tables and those that belong to the
+// task as a whole, which may be empty now and get tables later.
+func (c *catalogue) readSchemas(ctx context.Context, db *dbconn.DB, tables []schema.Name) (map[string]string, error) {
+	out := map[string]string{}
+	for _, n := range tables {
+		out[n.Schema] = ""
+	}
+	rows, err := db.QueryContext(ctx, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
+	if err != nil {
+		return nil, dbconn.Error(fault.Upstream, "list schemas", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, dbconn.Error(fault.Upstream, "list schemas", err)
+		}
+		if !dbconn.IsSystemSchema(name) && c.filter.MatchSchema(name) {
+			out[name] = ""
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, dbconn.Error(fault.Upstream, "list schemas", err)
+	}
+	for name := range out {
+		if out[name], err = db.CreateSchema(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// each calls f for all tables over the pool's connections.
+func (c *catalogue) each(tables map[schema.Name]*table, f func(*table) error) error {
+	var g errgroup.Group
+	g.SetLimit(max(1, c.threads))
+	for _, t := range tables {
+		g.Go(func() error { return f(t) })
+	}
+	return g.Wait()
+}
+
+// identify tells each table's creation time, which a swap of tables changes
+// even when both have the same structure.
+func identify(ctx context.Context, db *dbconn.DB, name string, each func(tbl, created string)) error {
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, COALESCE(CREATE_TIME, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", name)
+	if err != nil {
+		return dbconn.Error(fault.Upstream, "read the tables of schema "+name, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var tbl, created string
+		if err := rows.Scan(&tbl, &created); err != nil {
+			return dbconn.Error(fault.Upstream, "read the tables of schema "+name, err)
+		}
+		each(tbl, created)
+	}
+	return dbconn.Error(fault.Upstream, "read the tables of schema "+name, rows.Err())
+}
+
+// unchanged fails with errStructureChanged when a table is not the one that the
+// snapshot was taken of any more. It is asked behind the last row of a table.
+func unchanged(ctx context.Context, db *dbconn.DB, t *table) error {
+	create, err := db.CreateTable(ctx, t.Name)
+	if fault.Is(err, fault.NotFound) {
+		return fmt.Errorf("%s.%s: %w", t.Schema, t.Table, errStructureChanged)
+	}
+	if err != nil {
+		return err
+	}
+	var created string
+	err = db.QueryRowContext(ctx, "SELECT COALESCE(CREATE_TIME, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
+		t.Schema, t.Table).Scan(&created)
+	if err != nil {
+		return dbconn.Error(fault.Upstream, "read the table's creation time", err)
+	}
+	if created != t.created || !sameStructure(create, t.create) {
+		return fmt.Errorf("%s.%s: %w", t.Schema, t.Table, errStructureChanged)
+	}
+	return nil
+}
+
+// reportSkipped says which objects of the task's schemas are not copied.
+func (c *catalogue) reportSkipped(ctx context.Context, db *dbconn.DB, log *slog.Logger) error {
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES"+
+		" WHERE TABLE_TYPE NOT IN ('BASE TABLE', 'SYSTEM VERSIONED')")
+	if err != nil {
+		return dbconn.Error(fault.Upstream, "list views", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n schema.Name
+		var kind string
+		if err := rows.Scan(&n.Schema, &n.Table, &kind); err != nil {
+			return dbconn.Error(fault.Upstream, "list views", err)
+		}
+		if !dbconn.IsSystemSchema(n.Schema) && c.filter.MatchTable(n.Schema, n.Table) {
+			log.Info("not copied: only tables are", "schema", n.Schema, "name", n.Table, "kind", kind)
+		}
+	}
+	return dbconn.Error(fault.Upstream, "list views", rows.Err())
+}

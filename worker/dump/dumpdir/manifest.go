@@ -1,0 +1,198 @@
+package dumpdir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+)
+
+// Version is the format that this package writes; it reads no other.
+const Version = 1
+
+// Errors of a directory that is not a complete dump.
+var (
+	// ErrMissing: there is no manifest, so the dump was never completed or is gone.
+	ErrMissing = errors.New("the directory holds no complete dump")
+	// ErrDamaged: a file is not what the manifest says.
+	ErrDamaged = errors.New("the dump is damaged")
+)
+
+// Manifest says what a complete dump consists of.
+type Manifest struct {
+	Version  int             `json:"version"`
+	DumpID   string          `json:"dump_id"`
+	Task     string          `json:"task"`
+	Source   string          `json:"source"`
+	Server   string          `json:"server"`
+	Started  time.Time       `json:"started"`
+	Finished time.Time       `json:"finished"`
+	Snapshot binlog.Location `json:"snapshot"`
+	Schemas  []Schema        `json:"schemas"`
+	Tables   []Table         `json:"tables"`
+}
+
+// Schema is one schema of a dump.
+type Schema struct {
+	Name string `json:"name"`
+	File File   `json:"file"`
+}
+
+// Table is one table of a dump.
+type Table struct {
+	Schema string `json:"schema"`
+	Name   string `json:"name"`
+	File   File   `json:"file"` // the CREATE TABLE
+	Data   []File `json:"data"` // none for an empty table
+}
+
+// File is one file of a dump.
+type File struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+	Rows  int64  `json:"rows,omitempty"`
+	CRC   uint32 `json:"crc32c"`
+}
+
+// Bytes gives the size of all data files.
+func (m *Manifest) Bytes() int64 {
+	var n int64
+	for _, t := range m.Tables {
+		for _, f := range t.Data {
+			n += f.Bytes
+		}
+	}
+	return n
+}
+
+// Write closes a dump: it writes the manifest so that it is there completely or
+// not at all. The files it lists must be on the disk already.
+func (m *Manifest) Write(dir string) error {
+	data, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return err
+	}
+	return writeAtomic(dir, ManifestName, data)
+}
+
+// ReadManifest reads the manifest of a complete dump; ErrMissing when there is
+// none. It checks sizes, not contents: see Check.
+func ReadManifest(dir string) (*Manifest, error) {
+	data, err := os.ReadFile(filepath.Join(dir, ManifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrMissing)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", filepath.Join(dir, ManifestName), ErrDamaged, err)
+	}
+	if m.Version != Version {
+		return nil, fmt.Errorf("%s: %w: format version %d, this program reads %d",
+			filepath.Join(dir, ManifestName), ErrDamaged, m.Version, Version)
+	}
+	for _, f := range m.files() {
+		info, err := os.Stat(filepath.Join(dir, f.Name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%w: file %s is missing in %s", ErrDamaged, f.Name, dir)
+		case err != nil:
+			return nil, err
+		case info.Size() != f.Bytes:
+			return nil, fmt.Errorf("%w: file %s in %s has %d bytes instead of %d", ErrDamaged, f.Name, dir, info.Size(), f.Bytes)
+		}
+	}
+	return m, nil
+}
+
+func (m *Manifest) files() []File {
+	var out []File
+	for _, s := range m.Schemas {
+		out = append(out, s.File)
+	}
+	for _, t := range m.Tables {
+		out = append(append(out, t.File), t.Data...)
+	}
+	return out
+}
+
+// CRC is the table of the checksums in a manifest.
+func CRC() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+// Check reads a whole file and compares it with what the manifest says.
+func (f File) Check(dir string) error {
+	r, err := os.Open(filepath.Join(dir, f.Name))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer r.Close()
+	h := crc32.New(CRC())
+	n, err := io.Copy(h, r)
+	if err != nil {
+		return err
+	}
+	if n != f.Bytes || h.Sum32() != f.CRC {
+		return fmt.Errorf("%w: the contents of file %s in %s are not what was dumped", ErrDamaged, f.Name, dir)
+	}
+	return nil
+}
+
+// Read reads a small file of the dump, checked.
+func (f File) Read(dir string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(dir, f.Name))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if int64(len(data)) != f.Bytes || crc32.Checksum(data, CRC()) != f.CRC {
+		return nil, fmt.Errorf("%w: the contents of file %s in %s are not what was dumped", ErrDamaged, f.Name, dir)
+	}
+	return data, nil
+}
+
+// WriteFile writes a small file of the dump and describes it for the manifest.
+func WriteFile(dir, name string, data []byte) (File, error) {
+	if err := writeSynced(filepath.Join(dir, name), data); err != nil {
+		return File{}, err
+	}
+	return File{Name: name, Bytes: int64(len(data)), CRC: crc32.Checksum(data, CRC())}, nil
+}
+
+func writeAtomic(dir, name string, data []byte) error {
+	path := filepath.Join(dir, name)
+	if err := writeSynced(path+tmpSuffix, data); err != nil {
+		return err
+	}
+	if err := os.Rename(path+tmpSuffix, path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,248 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+)
+
+// job is one chunk of one table.
+type job struct {
+	t     *tableState
+	chunk int
+}
+
+// tableState collects what the chunks of one table have written.
+type tableState struct {
+	*table
+	warnWide sync.Once
+
+	mu sync.Mutex
+
+	// mu guards the following.
+	files [][]dumpdir.File // by chunk
+	left  int              // chunks not finished
+}
+
+func newTableState(t *table) *tableState {
+	return &tableState{table: t, files: make([][]dumpdir.File, len(t.chunks)), left: len(t.chunks)}
+}
+
+// data lists the files of the table in the order of its chunks.
+func (t *tableState) data() []dumpdir.File {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []dumpdir.File
+	for _, f := range t.files {
+		out = append(out, f...)
+	}
+	return out
+}
+
+// readers read chunks over the connections of one snapshot.
+type readers struct {
+	db       *dbconn.DB
+	dir      string
+	where    string
+	chunk    int64 // size of a file, bytes
+	stmt     int   // size of a statement, bytes
+	log      *slog.Logger
+	progress *progress
+	metrics  *metrics
+	sync     func(*os.File) error // takes over a complete file
+}
+
+// read reads all chunks of the tables, each connection one at a time, and
+// returns when all are written or one has failed.
+func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState) error {
+	jobs := make(chan job)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(jobs)
+		for _, t := range tables {
+			for i := range t.chunks {
+				select {
+				case jobs <- job{t: t, chunk: i}:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}
+		return nil
+	})
+	for _, w := range conns {
+		g.Go(func() error {
+			for {
+				idle := time.Now()
+				j, ok := <-jobs
+				if !ok {
+					return nil
+				}
+				r.metrics.receive.Observe(time.Since(idle).Seconds())
+				if err := r.chunkOf(ctx, w, j); err != nil {
+					return explain(j, err)
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// explain names the table and recognises a snapshot that a DDL has outdated.
+func explain(j job, err error) error {
+	op := fmt.Sprintf("dump table %s.%s", j.t.Schema, j.t.Table)
+	var my *mysql.MySQLError
+	if errors.As(err, &my) {
+		switch my.Number {
+		case erTableChanged, 1146, 1054, 1049: // no such table, column, schema any more
+			return fmt.Errorf("%s: %w: %w", op, errStructureChanged, err)
+		}
+	}
+	if errors.Is(err, errStructureChanged) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return fault.Wrap(op, err)
+	}
+	return dbconn.Error(fault.Upstream, op, err)
+}
+
+// chunkOf reads one chunk. The savepoint lets go of the table's metadata lock
+// behind it, so that a DDL on the source does not wait for the whole dump.
+func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
+	if _, err := w.exec(ctx, "SAVEPOINT raftdm"); err != nil {
+		return err
+	}
+	if err := r.copy(ctx, w, j); err != nil {
+		return err
+	}
+	j.t.mu.Lock()
+	j.t.left--
+	left := j.t.left
+	j.t.mu.Unlock()
+	if left == 0 {
+		// The metadata lock is still held, so this is the table just read.
+		if err := unchanged(ctx, r.db, j.t.table); err != nil {
+			return err
+		}
+		r.progress.finished(j.t.Name)
+		r.metrics.tables.Inc()
+	} else {
+		r.progress.started(j.t.Name, 1-float64(left)/float64(len(j.t.chunks)))
+	}
+	_, err := w.exec(ctx, "ROLLBACK TO SAVEPOINT raftdm")
+	return err
+}
+
+// copy streams the rows of a chunk into files.
+func (r *readers) copy(ctx context.Context, w *wire, j job) error {
+	out := &chunkWriter{dir: r.dir, limit: r.chunk, done: r.sync,
+		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.chunk, part) }}
+	defer out.abort()
+	names := make([]string, len(j.t.columns))
+	for i, c := range j.t.columns {
+		names[i] = c.name
+	}
+	enc := newEncoder(j.t.Schema, j.t.Table, names, r.stmt)
+	rows := int64(0)
+	flush := func() error {
+		begin := time.Now()
+		if err := out.write(enc.buf, rows); err != nil {
+			return fmt.Errorf("write the dump: %w", err)
+		}
+		r.metrics.write.Observe(time.Since(begin).Seconds())
+		r.progress.rows.Add(rows)
+		r.progress.bytes.Add(int64(len(enc.buf)))
+		r.metrics.rows.Add(float64(rows))
+		r.metrics.size.Add(float64(len(enc.buf)))
+		enc.buf, rows = enc.buf[:0], 0
+		return nil
+	}
+	err := w.stream(ctx, j.t.query(j.chunk, r.where), enc.begin, func(p []byte) error {
+		if err := enc.row(p); err != nil {
+			return err
+		}
+		rows++
+		if enc.rows <= 1 && len(enc.buf) >= flushBytes { // a statement has just ended
+			return r.flushWhole(enc, &rows, flush)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	enc.end()
+	if rows > 0 {
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	if enc.wide {
+		j.t.warnWide.Do(func() {
+			r.log.Warn(fmt.Sprintf("Row bigger than statement_size for %s.%s", j.t.Schema, j.t.Table), "statement_size", r.stmt)
+		})
+	}
+	if err := out.close(); err != nil {
+		return fmt.Errorf("write the dump: %w", err)
+	}
+	j.t.mu.Lock()
+	j.t.files[j.chunk] = out.files
+	j.t.mu.Unlock()
+	return nil
+}
+
+// flushWhole writes the whole statements in the buffer and keeps the open one.
+func (r *readers) flushWhole(enc *encoder, rows *int64, flush func() error) error {
+	if enc.rows == 0 {
+		return flush()
+	}
+	open := append([]byte(nil), enc.buf[enc.start:]...)
+	kept := int64(enc.rows)
+	enc.buf = enc.buf[:enc.start]
+	*rows -= kept
+	if err := flush(); err != nil {
+		return err
+	}
+	enc.buf, enc.start = append(enc.buf, open...), 0
+	*rows = kept
+	return nil
+}
+
+// query gives the SELECT of one chunk.
+func (t *table) query(chunk int, where string) string {
+	var b strings.Builder
+	b.WriteString("SELECT /*!40001 SQL_NO_CACHE */ ")
+	for i, c := range t.columns {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(c.expr)
+	}
+	b.WriteString(" FROM " + dbconn.Ident(t.Schema, t.Table))
+	cond := t.chunks[chunk]
+	if cond != "" {
+		b.WriteString(" FORCE INDEX (" + dbconn.Ident(t.index) + ")")
+	}
+	switch {
+	case cond != "" && where != "":
+		b.WriteString(" WHERE (" + cond + ") AND (" + where + ")")
+	case cond != "":
+		b.WriteString(" WHERE " + cond)
+	case where != "":
+		b.WriteString(" WHERE " + where)
+	}
+	return b.String()
+}

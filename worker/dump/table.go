@@ -1,0 +1,201 @@
+package dump
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// table is one table to dump, as the catalogue describes it.
+type table struct {
+	schema.Name
+	create  string // SHOW CREATE TABLE under the lock
+	created string // the table's creation time in the server, under the lock
+	engine  string
+	rows    int64 // the server's estimate
+	bytes   int64 // of the rows in the server, an estimate
+	columns []tableColumn
+	split   string // integer column to cut the table by, "" for none
+	index   string // the index that begins with split
+	chunks  []string
+}
+
+// tableColumn is one column that is written, and how it is read.
+type tableColumn struct {
+	name string
+	expr string
+}
+
+// versioned tells whether the engine shows a snapshot the rows of its moment.
+// Rows of any other engine are read while the global lock is held.
+func (t *table) versioned() bool {
+	switch strings.ToLower(t.engine) {
+	case "innodb", "rocksdb", "tokudb":
+		return true
+	}
+	return false
+}
+
+// describe fills in what the catalogue knows about the tables of one schema.
+func describe(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, anyIndex bool) error {
+	if err := readTables(ctx, db, name, tables); err != nil {
+		return dbconn.Error(fault.Upstream, "read the tables of schema "+name, err)
+	}
+	integers, err := readColumns(ctx, db, name, tables)
+	if err != nil {
+		return dbconn.Error(fault.Upstream, "read the columns of schema "+name, err)
+	}
+	if err := readIndexes(ctx, db, name, tables, integers, anyIndex); err != nil {
+		return dbconn.Error(fault.Upstream, "read the indexes of schema "+name, err)
+	}
+	return nil
+}
+
+func readTables(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table) error {
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, COALESCE(ENGINE, ''), COALESCE(TABLE_ROWS, 0), COALESCE(DATA_LENGTH, 0)"+
+		" FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			tbl, engine string
+			n, size     int64
+		)
+		if err := rows.Scan(&tbl, &engine, &n, &size); err != nil {
+			return err
+		}
+		if t := tables[tbl]; t != nil {
+			t.engine, t.rows, t.bytes = engine, n, size
+		}
+	}
+	return rows.Err()
+}
+
+// readColumns also answers which columns are integers, as "table\x00column".
+func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table) (map[string]bool, error) {
+	for _, t := range tables {
+		t.columns = nil
+	}
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA"+
+		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION", name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	integers := map[string]bool{}
+	for rows.Next() {
+		var tbl, col, typ, full, extra string
+		if err := rows.Scan(&tbl, &col, &typ, &full, &extra); err != nil {
+			return nil, err
+		}
+		t := tables[tbl]
+		if t == nil {
+			continue
+		}
+		if strings.ContainsAny(tbl+col+name, "\n") {
+			return nil, &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
+				Msg:  fmt.Sprintf("not supported yet: a line break in a name (column %q of table %q)", col, tbl),
+				Hint: "rename it, or exclude the table with the block-allow-list"}
+		}
+		if isGenerated(extra) {
+			continue
+		}
+		typ = strings.ToLower(typ)
+		t.columns = append(t.columns, tableColumn{name: col, expr: readExpr(col, typ, full)})
+		if isInteger(typ) {
+			integers[tbl+"\x00"+col] = true
+		}
+	}
+	return integers, rows.Err()
+}
+
+// isGenerated tells a generated column from one whose default is an expression,
+// which MySQL 8 calls DEFAULT_GENERATED.
+func isGenerated(extra string) bool {
+	e := strings.ToUpper(extra)
+	return strings.Contains(e, "VIRTUAL") || strings.Contains(e, "STORED") || strings.Contains(e, "PERSISTENT")
+}
+
+func isInteger(typ string) bool {
+	switch typ {
+	case "tinyint", "smallint", "mediumint", "int", "bigint":
+		return true
+	}
+	return false
+}
+
+// readExpr is how a column is selected so that its text is exact. A server
+// prints FLOAT with six digits and FLOAT(M,D), DOUBLE(M,D) with D decimals; a
+// product is a plain DOUBLE, which is printed so that reading it back gives the
+// same bits, and 1 is the factor that keeps the sign of zero.
+func readExpr(col, typ, full string) string {
+	if typ == "float" || typ == "double" && strings.Contains(full, "(") {
+		return dbconn.Ident(col) + "*1e0"
+	}
+	return dbconn.Ident(col)
+}
+
+// readIndexes chooses for each table the column to cut it by: the first column
+// of the clustered key, because a range of it is a piece of the table. Only
+// when rows per chunk are asked for (anyIndex) is another index taken, which
+// has to look up each row.
+func readIndexes(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, integers map[string]bool, anyIndex bool) error {
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, INDEX_NAME, MAX(NON_UNIQUE),"+
+		" COALESCE(MAX(CASE WHEN SEQ_IN_INDEX = 1 THEN COLUMN_NAME END), ''), MAX(CASE WHEN NULLABLE = 'YES' THEN 1 ELSE 0 END)"+
+		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND INDEX_TYPE = 'BTREE'"+
+		" GROUP BY TABLE_NAME, INDEX_NAME ORDER BY TABLE_NAME, INDEX_NAME", name)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	best := map[string]int{}
+	for rows.Next() {
+		var (
+			tbl, index, first   string
+			nonUnique, nullable bool
+		)
+		if err := rows.Scan(&tbl, &index, &nonUnique, &first, &nullable); err != nil {
+			return err
+		}
+		t := tables[tbl]
+		if t == nil {
+			continue
+		}
+		integer := integers[tbl+"\x00"+first]
+		if anyIndex && !integer {
+			continue
+		}
+		// Without anyIndex a better key that is no integer still wins: the table
+		// is stored in its order, and a range of any other is scattered over it.
+		if r := rank(index, nonUnique, nullable, anyIndex); r > best[tbl] {
+			best[tbl] = r
+			t.split, t.index = "", ""
+			if integer {
+				t.split, t.index = first, index
+			}
+		}
+	}
+	return rows.Err()
+}
+
+// rank orders indexes as InnoDB chooses the clustered one, then by how few rows
+// a value has; 0 is no choice.
+func rank(index string, nonUnique, nullable, anyIndex bool) int {
+	switch {
+	case index == "PRIMARY":
+		return 4
+	case !nonUnique && !nullable:
+		return 3
+	case anyIndex && !nonUnique:
+		return 2
+	case anyIndex:
+		return 1
+	}
+	return 0
+}

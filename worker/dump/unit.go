@@ -1,0 +1,154 @@
+package dump
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// The pauses between attempts after a transient failure.
+const (
+	backoffMin = time.Second
+	backoffMax = time.Minute
+)
+
+// Config is what a dump works on.
+type Config struct {
+	Subtask config.Subtask
+	Meta    *checkpoint.Meta
+	Log     *slog.Logger
+	// Metrics may be nil.
+	Metrics prometheus.Registerer
+}
+
+// Unit dumps one source once.
+type Unit struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+
+	mu sync.Mutex
+
+	// mu guards the following.
+	progress *progress
+	trouble  error // the failure that is being retried
+}
+
+// New makes a unit; nothing happens before Run.
+func New(cfg Config) *Unit {
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Unit{cfg: cfg, log: log.With("task", cfg.Subtask.Task, "source", cfg.Subtask.SourceID, "unit", "dump"),
+		metrics: newMetrics(cfg.Metrics, cfg.Subtask.Task, cfg.Subtask.SourceID)}
+}
+
+// Run dumps the source and records the load as the subtask's next phase. It
+// answers nil at once when that has happened before.
+func (u *Unit) Run(ctx context.Context) error {
+	err := u.run(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	u.metrics.exits.Inc()
+	return u.fail(err)
+}
+
+func (u *Unit) run(ctx context.Context) error {
+	pause := backoffMin
+	for {
+		done, err := u.step(ctx)
+		if done || ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		u.metrics.errors.Inc()
+		if !fault.Transient(err) && !errors.Is(err, errStructureChanged) {
+			return err
+		}
+		u.setTrouble(u.fail(err))
+		u.log.Warn("dump failed and begins anew", "error", err, "after", pause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, backoffMax)
+	}
+}
+
+// step makes one attempt, unless the dump is behind the subtask already.
+func (u *Unit) step(ctx context.Context) (done bool, err error) {
+	p, err := u.cfg.Meta.Phase(ctx)
+	if err != nil {
+		return false, err
+	}
+	if p.Unit != status.UnitInvalid && p.Unit != status.UnitDump {
+		return true, nil
+	}
+	a := &attempt{Unit: u, id: newDumpID(), started: time.Now()}
+	if err := a.run(ctx); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// Fill shows the present attempt.
+func (u *Unit) Fill(s *status.Subtask) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s.Unit = status.UnitDump
+	s.Dump = &status.Dump{Progress: "0.00 %"}
+	if u.progress != nil {
+		s.Dump = u.progress.fill()
+	}
+	if u.trouble != nil {
+		s.Err = u.trouble
+	}
+}
+
+func (u *Unit) setProgress(p *progress) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.progress, u.trouble = p, nil
+}
+
+func (u *Unit) setTrouble(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.trouble = err
+}
+
+// fail gives an error its subject and, where it has none, DM's number.
+func (u *Unit) fail(err error) error {
+	op := fmt.Sprintf("dump task=%s source=%s", u.cfg.Subtask.Task, u.cfg.Subtask.SourceID)
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return fault.Wrap(op, err)
+	}
+	out := &fault.Error{Op: op, Kind: fault.KindOf(err), Code: codeRuntime, Err: err}
+	if errors.Is(err, errStructureChanged) {
+		out.Kind, out.Side = fault.Conflict, fault.Upstream
+		out.Hint = "nothing to do: the dump begins anew; it succeeds when no DDL runs on the task's tables meanwhile"
+	}
+	return out
+}
+
+// newDumpID names a dump so that no other has the same name.
+func newDumpID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // it never fails
+	return hex.EncodeToString(b[:])
+}

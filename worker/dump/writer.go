@@ -1,0 +1,84 @@
+package dump
+
+import (
+	"hash/crc32"
+	"os"
+	"path/filepath"
+
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+)
+
+// flushBytes is how much is written to a file at once.
+const flushBytes = 1 << 20
+
+// fileHead begins every data and schema file, so that the mysql client and
+// myloader read it under the conditions it was written for.
+const fileHead = "/*!40101 SET NAMES utf8mb4*/;\n/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\n/*!40103 SET TIME_ZONE='+00:00' */;\n"
+
+// chunkWriter writes the statements of one chunk into one or more data files.
+type chunkWriter struct {
+	dir   string
+	name  func(part int) string
+	limit int64 // size of a file, bytes
+	done  func(*os.File) error
+
+	file  *os.File
+	info  dumpdir.File
+	files []dumpdir.File
+}
+
+// write takes whole statements that hold rows rows, and begins another file
+// when this one is full.
+func (w *chunkWriter) write(data []byte, rows int64) error {
+	if w.file == nil {
+		if err := w.open(); err != nil {
+			return err
+		}
+	}
+	if err := w.append(data); err != nil {
+		return err
+	}
+	w.info.Rows += rows
+	if w.info.Bytes < w.limit {
+		return nil
+	}
+	return w.close()
+}
+
+func (w *chunkWriter) open() error {
+	w.info = dumpdir.File{Name: w.name(len(w.files))}
+	f, err := os.OpenFile(filepath.Join(w.dir, w.info.Name), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	w.file = f
+	return w.append([]byte(fileHead))
+}
+
+func (w *chunkWriter) append(data []byte) error {
+	if _, err := w.file.Write(data); err != nil {
+		return err
+	}
+	w.info.Bytes += int64(len(data))
+	w.info.CRC = crc32.Update(w.info.CRC, dumpdir.CRC(), data)
+	return nil
+}
+
+// close ends the open file, if any, and hands it on to be synced.
+func (w *chunkWriter) close() error {
+	if w.file == nil {
+		return nil
+	}
+	f := w.file
+	w.file = nil
+	w.files = append(w.files, w.info)
+	return w.done(f)
+}
+
+// abort drops the open file's handle after a failure.
+func (w *chunkWriter) abort() {
+	if w.file != nil {
+		w.file.Close() //nolint:errcheck // the dump has failed already and the file is worthless
+		w.file = nil
+	}
+}
