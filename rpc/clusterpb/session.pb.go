@@ -990,14 +990,15 @@ func (x *SubtaskStatus) GetRevision() uint64 {
 
 // Fault is an error with everything an operator needs to act on it.
 type Fault struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`
-	Kind          uint32                 `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Side          uint32                 `protobuf:"varint,3,opt,name=side,proto3" json:"side,omitempty"`
-	Code          int32                  `protobuf:"varint,4,opt,name=code,proto3" json:"code,omitempty"`
-	Message       string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	Cause         string                 `protobuf:"bytes,6,opt,name=cause,proto3" json:"cause,omitempty"`
-	Hint          string                 `protobuf:"bytes,7,opt,name=hint,proto3" json:"hint,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  uint32                 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Side  uint32                 `protobuf:"varint,2,opt,name=side,proto3" json:"side,omitempty"`
+	// code is DM's number, 0 when DM has none.
+	Code    int32  `protobuf:"varint,3,opt,name=code,proto3" json:"code,omitempty"`
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// cause is the text of the root cause.
+	Cause         string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	Hint          string `protobuf:"bytes,6,opt,name=hint,proto3" json:"hint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1030,13 +1031,6 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
 	return file_session_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *Fault) GetOp() string {
-	if x != nil {
-		return x.Op
-	}
-	return ""
 }
 
 func (x *Fault) GetKind() uint32 {
@@ -1523,15 +1517,14 @@ const file_session_proto_rawDesc = "" +
 	"\x04dump\x18\x05 \x01(\v2\x1d.raftdm.cluster.v1.DumpStatusR\x04dump\x121\n" +
 	"\x04load\x18\x06 \x01(\v2\x1d.raftdm.cluster.v1.LoadStatusR\x04load\x121\n" +
 	"\x04sync\x18\a \x01(\v2\x1d.raftdm.cluster.v1.SyncStatusR\x04sync\x12\x1a\n" +
-	"\brevision\x18\b \x01(\x04R\brevision\"\x97\x01\n" +
-	"\x05Fault\x12\x0e\n" +
-	"\x02op\x18\x01 \x01(\tR\x02op\x12\x12\n" +
-	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x12\n" +
-	"\x04side\x18\x03 \x01(\rR\x04side\x12\x12\n" +
-	"\x04code\x18\x04 \x01(\x05R\x04code\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\tR\amessage\x12\x14\n" +
-	"\x05cause\x18\x06 \x01(\tR\x05cause\x12\x12\n" +
-	"\x04hint\x18\a \x01(\tR\x04hint\"\x91\x02\n" +
+	"\brevision\x18\b \x01(\x04R\brevision\"\x87\x01\n" +
+	"\x05Fault\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x12\n" +
+	"\x04side\x18\x02 \x01(\rR\x04side\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x12\n" +
+	"\x04hint\x18\x06 \x01(\tR\x04hint\"\x91\x02\n" +
 	"\n" +
 	"DumpStatus\x12!\n" +
 	"\ftotal_tables\x18\x01 \x01(\x03R\vtotalTables\x12)\n" +

@@ -1,0 +1,38 @@
+package rpc
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+)
+
+// dialIn bounds one attempt to connect.
+const dialIn = 3 * time.Second
+
+// Dial gives a connection to a master or worker at host:port. It connects when
+// first used. Proxy variables of the environment are not obeyed: everything
+// raftdm speaks to by gRPC is inside the cluster.
+func Dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	all := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithNoProxy(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: dialIn,
+			Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 3 * time.Second}}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
+	}, opts...)
+	return grpc.NewClient("passthrough:///"+addr, all...)
+}
+
+// hostPort takes the scheme off a client URL.
+func hostPort(u string) string {
+	if _, rest, ok := strings.Cut(u, "://"); ok {
+		return strings.TrimSuffix(rest, "/")
+	}
+	return u
+}

@@ -1,0 +1,73 @@
+package rpc
+
+import (
+	"context"
+
+	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/status"
+)
+
+// Proposer has commands agreed on. A refusal is Result.Err; an error means
+// that the outcome is unknown (kind Unavailable) or that this master does not
+// lead (kind NotLeader), in which case nothing was proposed.
+type Proposer interface {
+	Propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Result, error)
+}
+
+// Reader reads what was agreed on. After Barrier has returned nil, a View shows
+// everything that was acknowledged to anyone before Barrier was called.
+type Reader interface {
+	Barrier(ctx context.Context) error
+	View(fn func(*fsm.View) error) error
+}
+
+// Leases watches who holds a session.
+type Leases interface {
+	// Renew starts the lease of a session anew. False means that it is over, or
+	// that this master no longer leads: the worker must open a new session.
+	Renew(worker fsm.WorkerName, session fsm.SessionID) bool
+}
+
+// Member is one master.
+type Member struct {
+	Name       string
+	ID         uint64
+	Alive      bool
+	PeerURLs   []string
+	ClientURLs []string
+}
+
+// Cluster knows the masters.
+type Cluster interface {
+	// IsLeader tells whether this master leads.
+	IsLeader() bool
+	// Leader gives the leader's name and client address, "" when none is known.
+	Leader() (name, clientAddr string)
+	// Members lists the masters, this one included.
+	Members() []Member
+}
+
+// Checker asks the databases themselves whether something can work.
+type Checker interface {
+	// CheckSource connects to the upstream and fills in what it detects.
+	CheckSource(ctx context.Context, src config.Source) (config.Source, error)
+	// CheckTask runs the pre-checks of a task without the items in ignore.
+	CheckTask(ctx context.Context, subs []config.Subtask, ignore []string) error
+}
+
+// Target cleans up on a task's target database.
+type Target interface {
+	// RemoveMeta drops every meta table of a task.
+	RemoveMeta(ctx context.Context, target config.Database, metaSchema, task string) error
+}
+
+// Explainer says in a sentence why a source has no worker, "" when it has one.
+type Explainer interface {
+	Explain(source fsm.SourceID) string
+}
+
+// Reporter tells what a worker is doing now.
+type Reporter interface {
+	Report() status.Report
+}

@@ -1,0 +1,57 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// forward passes DM's requests on to the leader when this master does not
+// lead: once, so that two masters that each believe in the other cannot play
+// ball. Requests about the contacted master itself are never forwarded.
+func (m *Master) forward(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !strings.HasPrefix(info.FullMethod, "/pb.Master/") || aboutItself(info.FullMethod) || m.cfg.Cluster.IsLeader() {
+		return next(ctx, req)
+	}
+	name, addr := m.cfg.Cluster.Leader()
+	switch {
+	case addr == "" || name == m.cfg.Name:
+		return nil, notLeader("no master leads at the moment", "wait for the election, or start more masters: a majority is needed")
+	case header(ctx, headerForwarded) != "":
+		return nil, notLeader("master "+m.cfg.Name+" does not lead; the leader is "+name+" at "+addr, "send the request to "+addr)
+	}
+	reply := newReply(info.FullMethod)
+	if reply == nil {
+		return nil, grpcstatus.Error(codes.Unimplemented, "unknown method "+info.FullMethod)
+	}
+	conn, err := Dial(addr)
+	if err != nil {
+		return nil, notLeader("the leader "+name+" cannot be reached at "+addr, "check the network between the masters")
+	}
+	defer conn.Close()
+	meta := m.meta(ctx, "")
+	out := metadata.Pairs(headerForwarded, m.cfg.Name, headerClientAddr, meta.Addr, headerActor, meta.Actor)
+	if id := header(ctx, headerRequestID); id != "" {
+		out.Set(headerRequestID, id)
+	}
+	if err := conn.Invoke(metadata.NewOutgoingContext(ctx, out), info.FullMethod, req, reply); err != nil {
+		return nil, &fault.Error{Op: "forward to the leader " + name + " at " + addr, Kind: fault.Unavailable,
+			Code: codeNoLeader, Err: plain(err), Hint: "try again, or send the request to another master"}
+	}
+	return reply, nil
+}
+
+// aboutItself tells which requests concern the contacted master only.
+func aboutItself(fullMethod string) bool {
+	return fullMethod == "/pb.Master/OperateLeader" || fullMethod == "/pb.Master/GetMasterCfg"
+}
+
+func notLeader(msg, hint string) error {
+	return &fault.Error{Kind: fault.NotLeader, Code: codeNoLeader, Msg: msg, Hint: hint}
+}

@@ -1,0 +1,54 @@
+package rpc
+
+import (
+	"log/slog"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/raftdm/raftdm/fsm/feed"
+	"github.com/raftdm/raftdm/rpc/clusterpb"
+	"github.com/raftdm/raftdm/rpc/pb"
+)
+
+// MasterConfig is what a Master needs; every field but ConfigText must be set.
+type MasterConfig struct {
+	// Name is this master's name.
+	Name string
+	// ConfigText is what GetMasterCfg answers: the configuration as TOML
+	// without secrets. Empty: not supported.
+	ConfigText string
+	Proposer   Proposer
+	Reader     Reader
+	Feed       *feed.Feed
+	Leases     Leases
+	Cluster    Cluster
+	Checker    Checker
+	Target     Target
+	Explainer  Explainer
+	Log        *slog.Logger
+}
+
+// Master serves pb.Master and the masters' side of worker sessions.
+type Master struct {
+	pb.UnimplementedMasterServer
+	cfg      MasterConfig
+	reports  *reports
+	sessions *sessions
+
+	mu    sync.Mutex
+	latch map[string]bool // guarded by mu: tasks under an operation
+}
+
+// NewMaster makes the handlers of a master.
+func NewMaster(cfg MasterConfig) *Master {
+	m := &Master{cfg: cfg, reports: newReports(), latch: map[string]bool{}}
+	m.sessions = &sessions{m: m}
+	return m
+}
+
+// Register adds the services to a server.
+func (m *Master) Register(s grpc.ServiceRegistrar) {
+	pb.RegisterMasterServer(s, m)
+	clusterpb.RegisterSessionsServer(s, m.sessions)
+}

@@ -1,0 +1,55 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/raftdm/raftdm/fsm"
+)
+
+// read looks at everything that was acknowledged before.
+func (m *Master) read(ctx context.Context, fn func(*fsm.View)) error {
+	if err := m.cfg.Reader.Barrier(ctx); err != nil {
+		return err
+	}
+	return m.cfg.Reader.View(func(v *fsm.View) error {
+		fn(v)
+		return nil
+	})
+}
+
+// await looks at the state, and again after every change, until done says so.
+// It answers nil also when the time is up; an error is ctx's or the store's.
+func (m *Master) await(ctx context.Context, within time.Duration, done func(*fsm.View) bool) error {
+	from := m.cfg.Feed.Index()
+	look := func() (bool, error) {
+		var ok bool
+		err := m.cfg.Reader.View(func(v *fsm.View) error { ok = done(v); return nil })
+		return ok, err
+	}
+	if ok, err := look(); ok || err != nil {
+		return err
+	}
+	wctx, cancel := context.WithTimeout(ctx, within)
+	changedC, endC := make(chan struct{}, 1), make(chan struct{})
+	var followErr error
+	go func() {
+		defer close(endC)
+		followErr = follow(wctx, m.cfg.Feed, from, changedC)
+	}()
+	defer func() { cancel(); <-endC }()
+	for {
+		select {
+		case <-changedC:
+			if ok, err := look(); ok || err != nil {
+				return err
+			}
+		case <-endC:
+			if errors.Is(followErr, context.DeadlineExceeded) && ctx.Err() == nil {
+				return nil
+			}
+			return followErr
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/rpc/clusterpb"
+)
+
+// openIn bounds what opening a session may take: the worker goes elsewhere
+// after welcomeIn.
+const openIn = welcomeIn
+
+// sessions serves the masters' side of sessions.
+type sessions struct {
+	clusterpb.UnimplementedSessionsServer
+	m    *Master
+	sent sentAssignments
+}
+
+// Session serves one stream of a worker.
+func (s *sessions) Session(stream clusterpb.Sessions_SessionServer) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	hello := first.GetHello()
+	if hello == nil {
+		return grpcstatus.Error(codes.InvalidArgument, "the first message of a session must be a hello")
+	}
+	if !s.m.cfg.Cluster.IsLeader() {
+		return stream.Send(s.welcome(0, "")) // names the leader; the worker goes there
+	}
+	v, err := s.open(stream.Context(), hello)
+	if err != nil {
+		return statusError(err)
+	}
+	if err := stream.Send(s.welcome(v.session, v.clusterID)); err != nil {
+		return err
+	}
+	s.m.cfg.Log.Info("worker session is open", "worker", string(v.worker), "session", uint64(v.session))
+	err = v.serve(stream)
+	if err != nil && stream.Context().Err() == nil {
+		s.m.cfg.Log.Warn("worker session is interrupted", "worker", string(v.worker), "session", uint64(v.session), "err", err)
+	}
+	return statusError(err)
+}
+
+func (s *sessions) welcome(id fsm.SessionID, clusterID string) *clusterpb.SessionResponse {
+	return &clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Welcome{Welcome: &clusterpb.Welcome{
+		SessionId: uint64(id), ClusterId: clusterID, Masters: s.masters()}}}
+}
+
+// masters lists the client addresses of all masters, the leader's first.
+func (s *sessions) masters() []string {
+	var out []string
+	_, leader := s.m.cfg.Cluster.Leader()
+	if leader != "" {
+		out = append(out, leader)
+	}
+	for _, m := range s.m.cfg.Cluster.Members() {
+		for _, u := range m.ClientURLs {
+			if addr := hostPort(u); addr != "" && addr != leader {
+				out = append(out, addr)
+			}
+		}
+	}
+	return out
+}
+
+// open registers the worker if need be and resumes or opens its session.
+func (s *sessions) open(ctx context.Context, h *clusterpb.Hello) (*visit, error) {
+	ctx, cancel := context.WithTimeout(ctx, openIn)
+	defer cancel()
+	if err := s.m.cfg.Reader.Barrier(ctx); err != nil {
+		return nil, err
+	}
+	v := &visit{s: s, worker: fsm.WorkerName(h.GetName())}
+	var known fsm.Worker
+	err := s.m.cfg.Reader.View(func(view *fsm.View) error {
+		known, _ = view.Worker(v.worker)
+		v.clusterID = view.ClusterID()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c := h.GetClusterId(); c != "" && c != v.clusterID {
+		return nil, &fault.Error{Kind: fault.Conflict, Hint: "correct join in the worker's configuration, or restart the worker if the cluster was set up anew",
+			Msg: fmt.Sprintf("worker %s belongs to cluster %s; this is cluster %s", v.worker, c, v.clusterID)}
+	}
+	meta := fsm.Meta{Actor: "worker " + h.GetName(), Addr: peerAddr(ctx)}
+	if known.Addr != h.GetAddr() || known.Name == "" {
+		if _, err := s.m.propose(ctx, meta, fsm.RegisterWorker{Name: v.worker, Addr: h.GetAddr()}); err != nil {
+			return nil, err
+		}
+	}
+	if id := fsm.SessionID(h.GetSessionId()); id != 0 && id == known.Session && s.m.cfg.Leases.Renew(v.worker, id) {
+		v.session = id
+		v.has = s.sent.at(v.worker, fsm.Index(h.GetHaveIndex()))
+		return v, nil
+	}
+	res, err := s.m.propose(ctx, meta, fsm.OpenSession{Worker: v.worker, TTLSeconds: h.GetTtlSeconds()})
+	if err != nil {
+		return nil, err
+	}
+	id, ok := res.Value.(fsm.SessionID)
+	if !ok {
+		return nil, fault.New(fault.Internal, fmt.Sprintf("opening a session answered %T", res.Value))
+	}
+	v.session = id
+	return v, nil
+}
+
+// visit is one stream of one session.
+type visit struct {
+	s         *sessions
+	worker    fsm.WorkerName
+	session   fsm.SessionID
+	clusterID string
+	has       *fsm.Assignment // what the worker has, nil when it needs a complete set
+}
+
+// Reasons to end a stream; the worker comes back.
+var (
+	errReplaced = fault.New(fault.Unavailable, "the session is over: it ended, or another process opened one under the same name")
+	errNoLease  = fault.New(fault.Unavailable, "the lease was not renewed: it is over, or this master does not lead any more")
+)
+
+// serve answers renewals and sends assignments until either side ends it. The
+// receiving goroutine ends when serve's caller has returned and gRPC thereby
+// closed the stream: a server has no other way to interrupt Recv.
+func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
+	renewC := make(chan uint64)
+	leftC := make(chan error, 1)
+	go func() { leftC <- v.receive(stream, renewC) }()
+
+	g, ctx := errgroup.WithContext(stream.Context())
+	changedC := make(chan struct{}, 1)
+	signal(changedC) // the first look
+	from := v.s.m.cfg.Feed.Index()
+	g.Go(func() error { return follow(ctx, v.s.m.cfg.Feed, from, changedC) })
+	g.Go(func() error {
+		for {
+			var err error
+			select {
+			case seq := <-renewC:
+				err = v.renew(stream, seq)
+			case <-changedC:
+				err = v.look(stream)
+			case err = <-leftC:
+				if err == nil {
+					err = io.EOF
+				}
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err // also ends follow
+			}
+		}
+	})
+	err := g.Wait()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// receive reads what the worker says; nil means that it said goodbye or left.
+func (v *visit) receive(stream clusterpb.Sessions_SessionServer, renewC chan<- uint64) error {
+	ctx := stream.Context()
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		switch x := m.GetMessage().(type) {
+		case *clusterpb.SessionRequest_Renew:
+			select {
+			case renewC <- x.Renew.GetSeq():
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case *clusterpb.SessionRequest_Report:
+			v.s.m.reports.put(v.worker, v.session, decodeReport(x.Report))
+		case *clusterpb.SessionRequest_Goodbye:
+			return v.goodbye(ctx)
+		}
+	}
+}
+
+// renew acknowledges a renewal if the session still exists.
+func (v *visit) renew(stream clusterpb.Sessions_SessionServer, seq uint64) error {
+	if _, err := v.assignment(); err != nil {
+		return err
+	}
+	if !v.s.m.cfg.Leases.Renew(v.worker, v.session) {
+		return errNoLease
+	}
+	return stream.Send(&clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Renewed{
+		Renewed: &clusterpb.Renewed{Seq: seq}}})
+}
+
+// look sends the worker what changed for it.
+func (v *visit) look(stream clusterpb.Sessions_SessionServer) error {
+	now, err := v.assignment()
+	if err != nil {
+		return err
+	}
+	m := step(v.has, now)
+	if m == nil {
+		return nil
+	}
+	if err := stream.Send(m); err != nil {
+		return err
+	}
+	v.has = &now
+	v.s.sent.put(v.worker, now)
+	return nil
+}
+
+// assignment reads what the worker has to do; errReplaced when the session is over.
+func (v *visit) assignment() (fsm.Assignment, error) {
+	var now fsm.Assignment
+	err := v.s.m.cfg.Reader.View(func(view *fsm.View) error {
+		if w, ok := view.Worker(v.worker); !ok || w.Session != v.session {
+			return errReplaced
+		}
+		now = view.Assignment(v.worker)
+		return nil
+	})
+	return now, err
+}
+
+// goodbye ends the session at once: the worker has stopped writing.
+func (v *visit) goodbye(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := v.s.m.propose(ctx, fsm.Meta{Actor: "worker " + string(v.worker), Addr: peerAddr(ctx)},
+		fsm.ExpireSession{Worker: v.worker, Session: v.session})
+	if err == nil {
+		v.s.m.cfg.Log.Info("worker said goodbye", "worker", string(v.worker), "session", uint64(v.session))
+	}
+	return err
+}

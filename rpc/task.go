@@ -1,0 +1,211 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/rpc/pb"
+)
+
+const msgCheckPass = "check pass!!!"
+
+// StartTask checks a task file against the databases, has the task agreed on
+// and waits for the workers' word about each of its subtasks.
+func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.StartTaskResponse, error) {
+	if req.GetStartTime() != "" {
+		return nil, fault.New(fault.Unsupported, "not supported yet: start-task --start-time")
+	}
+	p, err := m.planTask(ctx, req.GetTask(), req.GetSources())
+	if err != nil {
+		return nil, err
+	}
+	if len(p.strangers) > 0 {
+		return &pb.StartTaskResponse{Msg: "not every source belongs to the task", Sources: p.strangers}, nil
+	}
+	release, err := m.hold(p.task.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if len(p.unbound) > 0 {
+		return nil, &fault.Error{Kind: fault.Conflict, Code: codeSourcesUnbound,
+			Msg:  fmt.Sprintf("sources [%s] have not bound", strings.Join(p.unbound, " ")),
+			Hint: m.cfg.Explainer.Explain(fsm.SourceID(p.unbound[0]))}
+	}
+	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks); err != nil {
+		return nil, err
+	}
+	if req.GetRemoveMeta() {
+		if err := m.removeMeta(ctx, p.task); err != nil {
+			return nil, err
+		}
+	}
+	started, err := m.startTask(ctx, p, req.GetTask())
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.StartTaskResponse{Result: true, Msg: strings.Join(p.warnings, "; ")}
+	out.Sources = m.settle(ctx, p.task.Name, started.Added, becomesRunning)
+	for _, s := range started.Existed {
+		out.Sources = append(out.Sources, &pb.CommonWorkerResponse{Result: true, Source: string(s),
+			Msg: "the task has this source already; it was left as it is"})
+	}
+	return out, nil
+}
+
+// CheckTask runs the pre-checks of a task file.
+func (m *Master) CheckTask(ctx context.Context, req *pb.CheckTaskRequest) (*pb.CheckTaskResponse, error) {
+	if req.GetStartTime() != "" {
+		return nil, fault.New(fault.Unsupported, "not supported yet: check-task --start-time")
+	}
+	p, err := m.planTask(ctx, req.GetTask(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks); err != nil {
+		return nil, err
+	}
+	return &pb.CheckTaskResponse{Result: true, Msg: strings.Join(append([]string{msgCheckPass}, p.warnings...), " ")}, nil
+}
+
+// taskPlan is a task file resolved against the sources it names.
+type taskPlan struct {
+	task      config.Task
+	warnings  []string
+	subtasks  []config.Subtask
+	unbound   []string
+	strangers []*pb.CommonWorkerResponse // sources asked for that the file does not name
+}
+
+// planTask decodes a task file and resolves it for the sources picked, or for
+// all that the file names.
+func (m *Master) planTask(ctx context.Context, text string, picked []string) (taskPlan, error) {
+	var p taskPlan
+	var err error
+	if p.task, p.warnings, err = config.DecodeTask("task file", []byte(text)); err != nil {
+		return p, err
+	}
+	named := p.task.Sources()
+	for _, s := range picked {
+		if !slices.Contains(named, s) {
+			p.strangers = append(p.strangers, &pb.CommonWorkerResponse{Source: s, Msg: "source not found in task's config"})
+		}
+	}
+	if len(picked) == 0 {
+		picked = named
+	}
+	records := map[string]fsm.Source{}
+	err = m.read(ctx, func(v *fsm.View) {
+		for _, s := range picked {
+			if rec, ok := v.Source(fsm.SourceID(s)); ok {
+				records[s] = rec
+			}
+			if _, ok := v.Binding(fsm.SourceID(s)); !ok {
+				p.unbound = append(p.unbound, s)
+			}
+		}
+	})
+	if err != nil || len(p.strangers) > 0 {
+		return p, err
+	}
+	for _, s := range picked {
+		rec, ok := records[s]
+		if !ok {
+			return p, &fault.Error{Kind: fault.NotFound, Code: 46008, Msg: fmt.Sprintf("source %s does not exist", s),
+				Hint: "create it with operate-source create, or correct mysql-instances in the task file"}
+		}
+		src, _, err := config.DecodeSource("source "+s, []byte(rec.Config))
+		if err != nil {
+			return p, err
+		}
+		sub, err := p.task.Subtask(src)
+		if err != nil {
+			return p, err
+		}
+		p.subtasks = append(p.subtasks, sub)
+	}
+	return p, nil
+}
+
+// startTask has the task agreed on with the file's text for every source.
+func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.Started, error) {
+	c := fsm.StartTask{Name: fsm.TaskName(p.task.Name), Sources: map[fsm.SourceID]string{}}
+	for _, sub := range p.subtasks {
+		c.Sources[fsm.SourceID(sub.SourceID)] = text
+	}
+	res, err := m.propose(ctx, m.meta(ctx, "start"), c)
+	if err != nil {
+		return fsm.Started{}, err
+	}
+	started, ok := res.Value.(fsm.Started)
+	if !ok {
+		return started, fault.New(fault.Internal, fmt.Sprintf("starting a task answered %T", res.Value))
+	}
+	return started, nil
+}
+
+// removeMeta drops what an earlier run of the task left on the target. A task
+// that still exists keeps its meta tables: dropping them under it loses data.
+func (m *Master) removeMeta(ctx context.Context, t config.Task) error {
+	var exists bool
+	if err := m.read(ctx, func(v *fsm.View) { _, exists = v.Task(fsm.TaskName(t.Name)) }); err != nil {
+		return err
+	}
+	if exists {
+		return &fault.Error{Kind: fault.Conflict, Code: 46014, Msg: fmt.Sprintf("task %s still exists, its meta data cannot be removed", t.Name),
+			Hint: "stop-task it first"}
+	}
+	return fault.Wrap("remove the meta data of task "+t.Name, m.cfg.Target.RemoveMeta(ctx, t.Target, t.MetaSchema, t.Name))
+}
+
+// OperateTask stops, pauses or resumes a task, or some sources of it.
+func (m *Master) OperateTask(ctx context.Context, req *pb.OperateTaskRequest) (*pb.OperateTaskResponse, error) {
+	name := fsm.TaskName(req.GetName())
+	release, err := m.hold(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	var sources []fsm.SourceID
+	for _, s := range req.GetSources() {
+		sources = append(sources, fsm.SourceID(s))
+	}
+	var known bool
+	if err := m.read(ctx, func(v *fsm.View) { _, known = v.Task(name) }); err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, noTask(name)
+	}
+	var c fsm.Command
+	var until wanted
+	switch req.GetOp() {
+	case pb.TaskOp_Stop, pb.TaskOp_Delete:
+		c, until = fsm.StopTask{Name: name, Sources: sources}, becomesGone
+	case pb.TaskOp_Pause:
+		c, until = fsm.SetStage{Task: name, Sources: sources, Stage: status.StagePaused}, becomesPaused
+	case pb.TaskOp_Resume:
+		c, until = fsm.SetStage{Task: name, Sources: sources, Stage: status.StageRunning}, becomesRunning
+	default:
+		return nil, fault.New(fault.Invalid, "a task can be stopped, paused or resumed, not: "+req.GetOp().String())
+	}
+	res, err := m.propose(ctx, m.meta(ctx, "operate"), c)
+	if err != nil {
+		return nil, err
+	}
+	changed, ok := res.Value.([]fsm.SourceID)
+	if !ok {
+		return nil, fault.New(fault.Internal, fmt.Sprintf("operating a task answered %T", res.Value))
+	}
+	return &pb.OperateTaskResponse{Op: req.GetOp(), Result: true, Sources: m.settle(ctx, req.GetName(), changed, until)}, nil
+}
+
+func noTask(name fsm.TaskName) error {
+	return fault.New(fault.NotFound, fmt.Sprintf("task %s has no source or not exist, please check the task name and status", name))
+}
