@@ -1,0 +1,22 @@
+CREATE TABLE `a8` (
+  `a` text DEFAULT NULL,
+  `b` int(11) NOT NULL,
+  `c` int(11) DEFAULT NULL,
+  `tt` tinytext DEFAULT NULL,
+  `mb` mediumblob DEFAULT NULL,
+  `vb` varbinary(3) DEFAULT NULL,
+  `boo` tinyint(1) DEFAULT NULL,
+  `ser` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `n` varchar(10) CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci DEFAULT NULL,
+  `rr` double DEFAULT NULL,
+  `nn` decimal(5,0) DEFAULT NULL,
+  `i1` tinyint(4) DEFAULT NULL,
+  `chb` binary(1) DEFAULT NULL,
+  `cc` char(0) DEFAULT NULL,
+  `lt` mediumtext DEFAULT NULL,
+  `tz` tinyint(1) unsigned zerofill DEFAULT NULL,
+  UNIQUE KEY `ser` (`ser`),
+  UNIQUE KEY `a` (`a`) USING HASH,
+  KEY `fk` (`b`),
+  CONSTRAINT `fk` FOREIGN KEY (`b`) REFERENCES `pp` (`id`) ON DELETE CASCADE ON UPDATE NO ACTION
+) ENGINE=InnoDB DEFAULT CHARSET=latin1 COLLATE=latin1_swedish_ci COMMENT='日本'
