@@ -28,7 +28,7 @@ type process struct {
 	name    string // for error texts
 	path    string
 	args    []string
-	env     []string // added to the environment of this process
+	dir     string // working directory, "" for ours
 	logFile string
 
 	mu   sync.Mutex
@@ -51,7 +51,7 @@ func (p *process) start() error {
 	}
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), p.env...)
+	cmd.Dir = p.dir
 	// A group of its own: Ctrl-C in a terminal reaches only us, and we end
 	// our children in a sensible order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -1,0 +1,224 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Binaries is where dm-master, dm-worker and dmctl were built.
+type Binaries struct{ Dir string }
+
+// BuildBinaries compiles the product's three programs into dir.
+func BuildBinaries(ctx context.Context, dir string) (Binaries, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return Binaries{}, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return Binaries{}, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Binaries{}, err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),
+		"./cmd/dm-master", "./cmd/dm-worker", "./cmd/dmctl")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return Binaries{}, fmt.Errorf("build dm-master, dm-worker and dmctl: %w\n%s", err, out)
+	}
+	return Binaries{Dir: dir}, nil
+}
+
+func (b Binaries) path(program string) string { return filepath.Join(b.Dir, program) }
+
+// Cluster is a set of dm-master and dm-worker processes whose files live
+// under Dir. Its methods are for one goroutine, those of its processes for any.
+type Cluster struct {
+	Dir string
+
+	bin     Binaries
+	masters []*Process
+	workers []*Process
+}
+
+// NewCluster prepares a cluster; nothing is started yet.
+func NewCluster(dir string, bin Binaries) *Cluster { return &Cluster{Dir: dir, bin: bin} }
+
+// Process is one dm-master or dm-worker. Stop, Kill and Start may be called in
+// turn; address and directory stay the same.
+type Process struct {
+	Name string
+	Addr string // where it serves its clients
+
+	proc  *process
+	ready func(ctx context.Context) error
+}
+
+// StartMaster starts a dm-master on free ports with its own data directory and
+// waits until it leads. extra is added to its arguments.
+func (c *Cluster) StartMaster(ctx context.Context, name string, extra ...string) (*Process, error) {
+	peer, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.prepare("dm-master", name)
+	if err != nil {
+		return nil, err
+	}
+	p.proc.args = append([]string{"--name=" + name, "--master-addr=" + p.Addr, "--advertise-addr=" + p.Addr,
+		"--peer-urls=http://" + peer, "--data-dir=" + filepath.Join(c.Dir, name, "data")}, extra...)
+	p.ready = func(ctx context.Context) error {
+		if err := serves(ctx, p.Addr); err != nil {
+			return err
+		}
+		_, err := c.ListMember(ctx)
+		return err
+	}
+	c.masters = append(c.masters, p)
+	return p, p.Start(ctx)
+}
+
+// StartWorker starts a dm-worker that joins the cluster's masters and waits
+// until the masters know it. extra is added to its arguments.
+func (c *Cluster) StartWorker(ctx context.Context, name string, extra ...string) (*Process, error) {
+	p, err := c.prepare("dm-worker", name)
+	if err != nil {
+		return nil, err
+	}
+	p.proc.args = append([]string{"--name=" + name, "--worker-addr=" + p.Addr, "--advertise-addr=" + p.Addr,
+		"--join=" + c.MasterAddr(), "--keepalive-ttl=" + strconv.Itoa(workerTTL)}, extra...)
+	p.ready = func(ctx context.Context) error {
+		if err := serves(ctx, p.Addr); err != nil {
+			return err
+		}
+		members, err := c.ListMember(ctx)
+		if err != nil {
+			return err
+		}
+		for _, w := range members.Workers {
+			if w.Name == name && w.Stage != "offline" {
+				return nil
+			}
+		}
+		return fmt.Errorf("worker %s has not registered: %+v", name, members.Workers)
+	}
+	c.workers = append(c.workers, p)
+	return p, p.Start(ctx)
+}
+
+// workerTTL is the workers' lease in seconds: short, so that a killed worker
+// is missed within a test's patience.
+const workerTTL = 10
+
+func (c *Cluster) prepare(program, name string) (*Process, error) {
+	dir := filepath.Join(c.Dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	addr, err := FreeAddr()
+	if err != nil {
+		return nil, err
+	}
+	return &Process{Name: name, Addr: addr, proc: &process{
+		name: program + " " + name, path: c.bin.path(program),
+		logFile: filepath.Join(dir, program+".log"), dir: dir,
+	}}, nil
+}
+
+// MasterAddr gives the comma list of the masters' client addresses.
+func (c *Cluster) MasterAddr() string {
+	list := ""
+	for i, m := range c.masters {
+		if i > 0 {
+			list += ","
+		}
+		list += m.Addr
+	}
+	return list
+}
+
+// DmctlPath gives the path of the dmctl program.
+func (c *Cluster) DmctlPath() string { return c.bin.path("dmctl") }
+
+// Processes gives every process that was started, masters first.
+func (c *Cluster) Processes() []*Process {
+	return append(append([]*Process(nil), c.masters...), c.workers...)
+}
+
+// Close ends the workers, then the masters, each with SIGTERM and, when that
+// does not help within some seconds, SIGKILL (which is an error).
+func (c *Cluster) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	var errs []error
+	for _, group := range [][]*Process{c.workers, c.masters} {
+		for _, p := range group {
+			errs = append(errs, p.Stop(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Start starts the process (again) and waits until it is of use.
+func (p *Process) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	if err := p.proc.start(); err != nil {
+		return err
+	}
+	return p.proc.waitReady(ctx, p.ready)
+}
+
+// Launch starts the process (again) and does not wait for anything.
+func (p *Process) Launch() error { return p.proc.start() }
+
+// Stop sends SIGTERM and waits for the end.
+func (p *Process) Stop(ctx context.Context) error { return p.proc.stop(ctx) }
+
+// Kill sends SIGKILL and waits for the end.
+func (p *Process) Kill() { p.proc.kill() }
+
+// Pause stops the process where it is (SIGSTOP).
+func (p *Process) Pause() error { return p.proc.pause() }
+
+// Continue lets a paused process go on.
+func (p *Process) Continue() error { return p.proc.signal(syscall.SIGCONT) }
+
+// PID gives the process id of the present or last life.
+func (p *Process) PID() int { return p.proc.pid() }
+
+// Alive tells whether the process runs.
+func (p *Process) Alive() bool { return p.proc.alive() }
+
+// LogFile gives the file with the process's output.
+func (p *Process) LogFile() string { return p.proc.logFile }
+
+// LogTail gives the last lines of the log, for the message of a failed test.
+func (p *Process) LogTail() string { return tail(p.proc.logFile) }
+
+// serves asks a dm process's HTTP status page.
+func serves(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("http://%s/status answers %s", addr, resp.Status)
+	}
+	return nil
+}
