@@ -27,6 +27,8 @@ type Leases interface {
 	// Renew starts the lease of a session anew. False means that it is over, or
 	// that this master no longer leads: the worker must open a new session.
 	Renew(worker fsm.WorkerName, session fsm.SessionID) bool
+	// Goodbye ends a session at once: the worker has stopped writing.
+	Goodbye(worker fsm.WorkerName, session fsm.SessionID)
 }
 
 // Member is one master.
@@ -60,11 +62,6 @@ type Checker interface {
 type Target interface {
 	// RemoveMeta drops every meta table of a task.
 	RemoveMeta(ctx context.Context, target config.Database, metaSchema, task string) error
-}
-
-// Explainer says in a sentence why a source has no worker, "" when it has one.
-type Explainer interface {
-	Explain(source fsm.SourceID) string
 }
 
 // Reporter tells what a worker is doing now.

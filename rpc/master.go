@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/fsm/feed"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
@@ -25,8 +26,9 @@ type MasterConfig struct {
 	Cluster    Cluster
 	Checker    Checker
 	Target     Target
-	Explainer  Explainer
-	Log        *slog.Logger
+	// Explain says in a sentence why a source has no worker, "" when it has one.
+	Explain func(*fsm.View, fsm.SourceID) string
+	Log     *slog.Logger
 }
 
 // Master serves pb.Master and the masters' side of worker sessions.

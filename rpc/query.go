@@ -79,7 +79,7 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 	b, bound := v.Binding(id)
 	if !bound {
 		out.Msg = Message(&fault.Error{Kind: fault.Unavailable, Code: 38021,
-			Msg: fmt.Sprintf("source %s relevant worker-client not found: %s", id, m.cfg.Explainer.Explain(id))})
+			Msg: fmt.Sprintf("source %s relevant worker-client not found: %s", id, m.cfg.Explain(v, id))})
 		return out
 	}
 	out.SourceStatus.Worker = string(b.Worker)

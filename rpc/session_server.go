@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
@@ -194,7 +193,9 @@ func (v *visit) receive(stream clusterpb.Sessions_SessionServer, renewC chan<- u
 		case *clusterpb.SessionRequest_Report:
 			v.s.m.reports.put(v.worker, v.session, decodeReport(x.Report))
 		case *clusterpb.SessionRequest_Goodbye:
-			return v.goodbye(ctx)
+			v.s.m.cfg.Leases.Goodbye(v.worker, v.session)
+			v.s.m.cfg.Log.Info("worker said goodbye", "worker", string(v.worker), "session", uint64(v.session))
+			return nil
 		}
 	}
 }
@@ -240,16 +241,4 @@ func (v *visit) assignment() (fsm.Assignment, error) {
 		return nil
 	})
 	return now, err
-}
-
-// goodbye ends the session at once: the worker has stopped writing.
-func (v *visit) goodbye(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_, err := v.s.m.propose(ctx, fsm.Meta{Actor: "worker " + string(v.worker), Addr: peerAddr(ctx)},
-		fsm.ExpireSession{Worker: v.worker, Session: v.session})
-	if err == nil {
-		v.s.m.cfg.Log.Info("worker said goodbye", "worker", string(v.worker), "session", uint64(v.session))
-	}
-	return err
 }

@@ -18,6 +18,7 @@ const settleWithin = 10 * time.Second
 type seen struct {
 	wanted *fsm.Subtask    // nil: it is not wanted (any more, or yet)
 	worker fsm.WorkerName  // "" when the source has none
+	why    string          // why it has none
 	heard  bool            // the worker has reported in this binding
 	is     *status.Subtask // nil: the worker does not have it
 }
@@ -114,7 +115,7 @@ func (m *Master) judge(task string, sources []fsm.SourceID, until wanted) ([]*pb
 			line.Msg = Message(err)
 		case pending:
 			open = true
-			line.Msg = Message(m.unsettled(id, s))
+			line.Msg = Message(unsettled(s))
 		}
 		lines = append(lines, line)
 	}
@@ -129,6 +130,7 @@ func (m *Master) see(task string, id fsm.SourceID) (seen, error) {
 		}
 		b, ok := v.Binding(id)
 		if !ok {
+			s.why = m.cfg.Explain(v, id)
 			return nil
 		}
 		s.worker = b.Worker
@@ -146,11 +148,11 @@ func (m *Master) see(task string, id fsm.SourceID) (seen, error) {
 }
 
 // unsettled says what is known about a subtask that did not get there in time.
-func (m *Master) unsettled(id fsm.SourceID, s seen) error {
+func unsettled(s seen) error {
 	out := &fault.Error{Kind: fault.Unavailable, Code: codeNoExpected, Hint: "query-status shows how it goes on"}
 	switch {
 	case s.worker == "":
-		out.Msg = "the source has no worker: " + m.cfg.Explainer.Explain(id)
+		out.Msg = "the source has no worker: " + s.why
 	case !s.heard:
 		out.Msg = fmt.Sprintf("worker %s has not reported about the source yet", s.worker)
 	case s.is == nil:

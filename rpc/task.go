@@ -36,7 +36,7 @@ func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.S
 	if len(p.unbound) > 0 {
 		return nil, &fault.Error{Kind: fault.Conflict, Code: codeSourcesUnbound,
 			Msg:  fmt.Sprintf("sources [%s] have not bound", strings.Join(p.unbound, " ")),
-			Hint: m.cfg.Explainer.Explain(fsm.SourceID(p.unbound[0]))}
+			Hint: p.why + "; start more workers or stop a source that is not needed"}
 	}
 	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks); err != nil {
 		return nil, err
@@ -80,6 +80,7 @@ type taskPlan struct {
 	warnings  []string
 	subtasks  []config.Subtask
 	unbound   []string
+	why       string                     // why the first of them has no worker
 	strangers []*pb.CommonWorkerResponse // sources asked for that the file does not name
 }
 
@@ -107,6 +108,9 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 				records[s] = rec
 			}
 			if _, ok := v.Binding(fsm.SourceID(s)); !ok {
+				if len(p.unbound) == 0 {
+					p.why = m.cfg.Explain(v, fsm.SourceID(s))
+				}
 				p.unbound = append(p.unbound, s)
 			}
 		}
