@@ -12,14 +12,18 @@ import (
 type Leases struct {
 	wakeC chan struct{} // capacity 1: a wake-up that is pending covers later ones
 
-	mu   sync.Mutex // guards the fields below
-	last map[fsm.WorkerName]lease
+	mu      sync.Mutex // guards the fields below
+	leading bool
+	last    map[fsm.WorkerName]lease
 }
 
 type lease struct {
 	session fsm.SessionID
 	heard   time.Time
-	gone    bool // the worker said goodbye
+	// over: the worker said goodbye, or the lease was found to have ended.
+	// There is no way back, even before the session's end is agreed on: a
+	// renewal in between would let a worker go on that loses its source.
+	over bool
 }
 
 // NewLeases knows nobody yet.
@@ -28,12 +32,12 @@ func NewLeases() *Leases {
 }
 
 // Renew notes that a worker was heard of now. It answers false when its
-// session is over, because it said goodbye or opened a newer one.
+// session is over, or when this node does not lead and so cannot know.
 func (l *Leases) Renew(w fsm.WorkerName, s fsm.SessionID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := l.last[w]
-	if s < have.session || (s == have.session && have.gone) {
+	if !l.leading || s < have.session || (s == have.session && have.over) {
 		return false
 	}
 	l.last[w] = lease{session: s, heard: time.Now()}
@@ -48,54 +52,61 @@ func (l *Leases) Goodbye(w fsm.WorkerName, s fsm.SessionID) {
 	if s < l.last[w].session {
 		return
 	}
-	l.last[w] = lease{session: s, heard: time.Now(), gone: true}
+	l.last[w] = lease{session: s, heard: time.Now(), over: true}
 	select {
 	case l.wakeC <- struct{}{}:
 	default:
 	}
 }
 
-// reset forgets everything: whoever is online gets a full lease from the next
-// look on.
-func (l *Leases) reset() {
+// begin starts a term as leader: whoever is online gets a full lease from the
+// next look on.
+func (l *Leases) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.last)
+	l.leading = true
 }
 
-// expired gives the sessions that are over, and when the next one might be;
-// zero when none can. Sessions not heard of yet count from now.
-func (l *Leases) expired(workers []fsm.Worker) (over []fsm.Command, next time.Time) {
+// end ends a term: from now on nobody's lease is renewed here.
+func (l *Leases) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leading = false
+}
+
+// expired gives the commands that end the sessions that are over, and when the
+// next one might be; zero when none can. Sessions not heard of yet count from now.
+func (l *Leases) expired(v *fsm.View) (over []fsm.Command, next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	known := make(map[fsm.WorkerName]bool, len(workers))
-	for _, w := range workers {
-		known[w.Name] = true
-		if w.Session == 0 {
-			continue
-		}
+	online := map[fsm.WorkerName]bool{}
+	for _, w := range v.Workers() {
 		have := l.last[w.Name]
-		if have.session > w.Session {
-			// Heard of already, not in this view yet: the view will move.
+		if w.Session == 0 || have.session > w.Session {
 			continue
 		}
+		online[w.Name] = true
 		if have.session < w.Session {
 			have = lease{session: w.Session, heard: now}
-			l.last[w.Name] = have
 		}
 		ends := have.heard.Add(time.Duration(w.TTLSeconds) * time.Second)
-		if have.gone || !ends.After(now) {
+		have.over = have.over || !ends.After(now)
+		l.last[w.Name] = have
+		switch {
+		case have.over:
 			over = append(over, fsm.ExpireSession{Worker: w.Name, Session: w.Session})
-			continue
-		}
-		if next.IsZero() || ends.Before(next) {
+		case next.IsZero() || ends.Before(next):
 			next = ends
 		}
 	}
-	for name := range l.last {
-		if !known[name] {
-			delete(l.last, name)
+	for name, have := range l.last {
+		// A session is the index at which it was opened: one above the view's
+		// is younger than the view, any other that is not in it has ended.
+		if !online[name] && have.session <= fsm.SessionID(v.Index()) {
+			have.over = true
+			l.last[name] = have
 		}
 	}
 	return over, next

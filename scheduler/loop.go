@@ -45,7 +45,8 @@ func New(store *fsm.Store, f *feed.Feed, p Proposer, l *Leases, log *slog.Logger
 // over. It may be run again for the next term, not twice at a time. Its error
 // is the context's, or that of a store that cannot be read.
 func (l *Loop) Run(ctx context.Context) error {
-	l.leases.reset()
+	l.leases.begin()
+	defer l.leases.end()
 	changedC := make(chan struct{}, 1)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.follow(ctx, changedC) })
@@ -87,33 +88,36 @@ func (l *Loop) work(ctx context.Context, changedC <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		var timeC <-chan time.Time
-		if !next.IsZero() {
-			timer := time.NewTimer(time.Until(next))
-			defer timer.Stop()
-			timeC = timer.C
-		}
-		select {
-		case <-timeC:
-		case <-l.leases.wakeC:
-		case <-changedC:
-			if !pause(ctx, debounce) {
-				return ctx.Err()
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := l.wait(ctx, next, changedC); err != nil {
+			return err
 		}
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
+// wait returns when it is time for another round.
+func (l *Loop) wait(ctx context.Context, next time.Time, changedC <-chan struct{}) error {
+	var timeC <-chan time.Time
+	if !next.IsZero() {
+		timer := time.NewTimer(time.Until(next))
+		defer timer.Stop()
+		timeC = timer.C
+	}
 	select {
-	case <-t.C:
-		return true
+	case <-timeC:
+		return nil
+	case <-l.leases.wakeC:
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
+	case <-changedC:
+	}
+	settled := time.NewTimer(debounce)
+	defer settled.Stop()
+	select {
+	case <-settled.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -122,7 +126,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (l *Loop) round(ctx context.Context) (next time.Time, err error) {
 	var todo []fsm.Command
 	err = l.store.View(func(v *fsm.View) error {
-		todo, next = l.leases.expired(v.Workers())
+		todo, next = l.leases.expired(v)
 		todo = append(todo, plan(v)...)
 		return nil
 	})
@@ -133,11 +137,13 @@ func (l *Loop) round(ctx context.Context) (next time.Time, err error) {
 		if err := ctx.Err(); err != nil {
 			return time.Time{}, err
 		}
-		if !l.propose(ctx, c) {
-			if again := time.Now().Add(retryAfter); next.IsZero() || again.Before(next) {
-				next = again
-			}
-			break
+		if l.propose(ctx, c) {
+			continue
+		}
+		// The others are tried nevertheless: one that is refused for good
+		// must not hold them up.
+		if again := time.Now().Add(retryAfter); next.IsZero() || again.Before(next) {
+			next = again
 		}
 	}
 	return next, nil
