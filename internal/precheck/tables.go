@@ -1,0 +1,137 @@
+package precheck
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// tables checks the tables that the task selects: those it names one by one
+// exist, there is at least one, and those without a key are remarked upon.
+func (c *checker) tables(ctx context.Context) finding {
+	var f finding
+	for _, t := range c.sub.Rules.Exact() {
+		if c.isSelected(t) {
+			continue
+		}
+		d, err := c.notSelected(ctx, t)
+		if err != nil {
+			return unanswered(err)
+		}
+		f.details = append(f.details, d)
+	}
+	if len(c.selected) == 0 && len(f.details) == 0 {
+		f.details = append(f.details, c.nothingSelected())
+	}
+	keyless, err := c.keyless(ctx)
+	if err != nil {
+		return unanswered(err)
+	}
+	f.details = append(f.details, keyless...)
+	return f
+}
+
+func (c *checker) listName() string {
+	if c.sub.RulesName == "" {
+		return "block-allow-list (none is named)"
+	}
+	return fmt.Sprintf("block-allow-list %q", c.sub.RulesName)
+}
+
+// same compares names the way the task does.
+func (c *checker) same(a, b string) bool {
+	if c.sub.CaseSensitive {
+		return a == b
+	}
+	return strings.EqualFold(a, b)
+}
+
+func (c *checker) isSelected(t filter.TablePattern) bool {
+	for _, n := range c.selected {
+		if c.same(n.Schema, t.Schema) && c.same(n.Table, t.Table) {
+			return true
+		}
+	}
+	return false
+}
+
+// notSelected says why a table that the task names is not among the selected.
+func (c *checker) notSelected(ctx context.Context, t filter.TablePattern) (Detail, error) {
+	name := dbconn.Ident(t.Schema, t.Table)
+	rows, err := c.db.QueryContext(ctx, "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES"+
+		" WHERE LOWER(TABLE_SCHEMA) = LOWER(?) AND LOWER(TABLE_NAME) = LOWER(?)", t.Schema, t.Table)
+	if err != nil {
+		return Detail{}, dbconn.Error(fault.Upstream, "look for table "+name, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var db, table, kind string
+		if err := rows.Scan(&db, &table, &kind); err != nil {
+			return Detail{}, dbconn.Error(fault.Upstream, "look for table "+name, err)
+		}
+		if !c.same(db, t.Schema) || !c.same(table, t.Table) {
+			continue
+		}
+		if strings.Contains(kind, "VIEW") {
+			return Detail{Severity: Failed, ShortErr: fmt.Sprintf("table %s in %s is a view on source %s", name, c.listName(), c.sub.SourceID),
+				Instruction: "remove it from do-tables: views are not migrated"}, nil
+		}
+		return Detail{Severity: Warning, ShortErr: fmt.Sprintf("table %s in do-tables of %s is not migrated: its schema is filtered", name, c.listName()),
+			Instruction: "add its schema to do-dbs, or remove it from do-tables"}, nil
+	}
+	if err := rows.Err(); err != nil {
+		return Detail{}, dbconn.Error(fault.Upstream, "look for table "+name, err)
+	}
+	return Detail{Severity: Failed, ShortErr: fmt.Sprintf("table %s in %s does not exist on source %s", name, c.listName(), c.sub.SourceID),
+		Instruction: "create it, correct its name in the task file, or grant SELECT on it to " + c.sub.Source.From.User}, nil
+}
+
+// nothingSelected: an incremental task may be meant for tables that come later.
+func (c *checker) nothingSelected() Detail {
+	d := Detail{Severity: Failed, ShortErr: fmt.Sprintf("%s selects no table of source %s", c.listName(), c.sub.SourceID),
+		Instruction: "correct the names in block-allow-list (case-sensitive decides whether case counts), or grant SELECT on the tables to " + c.sub.Source.From.User}
+	if c.sub.Mode == config.ModeIncremental {
+		d.Severity = Warning
+	}
+	return d
+}
+
+// keyless lists the selected tables that have neither a primary nor a unique key.
+func (c *checker) keyless(ctx context.Context) ([]Detail, error) {
+	const op = "look for tables without a key"
+	if len(c.selected) == 0 {
+		return nil, nil
+	}
+	rows, err := c.db.QueryContext(ctx, "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLE_CONSTRAINTS"+
+		" WHERE CONSTRAINT_TYPE IN ('PRIMARY KEY', 'UNIQUE')")
+	if err != nil {
+		return nil, dbconn.Error(fault.Upstream, op, err)
+	}
+	defer rows.Close()
+	keyed := map[schema.Name]bool{}
+	for rows.Next() {
+		var n schema.Name
+		if err := rows.Scan(&n.Schema, &n.Table); err != nil {
+			return nil, dbconn.Error(fault.Upstream, op, err)
+		}
+		keyed[n] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, dbconn.Error(fault.Upstream, op, err)
+	}
+	var out []Detail
+	for _, n := range c.selected {
+		if !keyed[n] {
+			out = append(out, Detail{Severity: Warning,
+				ShortErr:    fmt.Sprintf("table %s primary/unique key does not exist", dbconn.Ident(n.Schema, n.Table)),
+				Instruction: "please set primary/unique key for the table: without one each change reads the whole table on the target"})
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,216 @@
+package precheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// The items of ignore-checking-items that are checked here.
+const (
+	itemAll         = "all"
+	itemVersion     = "version"
+	itemServerID    = "server_id"
+	itemBinlog      = "binlog_enable"
+	itemFormat      = "binlog_format"
+	itemRowImage    = "binlog_row_image"
+	itemDump        = "dump_privilege"
+	itemReplication = "replication_privilege"
+	itemTables      = "table_schema"
+)
+
+const (
+	codeSameTable  = 26001
+	codeOpenFailed = 26002
+)
+
+// limit bounds all checks of a task, as in DM.
+const limit = 30 * time.Minute
+
+// DefaultShown is how many failures, and how many warnings, an error shows.
+const DefaultShown = 10
+
+// CheckTask checks the subtasks of one task, without the items in ignore. It is
+// nil when none failed; otherwise an error of code 26005 that lists the
+// findings, or the fault of the first server that cannot be reached.
+func CheckTask(ctx context.Context, subs []config.Subtask, ignore []string) error {
+	r, err := Check(ctx, subs, ignore)
+	if err != nil {
+		return err
+	}
+	return r.Err(DefaultShown, DefaultShown)
+}
+
+// Check is CheckTask for callers who want the whole Report. Its error is about
+// servers that cannot be asked, never about what they answered.
+func Check(ctx context.Context, subs []config.Subtask, ignore []string) (Report, error) {
+	if len(subs) == 0 || nothingLeft(subs[0].Mode, ignore) {
+		return newReport(nil), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	perSource := make([]sourceResults, len(subs))
+	var target []Result
+	errs := make([]error, len(subs)+1)
+	var wg sync.WaitGroup // and no cancellation by the first error: which server is named must not be chance
+	for i := range subs {
+		wg.Go(func() { perSource[i], errs[i] = checkSource(ctx, &subs[i], ignore) })
+	}
+	wg.Go(func() { target, errs[len(subs)] = checkTarget(ctx, &subs[0]) })
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	var results []Result
+	var tables []schema.Name
+	for _, s := range perSource {
+		results = append(results, s.results...)
+		tables = append(tables, s.tables...)
+	}
+	if err := sameTarget(tables); err != nil {
+		return Report{}, err
+	}
+	return newReport(append(results, target...)), nil
+}
+
+// items are the items that a task mode checks.
+func items(mode config.Mode) []string {
+	switch mode {
+	case config.ModeFull:
+		return []string{itemVersion, itemDump, itemTables}
+	case config.ModeIncremental:
+		return []string{itemVersion, itemServerID, itemBinlog, itemFormat, itemRowImage, itemReplication, itemTables}
+	default:
+		return []string{itemVersion, itemServerID, itemBinlog, itemFormat, itemRowImage, itemDump, itemReplication, itemTables}
+	}
+}
+
+func ignored(ignore []string, item string) bool {
+	return slices.Contains(ignore, itemAll) || slices.Contains(ignore, item)
+}
+
+// nothingLeft tells whether the task wants no check at all, which also switches
+// off what is always checked.
+func nothingLeft(mode config.Mode, ignore []string) bool {
+	return !slices.ContainsFunc(items(mode), func(i string) bool { return !ignored(ignore, i) })
+}
+
+// sourceResults is what the checks of one source found.
+type sourceResults struct {
+	results []Result
+	tables  []schema.Name // selected by the task
+}
+
+func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sourceResults, error) {
+	op := "check task=" + sub.Task + " source=" + sub.SourceID
+	db, err := open(ctx, fault.Upstream, sub.Source.From)
+	if err != nil {
+		return sourceResults{}, unopened(op, err)
+	}
+	defer db.Close()
+	tables, err := db.Tables(ctx, sub.Filter)
+	if err != nil {
+		return sourceResults{}, fault.Wrap(op, err)
+	}
+	c := &checker{db: db, sub: sub, selected: tables}
+	var checks []check
+	for _, item := range items(sub.Mode) {
+		if !ignored(ignore, item) {
+			checks = append(checks, c.check(item))
+		}
+	}
+	return sourceResults{results: run(ctx, checks, addressOf(sub.Source.From)), tables: tables}, nil
+}
+
+// unopened gives a connection error DM's number for it at this place.
+func unopened(op string, err error) error {
+	err = fault.Wrap(op, err)
+	var f *fault.Error
+	if errors.As(err, &f) {
+		f.Code = codeOpenFailed
+	}
+	return err
+}
+
+func addressOf(db config.Database) string {
+	return fmt.Sprintf("address of db instance - %s:%d", db.Host, db.Port)
+}
+
+// check is one check: what it is called, and how to do it.
+type check struct {
+	name, desc string
+	run        func(ctx context.Context) finding
+}
+
+// finding is the answer of a check; the zero value is a success.
+type finding struct {
+	details     []Detail
+	instruction string
+}
+
+func failed(instruction, format string, args ...any) finding {
+	return finding{details: []Detail{{Severity: Failed, ShortErr: fmt.Sprintf(format, args...)}}, instruction: instruction}
+}
+
+// unanswered is the finding for a server that did not answer a check's question:
+// only a warning when time ran out.
+func unanswered(err error) finding {
+	d := Detail{Severity: Failed, ShortErr: err.Error()}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		d.Severity = Warning
+	}
+	return finding{details: []Detail{d}, instruction: fault.HintOf(err)}
+}
+
+// run does all checks of one server at the same time; the pool bounds how many
+// ask at once.
+func run(ctx context.Context, checks []check, extra string) []Result {
+	out := make([]Result, len(checks))
+	var wg sync.WaitGroup
+	for i, c := range checks {
+		wg.Go(func() {
+			f := c.run(ctx)
+			out[i] = Result{Name: c.name, Desc: c.desc, State: f.state(), Errors: f.details, Instruction: f.instruction, Extra: extra}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// state is that of the worst detail.
+func (f finding) state() State {
+	state := Success
+	for _, d := range f.details {
+		if d.Severity == Failed {
+			return Failed
+		}
+		state = Warning
+	}
+	return state
+}
+
+// sameTarget finds tables whose names the target cannot tell apart.
+func sameTarget(tables []schema.Name) error {
+	seen := map[string]schema.Name{}
+	for _, n := range tables {
+		key := strings.ToLower(dbconn.Ident(n.Schema, n.Table))
+		if other, ok := seen[key]; ok && other != n {
+			return &fault.Error{Kind: fault.Invalid, Code: codeSameTable,
+				Msg:  fmt.Sprintf("same target table %s vs %s: the target ignores case in names", dbconn.Ident(n.Schema, n.Table), dbconn.Ident(other.Schema, other.Table)),
+				Hint: "leave one of the two out with block-allow-list and case-sensitive: true, or rename it upstream"}
+		}
+		seen[key] = n
+	}
+	return nil
+}
