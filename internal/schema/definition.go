@@ -25,6 +25,8 @@ type columnDef struct {
 	// typeText is the canonical text of the type without character set.
 	typeText string
 	attrs    []attr
+	// origin is the column's place, from 1, when an ALTER TABLE began; 0 is new.
+	origin int
 }
 
 // attr is one attribute of a column: key "DEFAULT", text "DEFAULT 'a'".

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/fault"
@@ -120,9 +121,14 @@ func parseIndex(c *cursor, kind indexKind, name string) (indexDef, error) {
 		}
 		x.parts = append(x.parts, p)
 	}
-	x.tail = strings.TrimSpace(using + " " + sqlText(c.tokens[c.pos:]))
+	x.tail = strings.TrimSpace(using + " " + sqlText(slices.DeleteFunc(slices.Clone(c.tokens[c.pos:]), isVisibility)))
 	c.pos = len(c.tokens)
 	return x, nil
+}
+
+// isVisibility tells words that say only whether queries may use an index.
+func isVisibility(t token) bool {
+	return t.is("VISIBLE") || t.is("INVISIBLE") || t.is("IGNORED") || t.is("NOT")
 }
 
 func parsePart(c *cursor) (partDef, error) {

@@ -1,0 +1,152 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// oldColumn does what concerns columns that exist: drop, change, rename, default.
+func (a *alteration) oldColumn(s *ast.AlterTableSpec) error {
+	switch s.Tp {
+	case ast.AlterTableDropColumn:
+		name := s.OldColumnName.Name.O
+		at, err := a.find(name, s.IfExists)
+		if err != nil || at < 0 {
+			return err
+		}
+		a.d.columns = slices.Delete(a.d.columns, at, at+1)
+		a.renamed[strings.ToLower(name)] = ""
+		return nil
+	case ast.AlterTableRenameColumn:
+		from, to := s.OldColumnName.Name.O, s.NewColumnName.Name.O
+		return a.replace(from, to, s, func(old columnDef) (columnDef, error) {
+			old.Name = to
+			return old, nil
+		})
+	case ast.AlterTableModifyColumn, ast.AlterTableChangeColumn:
+		to := s.NewColumns[0].Name.Name.O
+		from := to
+		if s.Tp == ast.AlterTableChangeColumn {
+			from = s.OldColumnName.Name.O
+		}
+		return a.replace(from, to, s, func(columnDef) (columnDef, error) { return a.define(s.NewColumns[0]) })
+	case ast.AlterTableAlterColumn:
+		return a.setDefault(s)
+	}
+	return nil
+}
+
+// find gives the present place of a column by its name before the statement:
+// clauses that follow a rename still use the old name.
+func (a *alteration) find(name string, ifExists bool) (int, error) {
+	at := slices.IndexFunc(a.before, func(c columnDef) bool { return strings.EqualFold(c.Name, name) })
+	if at < 0 {
+		if ifExists {
+			return -1, nil
+		}
+		return -1, missingColumn(name)
+	}
+	for i := range a.d.columns {
+		if a.d.columns[i].origin == at+1 {
+			return i, nil
+		}
+	}
+	return -1, missingColumn(name)
+}
+
+// replace gives a column a new definition, in its place or in the one asked for.
+func (a *alteration) replace(from, to string, s *ast.AlterTableSpec, define func(columnDef) (columnDef, error)) error {
+	at, err := a.find(from, s.IfExists)
+	if err != nil || at < 0 {
+		return err
+	}
+	col, err := define(a.d.columns[at])
+	if err != nil {
+		return err
+	}
+	col.origin = a.d.columns[at].origin
+	if !strings.EqualFold(from, to) {
+		a.renamed[strings.ToLower(from)] = to
+	}
+	if s.Position == nil || s.Position.Tp == ast.ColumnPositionNone {
+		a.d.columns[at] = col
+		return nil
+	}
+	a.d.columns = slices.Delete(a.d.columns, at, at+1)
+	a.place(col, s.Position)
+	return nil
+}
+
+// newColumn does ADD COLUMN.
+func (a *alteration) newColumn(s *ast.AlterTableSpec) error {
+	if s.Tp != ast.AlterTableAddColumns {
+		return nil
+	}
+	for _, def := range s.NewColumns {
+		if s.IfNotExists && a.d.column(def.Name.Name.O) >= 0 {
+			continue
+		}
+		col, err := a.define(def)
+		if err != nil {
+			return err
+		}
+		a.place(col, s.Position)
+	}
+	return a.addConstraints(s.NewConstraints, false)
+}
+
+func (a *alteration) place(col columnDef, pos *ast.ColumnPosition) {
+	p := placement{col: col}
+	if pos != nil {
+		switch pos.Tp {
+		case ast.ColumnPositionFirst:
+			p.first = true
+		case ast.ColumnPositionAfter:
+			p.after = pos.RelativeColumn.Name.O
+		}
+	}
+	a.placed = append(a.placed, p)
+}
+
+// define reads a column of the statement; a key declared with it is added later.
+func (a *alteration) define(def *ast.ColumnDef) (columnDef, error) {
+	tokens, err := restoreTokens(def)
+	if err != nil {
+		return columnDef{}, err
+	}
+	c := &cursor{tokens: tokens}
+	col, own, err := parseColumn(c, charsets{a.d.charset, a.d.collate})
+	if err != nil {
+		return columnDef{}, err
+	}
+	if own != "" {
+		a.keys = append(a.keys, newKey{own: &indexDef{kind: own, parts: []partDef{{column: col.Name}}}})
+	}
+	return col, nil
+}
+
+// setDefault does ALTER COLUMN ... SET DEFAULT and DROP DEFAULT.
+func (a *alteration) setDefault(s *ast.AlterTableSpec) error {
+	def := s.NewColumns[0]
+	at, err := a.find(def.Name.Name.O, s.IfExists)
+	if err != nil || at < 0 {
+		return err
+	}
+	var tokens []token
+	for _, o := range def.Options {
+		if o.Tp != ast.ColumnOptionDefaultValue {
+			return unsupportedClause(fmt.Sprintf("ALTER COLUMN with option %d", o.Tp))
+		}
+		value, err := restoreTokens(o.Expr)
+		if err != nil {
+			return err
+		}
+		value[0].spaced = true
+		tokens = append([]token{{kind: word, text: "DEFAULT"}}, value...)
+	}
+	a.d.columns[at].setAttr("DEFAULT", tokens)
+	return nil
+}

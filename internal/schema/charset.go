@@ -1,0 +1,75 @@
+package schema
+
+import (
+	"fmt"
+	"net/netip"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// utf8 gives characters of the column's character set in UTF-8, exactly or not
+// at all.
+func (c *Column) utf8(raw []byte) ([]byte, error) {
+	switch c.Charset {
+	case "utf8mb4", "utf8", "utf8mb3", "ascii", "binary":
+		if !utf8.Valid(raw) {
+			return nil, c.bad(fmt.Sprintf("the row has bytes that are not valid in character set %s: %x", c.Charset, sample(raw)))
+		}
+		return raw, nil
+	case "latin1":
+		return fromLatin1(raw), nil
+	}
+	return nil, c.unsupported(fmt.Sprintf("character set %s is not supported yet; "+
+		"convert the column to utf8mb4 on the source or leave the table out", c.Charset))
+}
+
+// fromLatin1 reads MySQL's latin1, which is Windows-1252 with its five empty
+// places filled by the control characters of the same number.
+func fromLatin1(raw []byte) []byte {
+	out := make([]byte, 0, len(raw)+len(raw)/4)
+	for _, b := range raw {
+		if b < utf8.RuneSelf {
+			out = append(out, b)
+			continue
+		}
+		out = utf8.AppendRune(out, charmap.Windows1252.DecodeByte(b))
+	}
+	return out
+}
+
+// sample bounds what an error shows of a value.
+func sample(raw []byte) []byte {
+	const limit = 16
+	return raw[:min(len(raw), limit)]
+}
+
+// addressLiteral writes MariaDB's UUID and network addresses, which the binlog
+// carries as fixed binary strings without their trailing zero bytes.
+func (c *Column) addressLiteral(dst []byte, v any) ([]byte, error) {
+	s, ok := v.(string)
+	if !ok {
+		return dst, c.mismatch(v)
+	}
+	if c.Type == "inet4" {
+		raw := padded([]byte(s), 4)
+		if len(raw) != 4 {
+			return dst, c.mismatch(v)
+		}
+		return appendQuoted(dst, netip.AddrFrom4([4]byte(raw)).String()), nil
+	}
+	raw := padded([]byte(s), 16)
+	if len(raw) != 16 {
+		return dst, c.mismatch(v)
+	}
+	if c.Type == "inet6" {
+		return appendQuoted(dst, netip.AddrFrom16([16]byte(raw)).String()), nil
+	}
+	return appendQuoted(dst, uuidText([16]byte(raw))), nil
+}
+
+// uuidText undoes the order in which MariaDB stores a UUID: the five groups
+// from last to first, so that time-based ones sort by time.
+func uuidText(b [16]byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[12:16], b[10:12], b[8:10], b[6:8], b[0:6])
+}
