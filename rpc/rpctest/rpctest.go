@@ -1,0 +1,281 @@
+// Package rpctest is a master for tests: rpc's real services over a real store,
+// with commands applied at once instead of agreed on by raft, and a scheduler
+// that does the least a worker needs. It is for the tests of rpc and of the
+// programs that speak to a master; nothing else may import it.
+package rpctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/fsm/feed"
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/rpc"
+)
+
+// State is what outlives a master: the store, and the index of the next entry.
+type State struct {
+	Store *fsm.Store
+	Feed  *feed.Feed
+
+	mu   sync.Mutex
+	last fsm.Index // guarded by mu
+}
+
+// Open opens a new store below a temporary directory of t.
+func Open(t testing.TB) *State {
+	t.Helper()
+	store, err := fsm.Open(filepath.Join(t.TempDir(), "fsm.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &State{Store: store, Feed: feed.New(store)}
+	s.Must(t, fsm.SetClusterID{ID: "cluster-1"})
+	return s
+}
+
+// Propose applies a command at once.
+func (s *State) Propose(_ context.Context, m fsm.Meta, c fsm.Command) (fsm.Result, error) {
+	data, err := fsm.Encode(m, c)
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	res, err := s.Store.Apply([]fsm.Entry{{Index: s.last, Data: data}})
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	return res[0], nil
+}
+
+// Must applies a command that has to succeed.
+func (s *State) Must(t testing.TB, c fsm.Command) fsm.Result {
+	t.Helper()
+	res, err := s.Propose(context.Background(), fsm.Meta{}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Err != nil {
+		t.Fatalf("%#v: %v", c, res.Err)
+	}
+	return res
+}
+
+// Barrier has nothing to wait for.
+func (s *State) Barrier(context.Context) error { return nil }
+
+// View reads the store.
+func (s *State) View(fn func(*fsm.View) error) error { return s.Store.View(fn) }
+
+// Schedule binds sources to free workers and expands tasks until ctx ends.
+func (s *State) Schedule(ctx context.Context) error {
+	sub, err := s.Feed.Subscribe(s.Feed.Index())
+	for err == nil {
+		if err = s.ScheduleOnce(ctx); err == nil {
+			_, err = sub.Next(ctx)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// ScheduleOnce does what there is to do now.
+func (s *State) ScheduleOnce(ctx context.Context) error {
+	var todo []fsm.Command
+	err := s.View(func(v *fsm.View) error {
+		for _, src := range v.Sources() {
+			if _, bound := v.Binding(src.ID); bound {
+				continue
+			}
+			for _, w := range v.Workers() {
+				if _, serves := v.BindingOf(w.Name); w.Session != 0 && !serves {
+					todo = append(todo, fsm.BindSource{Source: src.ID, Worker: w.Name})
+					return nil // one at a time: the next look sees it
+				}
+			}
+		}
+		for _, task := range v.Tasks() {
+			for id := range task.Sources {
+				if _, ok := v.Subtask(task.Name, id); !ok {
+					todo = append(todo, fsm.PutSubtask{Task: task.Name, Source: id})
+				}
+			}
+		}
+		return nil
+	})
+	for _, c := range todo {
+		res, perr := s.Propose(ctx, fsm.Meta{Actor: "scheduler"}, c)
+		if perr != nil || res.Err != nil {
+			return errors.Join(err, perr, fmt.Errorf("%#v: %v", c, res.Err))
+		}
+	}
+	return err
+}
+
+// Options are what a test decides about its master; the zero value leads, and
+// finds nothing wrong with any source or task.
+type Options struct {
+	// LeaderName and LeaderAddr name another master that leads.
+	LeaderName, LeaderAddr string
+	// CheckSource and CheckTask stand in for the pre-checks.
+	CheckSource func(config.Source) (config.Source, error)
+	CheckTask   func([]config.Subtask) error
+	// Removed is called for every task whose meta tables are to be dropped.
+	Removed func(task string)
+	// Wrap may put something in front of the proposer.
+	Wrap func(rpc.Proposer) rpc.Proposer
+	// ClientURL is what the master says of itself.
+	ClientURL string
+	Log       *slog.Logger
+}
+
+// Master is one running master.
+type Master struct {
+	*rpc.Server
+	Leases *Leases
+}
+
+// New makes a master over a state; Run serves it.
+func New(s *State, o Options) *Master {
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	leases := &Leases{state: s}
+	var proposer rpc.Proposer = s
+	if o.Wrap != nil {
+		proposer = o.Wrap(s)
+	}
+	m := rpc.NewMaster(rpc.MasterConfig{Name: "master-1", Proposer: proposer, Reader: s, Feed: s.Feed, Leases: leases,
+		Cluster: cluster{o}, Checker: checker{o}, Target: target{o}, Explain: explain, Log: o.Log})
+	srv := rpc.NewServer(rpc.ServerConfig{Register: m.Register, Master: m, Metrics: prometheus.NewRegistry(),
+		Status: "Release Version: test", Log: o.Log})
+	return &Master{Server: srv, Leases: leases}
+}
+
+// Start serves a master on a port of the loopback interface until t ends, with
+// its scheduler, and gives its address.
+func Start(t testing.TB, s *State, o Options) string {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.ClientURL == "" {
+		o.ClientURL = "http://" + lis.Addr().String()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := New(s, o).Run(ctx, lis); !errors.Is(err, context.Canceled) {
+			t.Errorf("master: %v", err)
+		}
+	})
+	wg.Go(func() {
+		if err := s.Schedule(ctx); err != nil {
+			t.Errorf("scheduler: %v", err)
+		}
+	})
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	return lis.Addr().String()
+}
+
+func explain(v *fsm.View, id fsm.SourceID) string {
+	if _, bound := v.Binding(id); bound {
+		return ""
+	}
+	return "no free worker"
+}
+
+// Leases renews for as long as a test lets it.
+type Leases struct {
+	state *State
+
+	mu   sync.Mutex
+	deaf bool // guarded by mu
+}
+
+// Refuse makes every renewal fail from now on.
+func (l *Leases) Refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaf = true
+}
+
+// Renew agrees unless Refuse was called.
+func (l *Leases) Renew(fsm.WorkerName, fsm.SessionID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.deaf
+}
+
+// Goodbye ends the session at once.
+func (l *Leases) Goodbye(w fsm.WorkerName, s fsm.SessionID) {
+	_, _ = l.state.Propose(context.Background(), fsm.Meta{}, fsm.ExpireSession{Worker: w, Session: s})
+}
+
+type cluster struct{ o Options }
+
+func (c cluster) IsLeader() bool { return c.o.LeaderName == "" }
+
+func (c cluster) Leader() (string, string) {
+	switch {
+	case c.o.LeaderName == "none":
+		return "", ""
+	case c.o.LeaderName != "":
+		return c.o.LeaderName, c.o.LeaderAddr
+	default:
+		return "master-1", c.o.ClientURL[len("http://"):]
+	}
+}
+
+func (c cluster) Members() []rpc.Member {
+	return []rpc.Member{{Name: "master-1", ID: 11007177379717700053, Alive: true,
+		PeerURLs: []string{"http://127.0.0.1:8291"}, ClientURLs: []string{c.o.ClientURL}}}
+}
+
+type checker struct{ o Options }
+
+func (c checker) CheckSource(_ context.Context, src config.Source) (config.Source, error) {
+	if c.o.CheckSource != nil {
+		return c.o.CheckSource(src)
+	}
+	src.Flavor, src.ServerID = "mysql", 429500000
+	return src, nil
+}
+
+func (c checker) CheckTask(_ context.Context, subs []config.Subtask, _ []string) error {
+	if c.o.CheckTask != nil {
+		return c.o.CheckTask(subs)
+	}
+	return nil
+}
+
+type target struct{ o Options }
+
+func (x target) RemoveMeta(_ context.Context, _ config.Database, schema, task string) error {
+	if x.o.Removed == nil {
+		return fault.New(fault.Internal, "the test did not expect that meta tables of "+schema+" are dropped")
+	}
+	x.o.Removed(task)
+	return nil
+}
