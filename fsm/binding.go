@@ -109,7 +109,11 @@ func (v *View) BindingOf(w WorkerName) (Binding, bool) {
 	if s == nil {
 		return Binding{}, false
 	}
-	return v.Binding(SourceID(s))
+	b, ok := v.Binding(SourceID(s))
+	if (!ok || b.Worker != w) && v.err == nil {
+		v.err = fault.New(fault.Corrupt, fmt.Sprintf("worker %s is recorded as serving %s, which has no such binding", w, s))
+	}
+	return b, ok && b.Worker == w
 }
 
 // Bindings gives all bindings, by source.
