@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -138,13 +137,11 @@ func (p *Proxy) serve(in net.Conn) error {
 		return errors.New("cut")
 	}
 	defer p.forget(out)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ended := make(chan struct{}, 2) // one per direction
 	var wg sync.WaitGroup
-	wg.Add(2)
-	go func() { defer wg.Done(); defer cancel(); p.copy(out, in); out.Close() }()
-	go func() { defer wg.Done(); defer cancel(); p.copy(in, out); in.Close() }()
-	<-ctx.Done() // one direction ended: so does the other
+	wg.Go(func() { p.copy(out, in); ended <- struct{}{} })
+	wg.Go(func() { p.copy(in, out); ended <- struct{}{} })
+	<-ended // one direction ended: so does the other
 	in.Close()
 	out.Close()
 	wg.Wait()
@@ -174,7 +171,7 @@ func (p *Proxy) copy(dst, src net.Conn) {
 		n, err := src.Read(buf)
 		allowed, delay := p.spend(n)
 		if delay > 0 {
-			time.Sleep(delay)
+			<-time.After(delay)
 		}
 		if allowed > 0 {
 			if _, err := dst.Write(buf[:allowed]); err != nil {
