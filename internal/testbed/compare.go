@@ -9,13 +9,14 @@ import (
 	"sort"
 	"strings"
 	"sync"
-
-	"github.com/raftdm/raftdm/internal/schema"
 )
+
+// TableName names a table; the same on both sides.
+type TableName struct{ Schema, Table string }
 
 // Difference is what one table has on one side only.
 type Difference struct {
-	Table            schema.Name
+	Table            TableName
 	UpRows, DownRows int64
 	// Detail names the structure or the first rows that differ, "<" upstream
 	// only and ">" target only.
@@ -32,7 +33,7 @@ func (d Difference) String() string {
 const maxDetail = 5
 
 // Tables lists the base tables of the given schemas, sorted.
-func Tables(ctx context.Context, db *sql.DB, schemas ...string) ([]schema.Name, error) {
+func Tables(ctx context.Context, db *sql.DB, schemas ...string) ([]TableName, error) {
 	marks := strings.TrimSuffix(strings.Repeat("?,", len(schemas)), ",")
 	args := make([]any, len(schemas))
 	for i, s := range schemas {
@@ -44,9 +45,9 @@ func Tables(ctx context.Context, db *sql.DB, schemas ...string) ([]schema.Name, 
 		return nil, err
 	}
 	defer rows.Close()
-	var out []schema.Name
+	var out []TableName
 	for rows.Next() {
-		var n schema.Name
+		var n TableName
 		if err := rows.Scan(&n.Schema, &n.Table); err != nil {
 			return nil, err
 		}
@@ -62,7 +63,7 @@ func Tables(ctx context.Context, db *sql.DB, schemas ...string) ([]schema.Name, 
 // Values are compared in a form that is equal on MariaDB, MySQL and TiDB:
 // floating point numbers by their bits, times in UTC as text, BIT as an
 // integer, JSON by value when a side has it as a type, all else by its bytes.
-func Compare(ctx context.Context, up, down *sql.DB, tables []schema.Name) ([]Difference, error) {
+func Compare(ctx context.Context, up, down *sql.DB, tables []TableName) ([]Difference, error) {
 	var out []Difference
 	for _, n := range tables {
 		d, err := compareTable(ctx, up, down, n)
@@ -76,7 +77,7 @@ func Compare(ctx context.Context, up, down *sql.DB, tables []schema.Name) ([]Dif
 	return out, nil
 }
 
-func compareTable(ctx context.Context, up, down *sql.DB, n schema.Name) (*Difference, error) {
+func compareTable(ctx context.Context, up, down *sql.DB, n TableName) (*Difference, error) {
 	u, d := &side{db: up, name: n}, &side{db: down, name: n}
 	if err := errors.Join(u.describe(ctx), d.describe(ctx)); err != nil {
 		return nil, err

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-
-	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // columnKind says how a column's values are read and made comparable.
@@ -33,7 +31,7 @@ type column struct {
 // side is one table on one server.
 type side struct {
 	db      *sql.DB
-	name    schema.Name
+	name    TableName
 	columns []column
 }
 

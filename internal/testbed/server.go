@@ -108,8 +108,9 @@ func (s *Server) Alive() bool { return s.proc.alive() }
 
 // Close kills the server (its data is thrown away) and closes the pool.
 func (s *Server) Close() error {
+	err := s.pool.Close() // first: a session of a killed server closes with an error
 	s.Kill()
-	return s.pool.Close()
+	return err
 }
 
 // Exec runs statements of root, one after the other.
