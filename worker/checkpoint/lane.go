@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -30,9 +31,15 @@ type Partial struct {
 
 // Lanes reads all lane rows of the source, by lane number; none before the
 // syncer ran for the first time.
-func (m *Meta) Lanes(ctx context.Context) ([]Lane, error) {
+func (m *Meta) Lanes(ctx context.Context) ([]Lane, error) { return m.lanes(ctx, m.DB, "") }
+
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func (m *Meta) lanes(ctx context.Context, on queryer, lock string) ([]Lane, error) {
 	const op = "read the lane rows"
-	rows, err := m.DB.QueryContext(ctx, "SELECT "+laneFields+" FROM "+m.table(suffixLane)+" WHERE source = ? ORDER BY lane", m.Source)
+	rows, err := on.QueryContext(ctx, "SELECT "+laneFields+" FROM "+m.table(suffixLane)+" WHERE source = ? ORDER BY lane"+lock, m.Source)
 	if err != nil {
 		return nil, m.wrap(op, err)
 	}
@@ -73,38 +80,52 @@ func (m *Meta) scanLane(op string, row interface{ Scan(...any) error }) (Lane, e
 }
 
 // OpenLanes makes exactly n lane rows, in one fenced transaction: lane 0 takes
-// everything that the rows said together, the others begin empty.
-func (m *Meta) OpenLanes(ctx context.Context, n int, all Lane) error {
+// what combine makes of all rows there are, the others begin empty. Each row is
+// locked and written, so a transaction of an earlier run whose COMMIT is still
+// on its way is either in what combine sees, or fails.
+func (m *Meta) OpenLanes(ctx context.Context, n int, combine func([]Lane) (Lane, error)) (Lane, error) {
 	const op = "open the lane rows"
 	tx, err := m.DB.BeginTx(ctx, nil)
 	if err != nil {
-		return m.wrap(op, err)
+		return Lane{}, m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
 	if err := m.hold(ctx, tx); err != nil {
-		return err
+		return Lane{}, err
 	}
+	old, err := m.lanes(ctx, tx, " FOR UPDATE")
+	if err != nil {
+		return Lane{}, err
+	}
+	first, err := combine(old)
+	if err != nil {
+		return Lane{}, err
+	}
+	first.Lane = 0
 	if _, err := tx.ExecContext(ctx, "DELETE FROM "+m.table(suffixLane)+" WHERE source = ? AND lane >= ?", m.Source, n); err != nil {
-		return m.wrap(op, err)
+		return Lane{}, m.wrap(op, err)
 	}
 	for i := range n {
-		l := Lane{Lane: i, Watermark: all.Watermark}
+		l := Lane{Lane: i, Watermark: first.Watermark}
 		if i == 0 {
-			l = all
-			l.Lane = 0
+			l = first
 		}
-		v, err := l.values()
-		if err != nil {
-			return m.wrap(op, err)
-		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO "+m.table(suffixLane)+" (source, lane, epoch, watermark, applied, partial) VALUES (?, ?, ?, ?, ?, ?)"+
-			" ON DUPLICATE KEY UPDATE attempt = attempt + 1, epoch = VALUES(epoch), watermark = VALUES(watermark), applied = VALUES(applied), partial = VALUES(partial)",
-			m.Source, i, m.Epoch, v[0], v[1], v[2])
-		if err != nil {
-			return m.wrap(op, err)
+		if err := m.putLane(ctx, tx, l); err != nil {
+			return Lane{}, m.wrap(op, err)
 		}
 	}
-	return m.wrap(op, tx.Commit())
+	return first, m.wrap(op, tx.Commit())
+}
+
+func (m *Meta) putLane(ctx context.Context, ex Execer, l Lane) error {
+	v, err := l.values()
+	if err != nil {
+		return err
+	}
+	_, err = ex.ExecContext(ctx, "INSERT INTO "+m.table(suffixLane)+" (source, lane, epoch, watermark, applied, partial) VALUES (?, ?, ?, ?, ?, ?)"+
+		" ON DUPLICATE KEY UPDATE attempt = attempt + 1, epoch = VALUES(epoch), watermark = VALUES(watermark), applied = VALUES(applied), partial = VALUES(partial)",
+		m.Source, l.Lane, m.Epoch, v[0], v[1], v[2])
+	return err
 }
 
 // values gives the JSON texts of watermark, applied and partial.

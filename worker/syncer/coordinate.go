@@ -1,0 +1,233 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// coordinator takes transactions in source order and decides what becomes of
+// each: skipped, given to a lane, or applied alone as a barrier.
+type coordinator struct {
+	window     *window
+	order      *order
+	structures *structures
+	parser     *ddlParser
+	ddl        *ddlRunner
+	stats      *stats
+	flushEvery time.Duration
+	safeMode   bool // the task asks for it
+	// safeUntil ends the window in which rows may be on the target already.
+	safeUntil binlog.Location
+	flushing  chan struct{} // the flush that lane 0 was asked for last
+	flushed   binlog.Location
+}
+
+// run works until in is closed, and closes the lanes' queues. reading ends
+// when no new work is to be begun, writing when none may go on.
+func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lanes []chan job) error {
+	defer func() {
+		for _, q := range lanes {
+			close(q)
+		}
+	}()
+	tick := time.NewTicker(c.flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-reading.Done():
+			return nil
+		case t, ok := <-in:
+			if !ok {
+				return nil
+			}
+			c.stats.read(t)
+			if err := c.take(reading, writing, t, lanes); err != nil {
+				if reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
+					return nil
+				}
+				return err
+			}
+		case <-tick.C:
+			if err := c.flush(reading, lanes[0]); err != nil {
+				return nil //nolint:nilerr // only the end of reading can interrupt it
+			}
+		}
+	}
+}
+
+// take deals with one transaction.
+func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []chan job) error {
+	c.order.forget(c.window.takePassed())
+	t.safe = c.safeMode || c.inSafeWindow(t)
+	if t.DDL != nil {
+		list, err := c.parser.parse(t.DDL)
+		if err != nil {
+			return fault.Wrap(fmt.Sprintf("the transaction at %s", t.Begin), err)
+		}
+		if len(list) > 0 {
+			return c.barrier(reading, writing, t, list)
+		}
+		t.DDL = nil
+	}
+	if t.Part > 0 {
+		return c.piece(reading, t, lanes)
+	}
+	if len(t.Rows) > 0 && c.window.skip(t.ID()) {
+		t.Rows = nil
+	}
+	if t.empty() {
+		if err := c.window.add(reading, t); err != nil {
+			return err
+		}
+		c.window.finish(t)
+		return nil
+	}
+	if err := c.plan(reading, t); err != nil {
+		return err
+	}
+	if err := c.window.add(reading, t); err != nil {
+		return err
+	}
+	waits := c.order.assign(t)
+	return send(reading, lanes[t.lane], job{t: t, waits: waits})
+}
+
+func send(ctx context.Context, q chan<- job, j job) error {
+	select {
+	case q <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// plan finds each row's table and the transaction's conflict keys.
+func (c *coordinator) plan(ctx context.Context, t *Txn) error {
+	t.plans = make([]*plan, len(t.Rows))
+	wait := backoff{}
+	for i := 0; i < len(t.Rows); {
+		p, err := c.structures.plan(ctx, t.Rows[i].Table)
+		if err != nil && ctx.Err() == nil && retryable(err) {
+			c.ddl.trouble.set("structure", err)
+			if wait.sleep(ctx) {
+				continue
+			}
+		}
+		c.ddl.trouble.clear("structure")
+		if err == nil {
+			err = p.check(&t.Rows[i])
+		}
+		if err == nil && t.Part == 0 {
+			t.keys, err = p.appendKeys(t.keys, &t.Rows[i])
+		}
+		if err != nil {
+			return fault.Wrap(at(t, &t.Rows[i]), err)
+		}
+		t.plans[i] = p
+		i++
+	}
+	return nil
+}
+
+// drain waits until nothing is in flight, a flush included.
+func (c *coordinator) drain(ctx context.Context) error {
+	if c.flushing != nil {
+		select {
+		case <-c.flushing:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := c.window.drain(ctx); err != nil {
+		return err
+	}
+	c.order.forget(c.window.takePassed())
+	return nil
+}
+
+// barrier executes a DDL alone. Once begun it may use the time that is left
+// for writing.
+func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []ddl) error {
+	if err := c.drain(reading); err != nil {
+		return err
+	}
+	before, _ := c.window.watermark()
+	if err := c.ddl.run(writing, t, list, before, c.global()); err != nil {
+		return err
+	}
+	c.stats.executed(len(list))
+	if t.Part > 0 {
+		return nil
+	}
+	if err := c.window.add(writing, t); err != nil {
+		return err
+	}
+	c.window.finish(t)
+	c.flushed = t.End
+	return nil
+}
+
+// piece applies a piece of a large transaction, alone, on lane 0.
+func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) error {
+	if err := c.drain(reading); err != nil {
+		return err
+	}
+	if err := c.plan(reading, t); err != nil {
+		return err
+	}
+	if t.Last {
+		if err := c.window.add(reading, t); err != nil {
+			return err
+		}
+	} else {
+		t.done = make(chan struct{})
+	}
+	c.order.load[0].Add(int64(len(t.Rows)))
+	if err := send(reading, lanes[0], job{t: t}); err != nil {
+		return err
+	}
+	select {
+	case <-t.done:
+		return nil
+	case <-reading.Done():
+		return reading.Err()
+	}
+}
+
+// flush asks lane 0 to record the watermark, if it has moved.
+func (c *coordinator) flush(ctx context.Context, lane0 chan<- job) error {
+	at, _ := c.window.watermark()
+	if at.Position == c.flushed.Position && at.GTID.Equal(c.flushed.GTID) {
+		return nil
+	}
+	if c.flushing != nil {
+		select {
+		case <-c.flushing:
+		default:
+			return nil // the last one is not done yet
+		}
+	}
+	c.flushing, c.flushed = make(chan struct{}), at
+	return send(ctx, lane0, job{flushed: c.flushing, safe: c.global()})
+}
+
+// inSafeWindow tells whether t may be on the target already though no lane row
+// says so: it lies before the place that a foreign checkpoint names.
+func (c *coordinator) inSafeWindow(t *Txn) bool {
+	if c.safeUntil.IsZero() {
+		return false
+	}
+	if t.Begin.Compare(c.safeUntil.Position) < 0 {
+		return true
+	}
+	c.safeUntil = binlog.Location{}
+	return false
+}
+
+// global is what DM's checkpoint row says beside the watermark.
+func (c *coordinator) global() checkpoint.Global { return checkpoint.Global{SafeUntil: c.safeUntil} }

@@ -1,0 +1,302 @@
+package syncer
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"regexp"
+	"slices"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// ddlRunner executes DDL on the target, each statement once whatever breaks.
+// The coordinator calls it with nothing else in flight.
+//
+// A DDL commits by itself, so its record cannot travel with it. Instead an
+// intent with the structure before is written first. After anything went wrong
+// the structure tells whether the statement ran: it differs from the one
+// before, or the statement does not change it (TRUNCATE), and then to execute
+// it again does no harm, for no row behind it was applied yet.
+//
+// Two workers cannot both execute: the session that executes holds a named
+// lock of the target, taken before the fenced intent is written. A successor
+// takes the lock first, ending an idle session that holds it.
+type ddlRunner struct {
+	meta       *checkpoint.Meta
+	db         *dbconn.DB // sessions for DDL, which may run for hours
+	timezone   string
+	structures *structures
+	parser     *ddlParser
+	trouble    *trouble
+	stats      *stats
+	log        *slog.Logger
+	last       checkpoint.Intent // the last intent known
+}
+
+// run executes the DDL of t. before is the watermark, behind everything that
+// precedes t.
+func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, before binlog.Location, g checkpoint.Global) error {
+	for i := range list {
+		in := checkpoint.Intent{Txn: t.BeginID(), Index: i, Start: t.Begin, Statement: list[i].text, Table: list[i].watch}
+		replay := false
+		if d.last.Txn == in.Txn && d.last.Index >= i {
+			if d.last.Index > i || d.last.Done {
+				continue // an earlier run has recorded all that finish records
+			}
+			in, replay = d.last, true
+		}
+		if err := d.once(ctx, t, &list[i], in, replay, before, i == len(list)-1, g); err != nil {
+			return fault.Wrap(fmt.Sprintf("execute %q of the transaction at %s", excerpt(list[i].text), t.Begin), err)
+		}
+	}
+	return nil
+}
+
+// row is lane 0's row around a DDL: nothing else is in flight.
+func row(t *Txn, at binlog.Location) checkpoint.Lane {
+	out := checkpoint.Lane{Watermark: at}
+	if t.Part > 0 {
+		out.Partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore}
+	}
+	return out
+}
+
+// once executes one statement, trying again as long as that may help.
+func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.Intent, replay bool, before binlog.Location, final bool, g checkpoint.Global) error {
+	const who = "ddl"
+	defer d.trouble.clear(who)
+	wait := backoff{}
+	for {
+		err := d.attempt(ctx, t, one, &in, &replay, before)
+		if err == nil {
+			in.Done = true
+			err = d.finish(ctx, t, one, in, final, before, g)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !retryable(err):
+			return err
+		}
+		d.stats.retried("stmt_exec")
+		d.trouble.set(who, err)
+		d.log.Warn("a DDL is tried again", "statement", one.text, "err", err)
+		if !wait.sleep(ctx) {
+			return ctx.Err()
+		}
+	}
+}
+
+// attempt makes one attempt on a session of its own.
+func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoint.Intent, replay *bool, before binlog.Location) error {
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer discard(conn)
+	if err := d.lock(ctx, conn); err != nil {
+		return err
+	}
+	if err := d.settled(ctx, conn, in.Table); err != nil {
+		return err
+	}
+	now, err := d.structure(ctx, in.Table)
+	if err != nil {
+		return err
+	}
+	if *replay && now != in.Before {
+		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
+		return nil
+	}
+	again := *replay
+	if !again {
+		in.Before = now
+		if err := d.intend(ctx, t, *in, before); err != nil {
+			return err
+		}
+		d.last = *in
+		*replay = true // from here on the statement may have run
+	}
+	if err := d.session(ctx, conn, t.DDL); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, one.text)
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) && !fault.Transient(err) {
+		if again && alreadyDone(answer.Number) {
+			return nil
+		}
+		return refusedDDL(err)
+	}
+	return err
+}
+
+func refusedDDL(err error) error {
+	out := dbconn.ExecError(fault.Downstream, "", err)
+	var e *fault.Error
+	if errors.As(out, &e) && e.Hint == "" {
+		e.Hint = "change the target so that the statement succeeds, then resume-task"
+	}
+	return out
+}
+
+// alreadyDone lists the refusals of a statement that took effect before.
+func alreadyDone(number uint16) bool {
+	return slices.Contains([]uint16{
+		1007, 1008, // database exists, does not exist
+		1050, 1051, // table exists, is unknown
+		1060, 1061, // duplicate column name, duplicate key name
+		1091, // cannot drop what does not exist
+	}, number)
+}
+
+// intend writes the intent, fenced. The structures before need no record:
+// while nothing is in flight the target has them.
+func (d *ddlRunner) intend(ctx context.Context, t *Txn, in checkpoint.Intent, before binlog.Location) error {
+	tx, err := d.meta.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := d.meta.SaveLane(ctx, tx, row(t, before)); err != nil {
+		return err
+	}
+	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// finish records in one transaction that the statement is done, the changed
+// structures, and, behind the last statement, where the source is now.
+func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.Intent, final bool, before binlog.Location, g checkpoint.Global) error {
+	lane := row(t, before)
+	if final && t.Last {
+		lane.Watermark = t.End
+	}
+	tables := one.tables
+	if len(tables) == 0 {
+		tables = d.structures.inSchema(one.watch.Schema)
+	}
+	texts := make([]string, len(tables))
+	for i, n := range tables {
+		var err error
+		if texts[i], err = d.structures.changed(ctx, n); err != nil {
+			return err
+		}
+	}
+	tx, err := d.meta.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := d.meta.SaveLane(ctx, tx, lane); err != nil {
+		return err
+	}
+	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {
+		return err
+	}
+	for i, n := range tables {
+		if err := d.meta.SaveStructure(ctx, tx, n, texts[i]); err != nil {
+			return err
+		}
+	}
+	g.Location = lane.Watermark
+	if err := d.meta.SaveGlobal(ctx, tx, g); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	d.last = in
+	return nil
+}
+
+// autoIncrement is the counter in SHOW CREATE TABLE, which rows change too.
+var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
+
+// structure gives what tells whether a statement ran: the CREATE text without
+// the counter, "" where nothing exists.
+func (d *ddlRunner) structure(ctx context.Context, n schema.Name) (string, error) {
+	var text string
+	var err error
+	if n.Table == "" {
+		text, err = d.db.CreateSchema(ctx, n.Schema)
+	} else {
+		text, err = d.db.CreateTable(ctx, n)
+	}
+	if absent(err) {
+		return "", nil
+	}
+	return autoIncrement.ReplaceAllString(text, ""), err
+}
+
+// session prepares the session for a source statement.
+func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, st *Statement) error {
+	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode = '"+sessionMode(st)+"'"); err != nil {
+		return err
+	}
+	if d.timezone != "" {
+		if _, err := conn.ExecContext(ctx, "SET SESSION time_zone = ?", d.timezone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discard closes a session for good, which releases its locks.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return errDiscard })
+	_ = conn.Close()
+}
+
+// lockName is the target's lock for the DDL of one source of one task.
+func (d *ddlRunner) lockName() string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%s", d.meta.Schema, d.meta.Task, d.meta.Source)
+	return fmt.Sprintf("raftdm_ddl_%016x", h.Sum64())
+}
+
+// lock takes the lock for conn. One that is held by a session that does nothing
+// is freed by ending that session: its worker has lost the source, or has lost
+// the connection and does not know yet.
+func (d *ddlRunner) lock(ctx context.Context, conn *sql.Conn) error {
+	name := d.lockName()
+	for {
+		var got sql.NullInt64
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 1)", name).Scan(&got); err != nil {
+			return err
+		}
+		if got.Int64 == 1 {
+			return nil
+		}
+		var holder sql.NullInt64
+		if err := conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK(?)", name).Scan(&holder); err != nil {
+			return err
+		}
+		var command string
+		err := conn.QueryRowContext(ctx, "SELECT COMMAND FROM information_schema.PROCESSLIST WHERE ID = ?", holder.Int64).Scan(&command)
+		if err == nil && command == "Sleep" {
+			d.log.Warn("another session holds the lock for DDL and does nothing; it is ended", "connection", holder.Int64)
+			_, _ = conn.ExecContext(ctx, fmt.Sprintf("KILL %d", holder.Int64)) // gone already is as good
+		}
+		d.trouble.set("ddl", &fault.Error{Kind: fault.Unavailable, Side: fault.Downstream,
+			Msg:  fmt.Sprintf("connection %d of the target still executes a DDL of this task", holder.Int64),
+			Hint: "wait until it is done, or KILL it on the target"})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package syncer
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// errDiscard makes the pool close a connection instead of keeping it.
+var errDiscard = errors.New("the session is not used again")
+
+// settled waits until TiDB works on no DDL job for a table. A TiDB goes on with
+// a job whose session is gone, so the structure tells nothing while it runs.
+// Other servers end a statement with its session, and the session's lock is
+// free only then.
+func (d *ddlRunner) settled(ctx context.Context, conn *sql.Conn, n schema.Name) error {
+	if !d.db.Server.TiDB {
+		return nil
+	}
+	wait := backoff{}
+	for {
+		job, err := d.runningJob(ctx, conn, n)
+		if err != nil || job == "" {
+			return err
+		}
+		d.trouble.set("ddl", &fault.Error{Kind: fault.Unavailable, Side: fault.Downstream,
+			Msg:  fmt.Sprintf("DDL job %s of the target works on %s.%s", job, n.Schema, n.Table),
+			Hint: "wait, or look at ADMIN SHOW DDL JOBS on the target"})
+		if !wait.sleep(ctx) {
+			return ctx.Err()
+		}
+	}
+}
+
+// runningJob gives the id of an unfinished DDL job for n, "" when there is none.
+func (d *ddlRunner) runningJob(ctx context.Context, conn *sql.Conn, n schema.Name) (string, error) {
+	rows, err := conn.QueryContext(ctx, "ADMIN SHOW DDL JOBS 30")
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	values := make([]sql.NullString, len(names))
+	targets := make([]any, len(names))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return "", err
+		}
+		job := map[string]string{}
+		for i, name := range names {
+			job[strings.ToUpper(name)] = values[i].String
+		}
+		if ended(job["STATE"]) || !strings.EqualFold(job["DB_NAME"], n.Schema) {
+			continue
+		}
+		if n.Table == "" || strings.EqualFold(job["TABLE_NAME"], n.Table) {
+			return job["JOB_ID"], nil
+		}
+	}
+	return "", rows.Err()
+}
+
+// ended tells the states that a DDL job does not leave.
+func ended(state string) bool {
+	switch strings.ToLower(state) {
+	case "synced", "cancelled", "rollback done", "none":
+		return true
+	}
+	return false
+}

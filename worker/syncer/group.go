@@ -1,0 +1,464 @@
+package syncer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+	"github.com/google/uuid"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// MariaDB's GTID flags for XA, which go-mysql does not name.
+const (
+	mariaPreparedXA  = 64
+	mariaCompletedXA = 128
+)
+
+// rowOverhead is what one decoded value costs beside its bytes: an interface.
+const rowOverhead = 16
+
+// grouper turns binlog events into transactions. It is pure: the same events
+// give the same transactions, whatever connection they came over. It keeps the
+// location of the last complete transaction, from which reading may begin anew.
+//
+// A GTID counts only when its transaction is complete: loc.GTID grows in end,
+// never at the GTID event (peer-bugs 41).
+type grouper struct {
+	include func(schema, table string) bool
+	flavor  string
+	byGTID  bool
+	cap     int64 // decoded bytes above which a transaction is cut
+
+	loc  binlog.Location // the last boundary; what Position a restart begins at
+	file string          // the file being read
+	cur  *open           // the transaction being read, nil between transactions
+
+	// sent says how far a cut transaction was handed on before the connection
+	// broke or the process ended: its first rows are not handed on again.
+	sent struct {
+		id   string
+		rows int64
+	}
+}
+
+// open is a transaction whose end has not been read.
+type open struct {
+	t          Txn
+	standalone bool // a single statement without COMMIT follows
+	begun      bool // only XID, COMMIT or ROLLBACK ends it
+	prepared   bool // an XA transaction
+	rows       int64
+	parts      int
+	size       int64
+}
+
+func newGrouper(from binlog.Location, flavor string, byGTID bool, maxBytes int64, include func(schema, table string) bool) *grouper {
+	return &grouper{include: include, flavor: flavor, byGTID: byGTID, cap: maxBytes, loc: from, file: from.Position.Name}
+}
+
+// reconnect prepares for events from loc on.
+func (g *grouper) reconnect() {
+	if c := g.cur; c != nil && c.parts > 0 {
+		g.sent.id = c.t.BeginID()
+		g.sent.rows = max(g.sent.rows, c.rows-int64(len(c.t.Rows)))
+	}
+	g.cur = nil
+	g.file = g.loc.Position.Name
+}
+
+// event takes one event and hands on what it completes.
+func (g *grouper) event(ev *replication.BinlogEvent, emit func(*Txn) error) error {
+	h := ev.Header
+	if g.cur != nil {
+		g.cur.t.Events++
+		g.cur.t.Bytes += int64(h.EventSize)
+		g.cur.t.Time = max(g.cur.t.Time, h.Timestamp)
+	}
+	switch e := ev.Event.(type) {
+	case *replication.RotateEvent:
+		return g.rotate(h, e, emit)
+	case *replication.PreviousGTIDsEvent:
+		return g.previous(h, []string{e.GTIDSets}, emit)
+	case *replication.MariadbGTIDListEvent:
+		var list []string
+		for i := range e.GTIDs {
+			list = append(list, e.GTIDs[i].String())
+		}
+		return g.previous(h, list, emit)
+	case *replication.GTIDEvent:
+		gtid := ""
+		if h.EventType != replication.ANONYMOUS_GTID_EVENT {
+			gtid = mysqlGTID(e)
+		}
+		return g.begin(h, gtid, false)
+	case *replication.GtidTaggedLogEvent:
+		return g.begin(h, mysqlGTID(&e.GTIDEvent), false)
+	case *replication.MariadbGTIDEvent:
+		if err := g.begin(h, e.GTID.String(), e.IsStandalone()); err != nil {
+			return err
+		}
+		g.cur.begun = !e.IsStandalone()
+		g.cur.prepared = e.Flags&(mariaPreparedXA|mariaCompletedXA) != 0
+		return nil
+	case *replication.XIDEvent:
+		return g.end(h, emit)
+	case *replication.QueryEvent:
+		return g.query(h, e, emit)
+	case *replication.RowsEvent:
+		return g.rows(h, e, emit)
+	case *replication.TransactionPayloadEvent:
+		for _, inner := range e.Events {
+			inner.Header.LogPos = h.LogPos // the place of an inner event is its envelope's
+			if err := g.event(inner, emit); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return g.other(h, emit)
+}
+
+// other deals with the events that carry neither rows nor statements.
+func (g *grouper) other(h *replication.EventHeader, emit func(*Txn) error) error {
+	switch h.EventType {
+	case replication.INCIDENT_EVENT:
+		return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent,
+			Msg:  fmt.Sprintf("the source reports at %s that changes are missing from its binlog (an incident event)", g.at(h)),
+			Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
+	case replication.XA_PREPARE_LOG_EVENT:
+		if g.cur != nil {
+			g.cur.prepared = true
+		}
+		return g.end(h, emit)
+	case replication.FORMAT_DESCRIPTION_EVENT, replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
+		replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2, replication.STOP_EVENT:
+		return g.boundary(h, emit)
+	}
+	return nil
+}
+
+func mysqlGTID(e *replication.GTIDEvent) string {
+	id, err := uuid.FromBytes(e.SID)
+	if err != nil {
+		return "" // not 16 bytes: cannot be, the event is of fixed size
+	}
+	if tag := e.Tag.String(); tag != "" {
+		return fmt.Sprintf("%s:%s:%d", id, tag, e.GNO)
+	}
+	return fmt.Sprintf("%s:%d", id, e.GNO)
+}
+
+func artificial(h *replication.EventHeader) bool {
+	return h.LogPos == 0 || h.Flags&replication.LOG_EVENT_ARTIFICIAL_F != 0
+}
+
+func (g *grouper) at(h *replication.EventHeader) binlog.Position {
+	return binlog.Position{Name: g.file, Pos: h.LogPos}
+}
+
+// rotate follows the source into another file. One that the server made up for
+// this connection only names the file.
+func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent, emit func(*Txn) error) error {
+	g.file = string(e.NextLogName)
+	if artificial(h) {
+		return nil
+	}
+	if c := g.cur; c != nil {
+		// The source died inside a transaction and has rolled it back.
+		if c.parts > 0 {
+			return g.unfinished(c)
+		}
+		g.cur = nil
+	}
+	return g.move(binlog.Position{Name: g.file, Pos: uint32(e.Position)}, h.Timestamp, emit)
+}
+
+func (g *grouper) unfinished(c *open) error {
+	return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent,
+		Msg: fmt.Sprintf("the transaction at %s has no end in the binlog, and %d of its rows were applied already",
+			c.t.Begin, c.rows-int64(len(c.t.Rows))),
+		Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
+}
+
+// previous learns the GTID set at the head of a file, when reading by position
+// began without one.
+func (g *grouper) previous(h *replication.EventHeader, list []string, emit func(*Txn) error) error {
+	if g.cur != nil || artificial(h) {
+		return nil
+	}
+	if !g.byGTID {
+		set, err := binlog.ParseGTIDSet(g.flavor, "")
+		if err != nil {
+			return err
+		}
+		for _, gtid := range list {
+			if gtid == "" {
+				continue
+			}
+			if set, err = set.Add(gtid); err != nil {
+				return err
+			}
+		}
+		g.loc.GTID = set
+	}
+	return g.boundary(h, emit)
+}
+
+// boundary moves the location on while no transaction is open.
+func (g *grouper) boundary(h *replication.EventHeader, emit func(*Txn) error) error {
+	if g.cur != nil || artificial(h) {
+		return nil
+	}
+	return g.move(g.at(h), h.Timestamp, emit)
+}
+
+// move goes forward to p. It never goes back: with GTIDs a server begins to
+// read before the place where we are, and skips.
+func (g *grouper) move(p binlog.Position, when uint32, emit func(*Txn) error) error {
+	if p.Compare(g.loc.Position) <= 0 {
+		return nil
+	}
+	g.loc.Position = p
+	return emit(&Txn{Begin: p, End: g.loc, Time: when, Last: true})
+}
+
+func (g *grouper) begin(h *replication.EventHeader, gtid string, standalone bool) error {
+	if c := g.cur; c != nil {
+		if len(c.t.Rows) > 0 || c.parts > 0 {
+			return g.unfinished(c)
+		}
+		g.cur = nil
+	}
+	g.cur = &open{standalone: standalone}
+	g.cur.t = Txn{GTID: gtid, Begin: binlog.Position{Name: g.file, Pos: h.LogPos - h.EventSize}, Time: h.Timestamp,
+		Events: 1, Bytes: int64(h.EventSize)}
+	return nil
+}
+
+// end completes the open transaction.
+func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
+	c := g.cur
+	if c == nil {
+		return g.boundary(h, emit)
+	}
+	if c.prepared && (c.rows > 0 || c.parts > 0) {
+		return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
+			Msg:  fmt.Sprintf("not supported yet: the XA transaction at %s", c.t.Begin),
+			Hint: "do not use XA transactions on tables of this task"}
+	}
+	t := c.t
+	t.size = c.size
+	g.loc.Position = g.at(h)
+	if t.GTID != "" && g.loc.GTID.Flavor() != "" {
+		set, err := g.loc.GTID.Add(t.GTID)
+		if err != nil {
+			return err
+		}
+		g.loc.GTID = set
+	}
+	t.End, t.Last, t.Part = g.loc, true, 0
+	if c.parts > 0 {
+		t.Part, t.RowsBefore = c.parts+1, c.rows-int64(len(t.Rows))
+	}
+	g.cur = nil
+	g.sent.id, g.sent.rows = "", 0
+	return emit(&t)
+}
+
+// cut hands on what there is of the open transaction, as a piece.
+func (g *grouper) cut(emit func(*Txn) error) error {
+	c := g.cur
+	c.parts++
+	piece := c.t
+	piece.size = c.size
+	piece.Part, piece.RowsBefore = c.parts, c.rows-int64(len(piece.Rows))
+	c.t = Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
+	c.size = 0
+	return emit(&piece)
+}
+
+func (g *grouper) rows(h *replication.EventHeader, e *replication.RowsEvent, emit func(*Txn) error) error {
+	if g.cur == nil {
+		if err := g.begin(h, "", false); err != nil {
+			return err
+		}
+		g.cur.begun = true
+	}
+	c := g.cur
+	name := schema.Name{Schema: string(e.Table.Schema), Table: string(e.Table.Table)}
+	if !g.include(name.Schema, name.Table) {
+		return nil
+	}
+	if h.EventType == replication.PARTIAL_UPDATE_ROWS_EVENT {
+		return g.notFull(h, name, "it logs parts of JSON values only", "SET GLOBAL binlog_row_value_options = ''")
+	}
+	for i := range e.Rows {
+		if len(e.SkippedColumns[i]) > 0 {
+			return g.notFull(h, name, fmt.Sprintf("column number %d is missing", e.SkippedColumns[i][0]+1),
+				"SET GLOBAL binlog_row_image = 'FULL'")
+		}
+	}
+	step, kind := 1, Insert
+	switch e.Type() {
+	case replication.EnumRowsEventTypeUpdate:
+		step, kind = 2, Update
+	case replication.EnumRowsEventTypeDelete:
+		kind = Delete
+	}
+	again := g.sent.id != "" && g.sent.id == c.t.BeginID()
+	for i := 0; i+step <= len(e.Rows); i += step {
+		c.rows++
+		if again && c.rows <= g.sent.rows {
+			if c.parts == 0 {
+				c.parts = 1 // it was cut before, so it stays cut
+			}
+			continue
+		}
+		r := Row{Table: name, Kind: kind, Pos: h.LogPos}
+		switch kind {
+		case Insert:
+			r.After = e.Rows[i]
+		case Delete:
+			r.Before = e.Rows[i]
+		case Update:
+			r.Before, r.After = e.Rows[i], e.Rows[i+1]
+		}
+		c.t.Rows = append(c.t.Rows, r)
+		c.size += rowSize(e.Rows[i : i+step])
+	}
+	if c.size > g.cap {
+		return g.cut(emit)
+	}
+	return nil
+}
+
+func (g *grouper) notFull(h *replication.EventHeader, n schema.Name, what, remedy string) error {
+	return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeMissingColumn,
+		Msg: fmt.Sprintf("the row of %s.%s at %s is not complete in the binlog: %s", n.Schema, n.Table, g.at(h), what),
+		Hint: "on the source run " + remedy + ", reconnect its clients, and copy the data anew (stop-task, start-task --remove-meta)," +
+			" since the binlog does not hold what is missing"}
+}
+
+// rowSize estimates the memory of decoded rows.
+func rowSize(rows [][]any) int64 {
+	n := int64(0)
+	for _, r := range rows {
+		n += int64(len(r)) * rowOverhead
+		for _, v := range r {
+			switch v := v.(type) {
+			case string:
+				n += int64(len(v))
+			case []byte:
+				n += int64(len(v))
+			default:
+				n += 8
+			}
+		}
+	}
+	return n
+}
+
+// query deals with a query event: the frame of a transaction, or a statement.
+func (g *grouper) query(h *replication.EventHeader, e *replication.QueryEvent, emit func(*Txn) error) error {
+	text := strings.TrimSpace(string(e.Query))
+	word, rest, _ := strings.Cut(strings.ToUpper(text[:min(len(text), 64)]), " ")
+	switch word {
+	case "BEGIN":
+		if g.cur == nil {
+			if err := g.begin(h, "", false); err != nil {
+				return err
+			}
+		}
+		g.cur.begun = true
+		return nil
+	case "COMMIT":
+		return g.end(h, emit)
+	case "ROLLBACK":
+		return g.rollback(h, strings.TrimSpace(rest), emit)
+	case "SAVEPOINT", "RELEASE":
+		return nil
+	case "XA":
+		if g.cur == nil {
+			if err := g.begin(h, "", true); err != nil {
+				return err
+			}
+		}
+		if strings.HasPrefix(rest, "START") || strings.HasPrefix(rest, "BEGIN") {
+			g.cur.begun, g.cur.prepared = true, true
+			return nil
+		}
+		if strings.HasPrefix(rest, "END") {
+			return nil
+		}
+		return g.end(h, emit)
+	}
+	return g.statement(h, e, text, emit)
+}
+
+func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEvent, text string, emit func(*Txn) error) error {
+	if g.cur == nil {
+		if err := g.begin(h, "", true); err != nil {
+			return err
+		}
+	}
+	st := &Statement{Schema: string(e.Schema), Text: text}
+	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
+	c := g.cur
+	if !c.begun {
+		c.t.DDL = st
+		return g.end(h, emit)
+	}
+	// A statement inside a transaction (CREATE TABLE ... SELECT): what came
+	// before is a piece, the statement is one, and what follows is more.
+	if len(c.t.Rows) > 0 {
+		if err := g.cut(emit); err != nil {
+			return err
+		}
+	}
+	c.t.DDL = st
+	return g.cut(emit)
+}
+
+// rollback drops the open transaction. Its rows were never visible; those of
+// tables without transactions are in transactions of their own.
+func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*Txn) error) error {
+	c := g.cur
+	if c == nil {
+		return g.boundary(h, emit)
+	}
+	if strings.HasPrefix(rest, "TO") || strings.HasPrefix(rest, "WORK TO") {
+		if c.rows == 0 {
+			return nil
+		}
+		return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
+			Msg:  fmt.Sprintf("not supported yet: the transaction at %s goes back to a savepoint after changing rows of this task", c.t.Begin),
+			Hint: "do not mix tables with and without transactions in one transaction that uses savepoints"}
+	}
+	if c.parts > 0 {
+		return g.unfinished(c)
+	}
+	c.t.Rows, c.t.DDL, c.rows = nil, nil, 0
+	return g.end(h, emit)
+}
+
+// sqlModeOf finds the sql_mode in a query event's status variables: after the
+// flags (code 0, 4 bytes), code 1 with 8 bytes. The codes before it are fixed,
+// so nothing else has to be known.
+func sqlModeOf(vars []byte) (uint64, bool) {
+	i := 0
+	if len(vars) >= 5 && vars[0] == 0 {
+		i = 5
+	}
+	if len(vars) < i+9 || vars[i] != 1 {
+		return 0, false
+	}
+	m := uint64(0)
+	for k := 7; k >= 0; k-- {
+		m = m<<8 | uint64(vars[i+1+k])
+	}
+	return m, true
+}

@@ -1,0 +1,389 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// job is one thing for a lane to do.
+type job struct {
+	t     *Txn // nil for a flush
+	waits []*Txn
+	// flushed is closed when the watermark is recorded; only for a flush.
+	flushed chan struct{}
+	safe    checkpoint.Global
+}
+
+// lane applies transactions, in the order in which it is given them, over one
+// connection to the target. Small neighbours share a target transaction.
+type lane struct {
+	id      int
+	batch   int // rows that a group holds at most, unless one transaction is larger
+	meta    *checkpoint.Meta
+	target  *target
+	window  *window
+	order   *order
+	stats   *stats
+	trouble *trouble
+	strict  bool
+	log     *slog.Logger
+
+	memory []applied // what this lane applied above the last recorded watermark
+	// partial is what the lane row says of a transaction in pieces.
+	partial checkpoint.Partial
+	sql     sqlBatch
+}
+
+// run works until in is closed or stop is. ctx ends only when no time is left:
+// a transaction in hand is finished before.
+func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) error {
+	defer l.target.close()
+	var held *job
+	for {
+		j, ok := l.next(stop, in, &held)
+		if !ok {
+			return nil
+		}
+		if !l.await(ctx, stop, j.waits) {
+			return nil
+		}
+		if j.t == nil {
+			if err := l.flush(ctx, j); err != nil {
+				return err
+			}
+			continue
+		}
+		group := l.gather(j.t, in, &held)
+		if err := l.apply(ctx, group); err != nil {
+			return err
+		}
+	}
+}
+
+// next gives the job that was held back, else the next one.
+func (l *lane) next(stop <-chan struct{}, in <-chan job, held **job) (job, bool) {
+	select {
+	case <-stop:
+		return job{}, false
+	default:
+	}
+	if *held != nil {
+		j := **held
+		*held = nil
+		return j, true
+	}
+	select {
+	case <-stop:
+		return job{}, false
+	case j, ok := <-in:
+		return j, ok
+	}
+}
+
+// await waits for other lanes' commits. The lane holds nothing now.
+func (l *lane) await(ctx context.Context, stop <-chan struct{}, waits []*Txn) bool {
+	for _, t := range waits {
+		select {
+		case <-t.done:
+		case <-stop:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// gather takes what is queued behind first into one group, without waiting for
+// more. It stops, holding the job back, at one that must wait for another
+// lane: what the lane holds is committed first.
+func (l *lane) gather(first *Txn, in <-chan job, held **job) []*Txn {
+	group := []*Txn{first}
+	if first.Part > 0 {
+		return group
+	}
+	for rows := len(first.Rows); rows < l.batch; {
+		select {
+		case j, ok := <-in:
+			if !ok {
+				return group
+			}
+			if j.t == nil || j.t.Part > 0 || !allDone(j.waits) || rows+len(j.t.Rows) > l.batch {
+				*held = &j
+				return group
+			}
+			group = append(group, j.t)
+			rows += len(j.t.Rows)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func allDone(ts []*Txn) bool {
+	for _, t := range ts {
+		if !isDone(t) {
+			return false
+		}
+	}
+	return true
+}
+
+// apply puts a group on the target and makes it known.
+func (l *lane) apply(ctx context.Context, group []*Txn) error {
+	began := time.Now()
+	if err := l.commit(ctx, group); err != nil {
+		return err
+	}
+	rows := 0
+	for _, t := range group {
+		rows += len(t.Rows)
+		if t.Last {
+			l.memory = append(l.memory, applied{seq: t.seq, id: t.ID()})
+		}
+	}
+	l.partial = partial(group)
+	l.stats.applied(l.id, group, rows, time.Since(began))
+	l.order.load[l.id].Add(-int64(rows))
+	for _, t := range group {
+		for i := range t.plans {
+			t.plans[i] = nil
+		}
+		t.Rows = t.Rows[:0:0] // the window may hold t for a while, its rows are done with
+	}
+	if group[0].Last {
+		l.window.finish(group...)
+	} else {
+		close(group[0].done) // the window counts whole transactions only
+	}
+	return nil
+}
+
+// commit tries until the group is on the target exactly once.
+func (l *lane) commit(ctx context.Context, group []*Txn) error {
+	l.sql.reset()
+	for _, t := range group {
+		for i := range t.Rows {
+			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
+				return fault.Wrap(at(t, &t.Rows[i]), err)
+			}
+		}
+	}
+	who := fmt.Sprintf("lane %d", l.id)
+	defer l.trouble.clear(who)
+	wait := backoff{}
+	for {
+		row, memory, err := l.window.record(l.id, l.memory, group)
+		if err != nil {
+			return err
+		}
+		l.memory = memory
+		row.Partial = partial(group)
+		if t := group[0]; t.Part > 0 && t.Last {
+			// Nothing else is in flight, so the watermark may say it at once. It has
+			// to: pieces cannot be recognised by the id of their end.
+			row.Watermark, row.Applied = t.End, checkpoint.Applied{}
+		}
+		err = l.try(ctx, group, row)
+		if errors.Is(err, errUnknownCommit) {
+			var done bool
+			if done, err = l.resolve(ctx, group, err); done {
+				return nil
+			}
+		}
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !retryable(err):
+			return l.blame(ctx, group, err)
+		}
+		l.stats.retried("stmt_exec")
+		l.trouble.set(who, err)
+		l.log.Warn("the target refused a transaction for now", "lane", l.id, "err", err)
+		if !wait.sleep(ctx) {
+			return ctx.Err()
+		}
+	}
+}
+
+// try makes one attempt.
+func (l *lane) try(ctx context.Context, group []*Txn, row checkpoint.Lane) error {
+	update, err := l.meta.LaneUpdate(row)
+	if err != nil {
+		return err
+	}
+	counts, err := l.target.transaction(ctx, &l.sql, update)
+	if err != nil {
+		return err
+	}
+	if counts[len(counts)-1] == 0 {
+		l.target.rollback(ctx)
+		return l.meta.Fenced()
+	}
+	missed, err := l.unmatched(group, counts)
+	if err != nil {
+		l.target.rollback(ctx)
+		return err
+	}
+	if err := l.target.commit(ctx); err != nil {
+		return err
+	}
+	for _, text := range missed {
+		l.stats.unmatched(text)
+		l.log.Warn("an UPDATE or DELETE met no row on the target", "row", text)
+	}
+	return nil
+}
+
+// unmatched lists the statements that met no row though they should have.
+func (l *lane) unmatched(group []*Txn, counts []int64) ([]string, error) {
+	var out []string
+	for i := range l.sql.stmts {
+		s := &l.sql.stmts[i]
+		if !s.exact || counts[i] > 0 {
+			continue
+		}
+		text := s.table.describe(s.row, fileOf(group, s.row))
+		if l.strict {
+			return nil, &fault.Error{Kind: fault.Data, Side: fault.Downstream,
+				Msg:  "no row of the target matches: " + text,
+				Hint: "repair the row on the target, or set strict: false in this task's syncer, then resume-task"}
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
+func fileOf(group []*Txn, r *Row) string {
+	for _, t := range group {
+		for i := range t.Rows {
+			if &t.Rows[i] == r {
+				return t.Begin.Name
+			}
+		}
+	}
+	return group[0].Begin.Name
+}
+
+// partial is the progress to record with group: only a piece that is not the
+// last one leaves a transaction half done.
+func partial(group []*Txn) checkpoint.Partial {
+	t := group[0]
+	if t.Last {
+		return checkpoint.Partial{}
+	}
+	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + int64(len(t.Rows))}
+}
+
+// resolve finds out whether a COMMIT without an answer took effect, by the lane
+// row that it would have written. It asks until it is answered.
+func (l *lane) resolve(ctx context.Context, group []*Txn, cause error) (done bool, err error) {
+	who := fmt.Sprintf("lane %d", l.id)
+	wait := backoff{}
+	for {
+		row, err := l.meta.ReadLane(ctx, l.id)
+		if err == nil {
+			return contains(&row, group), cause
+		}
+		if ctx.Err() != nil || !retryable(err) {
+			return false, err
+		}
+		l.stats.retried("query")
+		l.trouble.set(who, err)
+		if !wait.sleep(ctx) {
+			return false, ctx.Err()
+		}
+	}
+}
+
+// contains tells whether the lane row says that group was applied.
+func contains(row *checkpoint.Lane, group []*Txn) bool {
+	t := group[0] // they were all in one transaction
+	switch {
+	case t.Part == 0:
+		return row.Applied.Has(t.ID())
+	case t.Last:
+		return row.Watermark.Position == t.End.Position
+	}
+	return row.Partial == partial(group)
+}
+
+// flush records the watermark though no rows are written: idle times and
+// filtered traffic move it too.
+func (l *lane) flush(ctx context.Context, j job) error {
+	defer close(j.flushed)
+	who := fmt.Sprintf("lane %d", l.id)
+	defer l.trouble.clear(who)
+	wait := backoff{}
+	for {
+		row, memory, err := l.window.record(l.id, l.memory, nil)
+		if err != nil {
+			return err
+		}
+		l.memory = memory
+		row.Partial = l.partial
+		if err = saveWatermark(ctx, l.meta, row, j.safe); err == nil {
+			l.stats.flushed(row.Watermark)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !retryable(err) {
+			return err
+		}
+		l.trouble.set(who, err)
+		if !wait.sleep(ctx) {
+			return ctx.Err()
+		}
+	}
+}
+
+// saveWatermark writes a lane row and the row that DM's tools read.
+func saveWatermark(ctx context.Context, m *checkpoint.Meta, row checkpoint.Lane, g checkpoint.Global) error {
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.SaveLane(ctx, tx, row); err != nil {
+		return err
+	}
+	g.Location = row.Watermark
+	if err := m.SaveGlobal(ctx, tx, g); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// retryable tells whether trying again may help.
+func retryable(err error) bool {
+	return !errors.Is(err, checkpoint.ErrFenced) && (errors.Is(err, errUnknownCommit) || fault.Transient(err))
+}
+
+// blame finds the statement of a group that the target refuses for good: one by
+// one, in a transaction that is rolled back.
+func (l *lane) blame(ctx context.Context, group []*Txn, err error) error {
+	if errors.Is(err, checkpoint.ErrFenced) || len(l.sql.stmts) == 0 {
+		return err
+	}
+	i, single := l.target.blame(ctx, &l.sql)
+	if i < 0 {
+		return fault.Wrap(fmt.Sprintf("apply the transactions from %s to %s", group[0].Begin, group[len(group)-1].End.Position), err)
+	}
+	s := &l.sql.stmts[i]
+	return fault.Wrap("apply "+s.table.describe(s.row, fileOf(group, s.row)), refused(single))
+}
+
+func at(t *Txn, r *Row) string {
+	return fmt.Sprintf("apply %s of %s.%s at (%s, %d)", r.Kind, r.Table.Schema, r.Table.Table, t.Begin.Name, r.Pos)
+}

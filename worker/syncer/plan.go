@@ -1,0 +1,252 @@
+package syncer
+
+import (
+	"fmt"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// plan knows how to write the rows of one table as SQL. It is immutable and
+// belongs to one structure of the table: a DDL makes a new one.
+type plan struct {
+	table *schema.Table
+	name  string // quoted and qualified, on the target
+	// insert is everything of an INSERT behind the verb and before the values.
+	insert string
+	write  []int // columns that are written: all that are not generated
+	where  []int // columns that find a row: the key's, or all that are written
+	keyed  bool
+	// jsonType tells that the target has a JSON type of its own, with which a
+	// text never compares equal.
+	jsonType bool
+}
+
+func newPlan(t *schema.Table, jsonType bool) *plan {
+	p := &plan{table: t, name: dbconn.Ident(t.Name.Schema, t.Name.Table), jsonType: jsonType}
+	cols := []byte(" INTO " + p.name + " (")
+	for i := range t.Columns {
+		if t.Columns[i].Generated {
+			continue
+		}
+		if len(p.write) > 0 {
+			cols = append(cols, ", "...)
+		}
+		cols = append(cols, dbconn.Ident(t.Columns[i].Name)...)
+		p.write = append(p.write, i)
+	}
+	p.insert = string(append(cols, ") VALUES ("...))
+	if key := t.Key(); key != nil && wholeColumns(key) {
+		p.keyed = true
+		for _, part := range key.Parts {
+			p.where = append(p.where, part.Column)
+		}
+	} else {
+		p.where = p.write
+	}
+	return p
+}
+
+// wholeColumns tells whether key is made of columns only, no expressions.
+func wholeColumns(key *schema.Index) bool {
+	for _, part := range key.Parts {
+		if part.Column < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// check compares the row with the structure: a row of the binlog has no column
+// names, so their number is the one thing that shows a mismatch.
+func (p *plan) check(r *Row) error {
+	for _, image := range [][]any{r.Before, r.After} {
+		if image != nil && len(image) != len(p.table.Columns) {
+			return &fault.Error{Kind: fault.Schema, Code: codeColumnCount,
+				Msg: fmt.Sprintf("a row of %s has %d columns in the binlog, but the table has %d by the structure known here",
+					p.name, len(image), len(p.table.Columns)),
+				Hint: "make the structure of the target table equal to the source's at this position, then resume-task"}
+		}
+	}
+	return nil
+}
+
+// sqlBatch is a run of SQL statements that reproduce rows.
+type sqlBatch struct {
+	text  []byte
+	stmts []stmt
+}
+
+// stmt is one statement of a sqlBatch.
+type stmt struct {
+	end   int // offset in text behind the statement
+	row   *Row
+	table *plan
+	// exact means that the statement must meet exactly one row.
+	exact bool
+}
+
+func (b *sqlBatch) reset() { b.text, b.stmts = b.text[:0], b.stmts[:0] }
+
+// part gives the text of statement i.
+func (b *sqlBatch) part(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = b.stmts[i-1].end
+	}
+	return b.text[start:b.stmts[i].end]
+}
+
+// add appends the statements for one row. safe makes them repeatable: they
+// give the same result whether or not the row is there already.
+func (b *sqlBatch) add(p *plan, r *Row, safe bool) error {
+	if err := p.check(r); err != nil {
+		return err
+	}
+	switch {
+	case r.Kind == Insert && !safe:
+		return b.one(p, r, false, p.appendInsert, "INSERT")
+	case r.Kind == Insert:
+		return b.one(p, r, false, p.appendInsert, "REPLACE")
+	case r.Kind == Delete:
+		return b.one(p, r, !safe, p.appendDelete, "")
+	case safe:
+		if err := b.one(p, r, false, p.appendDelete, ""); err != nil {
+			return err
+		}
+		return b.one(p, r, false, p.appendInsert, "REPLACE")
+	default:
+		return b.one(p, r, true, p.appendUpdate, "")
+	}
+}
+
+func (b *sqlBatch) one(p *plan, r *Row, exact bool, write func([]byte, *Row, string) ([]byte, error), verb string) error {
+	text, err := write(b.text, r, verb)
+	if err != nil {
+		return fault.Wrap(fmt.Sprintf("write a row of %s as SQL", p.name), err)
+	}
+	b.text = text
+	b.stmts = append(b.stmts, stmt{end: len(text), row: r, table: p, exact: exact})
+	return nil
+}
+
+func (p *plan) appendInsert(dst []byte, r *Row, verb string) ([]byte, error) {
+	dst = append(append(dst, verb...), p.insert...)
+	var err error
+	for n, i := range p.write {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = p.table.Columns[i].Literal(dst, r.After[i]); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ')'), nil
+}
+
+func (p *plan) appendDelete(dst []byte, r *Row, _ string) ([]byte, error) {
+	dst = append(append(dst, "DELETE FROM "...), p.name...)
+	return p.appendWhere(dst, r.Before)
+}
+
+// appendUpdate sets every column, not only the changed ones: a column with ON
+// UPDATE CURRENT_TIMESTAMP that is not named would get the time of now.
+func (p *plan) appendUpdate(dst []byte, r *Row, _ string) ([]byte, error) {
+	dst = append(append(append(dst, "UPDATE "...), p.name...), " SET "...)
+	var err error
+	for n, i := range p.write {
+		if n > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(append(dst, dbconn.Ident(p.table.Columns[i].Name)...), " = "...)
+		if dst, err = p.table.Columns[i].Literal(dst, r.After[i]); err != nil {
+			return dst, err
+		}
+	}
+	return p.appendWhere(dst, r.Before)
+}
+
+// appendWhere finds exactly one row: by its key, or by the bytes of all its
+// columns and LIMIT 1.
+func (p *plan) appendWhere(dst []byte, image []any) ([]byte, error) {
+	dst = append(dst, " WHERE "...)
+	var err error
+	for n, i := range p.where {
+		if n > 0 {
+			dst = append(dst, " AND "...)
+		}
+		c := &p.table.Columns[i]
+		name := dbconn.Ident(c.Name)
+		if image[i] == nil {
+			dst = append(append(dst, name...), " IS NULL"...)
+			continue
+		}
+		left, op, right := p.comparison(c, name)
+		dst = append(append(dst, left...), op...)
+		if dst, err = c.Literal(dst, image[i]); err != nil {
+			return dst, err
+		}
+		dst = append(dst, right...)
+	}
+	if !p.keyed {
+		dst = append(dst, " LIMIT 1"...)
+	}
+	return dst, nil
+}
+
+// comparison gives what stands around the literal of a condition. A key's
+// column compares by its collation, as its index does. Without a key, rows that
+// differ in case or trailing spaces only are different rows.
+func (p *plan) comparison(c *schema.Column, name string) (left, op, right string) {
+	if p.keyed {
+		return name, " = ", ""
+	}
+	switch c.Type {
+	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+		return "CAST(CONVERT(" + name + " USING utf8mb4) AS BINARY)", " = CAST(CONVERT(", " USING utf8mb4) AS BINARY)"
+	case "json":
+		if p.jsonType {
+			return name, " = CAST(", " AS JSON)"
+		}
+	}
+	return name, " = ", ""
+}
+
+// describe names a row for a person: its table, key and place.
+func (p *plan) describe(r *Row, file string) string {
+	image := r.Before
+	if image == nil {
+		image = r.After
+	}
+	out := fmt.Sprintf("%s of %s", r.Kind, p.name)
+	if len(image) == len(p.table.Columns) {
+		if text, err := p.appendWhere(nil, image); err == nil {
+			const longest = 300 // enough for a key, short enough for a status line
+			if len(text) > longest {
+				text = append(text[:longest], "..."...)
+			}
+			out += string(text)
+		}
+	}
+	return fmt.Sprintf("%s at (%s, %d)", out, file, r.Pos)
+}
+
+// appendKeys appends the conflict keys of both images of a row. A table without
+// a key that identifies rows is one key as a whole: its rows may be alike.
+func (p *plan) appendKeys(dst []string, r *Row) ([]string, error) {
+	for _, image := range [][]any{r.Before, r.After} {
+		if image == nil {
+			continue
+		}
+		keys, err := p.table.ConflictKeys(image)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, keys...)
+	}
+	if !p.keyed {
+		dst = append(dst, p.name)
+	}
+	return dst, nil
+}

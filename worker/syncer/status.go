@@ -1,0 +1,179 @@
+package syncer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/status"
+)
+
+// refreshEvery is how often the source is asked for its position and rates are
+// sampled.
+const refreshEvery = time.Second
+
+// stats is what the unit says about itself. All stages write it; Fill reads it.
+type stats struct {
+	metrics *metrics // set before any goroutine starts
+	byGTID  bool
+	window  *window
+	reader  *reader
+
+	mu sync.Mutex
+
+	// All below is guarded by mu.
+	started   time.Time
+	events    int64
+	rows      int64
+	missed    int64
+	lastMiss  string
+	master    binlog.Location
+	at        binlog.Location // the last watermark seen, kept after the run
+	lag       int64
+	sampled   sample
+	recentTPS int64
+	recentRPS int64
+}
+
+type sample struct {
+	at           time.Time
+	events, rows int64
+}
+
+func newStats() *stats { return &stats{} }
+
+func (s *stats) begin(m *metrics) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metrics = m
+	s.started = time.Now()
+	s.sampled = sample{at: s.started}
+}
+
+// watch tells the stats whose watermark to show.
+func (s *stats) watch(w *window, r *reader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.window, s.reader, s.byGTID = w, r, r.byGTID
+}
+
+// read counts a transaction that the reader gave.
+func (s *stats) read(t *Txn) {
+	s.metrics.read(t)
+}
+
+// applied counts a group that a lane put on the target.
+func (s *stats) applied(lane int, group []*Txn, rows int, took time.Duration) {
+	s.mu.Lock()
+	s.events += int64(rows)
+	s.rows += int64(rows)
+	s.mu.Unlock()
+	s.metrics.applied(lane, group, rows, took)
+}
+
+// executed counts DDL statements.
+func (s *stats) executed(n int) {
+	s.mu.Lock()
+	s.events += int64(n)
+	s.mu.Unlock()
+	s.metrics.executed(n)
+}
+
+func (s *stats) unmatched(row string) {
+	s.mu.Lock()
+	s.missed++
+	s.lastMiss = row
+	s.mu.Unlock()
+	s.metrics.unmatched()
+}
+
+func (s *stats) retried(kind string) { s.metrics.retried(kind) }
+
+func (s *stats) flushed(at binlog.Location) { s.metrics.position("syncer", at.Position) }
+
+// refresh asks the source for its position and samples rates, until ctx ends.
+// A source that does not answer is the reader's trouble; here it only means
+// that the last known position stays.
+func (s *stats) refresh(ctx context.Context, up *dbconn.DB) error {
+	tick := time.NewTicker(refreshEvery)
+	defer tick.Stop()
+	for {
+		ask, cancel := context.WithTimeout(ctx, 5*refreshEvery)
+		master, err := up.MasterStatus(ask)
+		cancel()
+		s.sample(master, err == nil)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *stats) sample(master binlog.Location, known bool) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known {
+		s.master = master
+		s.metrics.position("master", master.Position)
+	}
+	if d := now.Sub(s.sampled.at).Seconds(); d >= refreshEvery.Seconds()/2 {
+		s.recentTPS = int64(float64(s.events-s.sampled.events) / d)
+		s.recentRPS = int64(float64(s.rows-s.sampled.rows) / d)
+		s.sampled = sample{at: now, events: s.events, rows: s.rows}
+	}
+	s.lookLocked(now)
+	s.metrics.lag(s.lag)
+	s.metrics.position("syncer", s.at.Position)
+}
+
+// lookLocked takes the watermark and the lag from the window. Nothing in flight
+// and the source's end reached is no lag, however old the last event is.
+func (s *stats) lookLocked(now time.Time) {
+	if s.window == nil {
+		return
+	}
+	s.at, _ = s.window.watermark()
+	idle, upTo := s.window.idle()
+	switch {
+	case idle && (s.syncedLocked() || upTo == 0):
+		s.lag = 0
+	case upTo > 0:
+		s.lag = max(0, now.Unix()-int64(upTo))
+	}
+}
+
+func (s *stats) syncedLocked() bool {
+	if s.master.IsZero() {
+		return false
+	}
+	if s.byGTID {
+		return s.at.GTID.Contains(s.master.GTID)
+	}
+	return s.at.Position.Compare(s.master.Position) >= 0
+}
+
+// snapshot is the status as of now.
+func (s *stats) snapshot() *status.Sync {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lookLocked(now)
+	out := &status.Sync{
+		TotalEvents: s.events, RecentTPS: s.recentTPS, TotalRows: s.rows, RecentRPS: s.recentRPS,
+		MasterBinlog: s.master.Position.String(), MasterBinlogGTID: s.master.GTID.String(),
+		SyncerBinlog: s.at.Position.String(), SyncerBinlogGTID: s.at.GTID.String(),
+		Synced: s.syncedLocked(), BinlogType: "remote", SecondsBehindMaster: s.lag,
+		UnmatchedRows: s.missed, LastUnmatched: s.lastMiss, At: now,
+	}
+	if s.reader != nil {
+		out.IOTotalBytes = s.reader.bytes.Load()
+	}
+	if d := int64(now.Sub(s.started).Seconds()); d > 0 && !s.started.IsZero() {
+		out.TotalTPS, out.TotalRPS = s.events/d, s.rows/d
+	}
+	return out
+}

@@ -1,0 +1,236 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/pingcap/tidb/pkg/parser"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// Config is what a Unit needs.
+type Config struct {
+	Subtask config.Subtask
+	// Meta must have been opened for this run: opening it is what makes a late
+	// COMMIT of an earlier run fail.
+	Meta *checkpoint.Meta
+	Log  *slog.Logger
+	// Metrics receives DM's dm_syncer_* series; nil for none.
+	Metrics prometheus.Registerer
+	// Worker is the worker's name, a label of some series.
+	Worker string
+	// MaxTxnBytes is the decoded size above which a source transaction is
+	// applied in pieces; 0 means 32 MiB.
+	MaxTxnBytes int64
+}
+
+// maxTxnBytes bounds what one target transaction carries. TiDB refuses
+// transactions above 100 MB by default, and its copy of the rows, with keys and
+// indexes, is about twice ours.
+const maxTxnBytes = 32 << 20
+
+// Unit is the syncer unit of one subtask.
+type Unit struct {
+	cfg     Config
+	log     *slog.Logger
+	stats   *stats
+	trouble *trouble
+	tables  *matcher
+}
+
+// New makes a unit; nothing is opened before Run.
+func New(cfg Config) *Unit {
+	if cfg.MaxTxnBytes <= 0 {
+		cfg.MaxTxnBytes = maxTxnBytes
+	}
+	cfg.Subtask.Sync.WorkerCount = max(cfg.Subtask.Sync.WorkerCount, 1)
+	cfg.Subtask.Sync.Batch = max(cfg.Subtask.Sync.Batch, 1)
+	if cfg.Subtask.Sync.CheckpointFlushInterval <= 0 {
+		cfg.Subtask.Sync.CheckpointFlushInterval = flushInterval
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	log = log.With("task", cfg.Subtask.Task, "source", cfg.Subtask.SourceID)
+	return &Unit{cfg: cfg, log: log, stats: newStats(), trouble: &trouble{}, tables: newMatcher(cfg.Subtask.Filter)}
+}
+
+// Run applies the binlog until ctx ends or something needs an operator.
+func (u *Unit) Run(ctx context.Context) error {
+	sub := &u.cfg.Subtask
+	m := newMetrics(u.cfg.Metrics, sub.Task, sub.SourceID, u.cfg.Worker)
+	defer m.remove()
+	u.stats.begin(m)
+	err := u.run(ctx)
+	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || fault.Is(err, fault.Cancelled)) {
+		return ctx.Err()
+	}
+	if err != nil {
+		m.failed()
+	}
+	return fault.Wrap("sync task "+sub.Task+", source "+sub.SourceID, err)
+}
+
+// Fill sets the unit's part of s.
+func (u *Unit) Fill(s *status.Subtask) {
+	s.Unit = status.UnitSync
+	s.Sync = u.stats.snapshot()
+	if s.Err == nil && s.Stage == status.StageRunning {
+		s.Err = u.trouble.first()
+	}
+}
+
+func (u *Unit) run(ctx context.Context) error {
+	var p *pipeline
+	var closers []interface{ Close() error }
+	defer func() {
+		for _, c := range closers {
+			_ = c.Close() // only connections: nothing is lost
+		}
+	}()
+	wait := backoff{}
+	for {
+		var err error
+		p, err = u.open(ctx, &closers)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || !(fault.Is(err, fault.Unavailable) || retryable(err)) {
+			return err
+		}
+		for _, c := range closers {
+			_ = c.Close()
+		}
+		closers = nil
+		u.trouble.set("start", err)
+		u.log.Warn("the syncer cannot start yet", "err", err)
+		if !wait.sleep(ctx) {
+			return ctx.Err()
+		}
+	}
+	u.trouble.clear("start")
+	return p.run(ctx)
+}
+
+// open connects to both sides, finds where to begin and wires the stages.
+func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) (*pipeline, error) {
+	sub := &u.cfg.Subtask
+	up, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: 2, TimeZone: utc})
+	if err != nil {
+		return nil, err
+	}
+	*closers = append(*closers, up)
+	rows, err := dbconn.Open(ctx, fault.Downstream, withSession(sub.Target), dbconn.Options{
+		MaxConns: sub.Sync.WorkerCount + 1, SQLMode: rowsMode, TimeZone: utc, TxnMode: "optimistic"})
+	if err != nil {
+		return nil, err
+	}
+	*closers = append(*closers, rows)
+	defs, err := dbconn.Open(ctx, fault.Downstream, sub.Target, dbconn.Options{MaxConns: 3, IOTimeout: ddlTimeout})
+	if err != nil {
+		return nil, err
+	}
+	*closers = append(*closers, defs)
+	from, err := begin(ctx, *sub, u.cfg.Meta, up)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := u.cfg.Meta.Structures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u.log.Info("the syncer begins", "pos", from.lane.Watermark.String(), "upstream", up.Server.Version, "downstream", rows.Server.Version)
+	return u.wire(up, rows, defs, from, texts), nil
+}
+
+func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, texts map[schema.Name]string) *pipeline {
+	sub := &u.cfg.Subtask
+	at := from.lane.Watermark
+	w := newWindow(at, from.lane.Applied)
+	o := newOrder(sub.Sync.WorkerCount)
+	group := newGrouper(at, up.Server.Flavor, sub.Source.EnableGTID, u.cfg.MaxTxnBytes, u.tables.MatchTable)
+	group.sent.id, group.sent.rows = from.lane.Partial.Txn, from.lane.Partial.Rows
+	base := sub.Source.ServerID
+	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task),
+		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
+	tables := &structures{target: defs, texts: texts, plans: map[schema.Name]*plan{}}
+	dp := &ddlParser{parser: parser.New(), filter: u.tables}
+	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
+		stats: u.stats, log: u.log, last: from.intent}
+	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
+		flushEvery: sub.Sync.CheckpointFlushInterval, safeMode: sub.Sync.SafeMode, safeUntil: from.safeUntil, flushed: at}
+	lanes := make([]*lane, sub.Sync.WorkerCount)
+	for i := range lanes {
+		lanes[i] = &lane{id: i, batch: sub.Sync.Batch, meta: u.cfg.Meta, target: &target{db: rows}, window: w, order: o,
+			stats: u.stats, trouble: u.trouble, strict: sub.Sync.Strict, log: u.log}
+	}
+	lanes[0].partial = from.lane.Partial
+	u.stats.watch(w, read)
+	return &pipeline{read: read, coord: c, lanes: lanes, window: w, meta: u.cfg.Meta,
+		status: func(ctx context.Context) error { return u.stats.refresh(ctx, up) }}
+}
+
+// matcher answers whether the task replicates a table or schema, from memory
+// after the first time: it is asked for each event.
+type matcher struct {
+	filter config.TableFilter
+
+	mu    sync.Mutex
+	known map[schema.Name]bool // guarded by mu
+}
+
+func newMatcher(f config.TableFilter) *matcher {
+	return &matcher{filter: f, known: map[schema.Name]bool{}}
+}
+
+// MatchTable is the decision for a table.
+func (m *matcher) MatchTable(schemaName, table string) bool {
+	n := schema.Name{Schema: schemaName, Table: table}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	yes, ok := m.known[n]
+	if !ok {
+		yes = !dbconn.IsSystemSchema(schemaName) && m.filter.MatchTable(schemaName, table)
+		m.known[n] = yes
+	}
+	return yes
+}
+
+// MatchSchema is the decision for a statement about a whole schema.
+func (m *matcher) MatchSchema(name string) bool {
+	return !dbconn.IsSystemSchema(name) && m.filter.MatchSchema(name)
+}
+
+// utc is the time zone of sessions that read or write rows.
+const utc = "+00:00"
+
+// rowsMode lets exactly what the source holds into the target and cuts nothing:
+// strict, but with zero and invalid dates, and with zeros in AUTO_INCREMENT columns.
+const rowsMode = "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
+
+// flushInterval is DM's default of checkpoint-flush-interval.
+const flushInterval = 30 * time.Second
+
+// ddlTimeout lets a DDL run for a day; TCP finds out earlier that a target is gone.
+const ddlTimeout = 24 * time.Hour
+
+// withSession adds what the lanes need of their sessions. Foreign keys are not
+// checked: lanes commit children before parents.
+func withSession(db config.Database) config.Database {
+	vars := map[string]string{"foreign_key_checks": "0"}
+	maps.Copy(vars, db.Session)
+	db.Session = vars
+	return db
+}

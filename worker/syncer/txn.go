@@ -1,0 +1,111 @@
+package syncer
+
+import (
+	"strconv"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// Kind says what a row change does.
+type Kind uint8
+
+// The kinds of row changes.
+const (
+	Insert Kind = iota
+	Update
+	Delete
+)
+
+// String gives DM's word for the kind, as in the type label of its metrics.
+func (k Kind) String() string { return [...]string{"insert", "update", "delete"}[k] }
+
+// Row is one changed row as the binlog tells it, its values in go-mysql's form.
+type Row struct {
+	Table schema.Name
+	Kind  Kind
+	// Before is nil for an insert, After for a delete.
+	Before, After []any
+	// Pos is the end of the row's event in the binlog file.
+	Pos uint32
+}
+
+// Statement is a query event that is not the frame of a transaction.
+type Statement struct {
+	// Schema is the session's default schema.
+	Schema string
+	Text   string
+	// SQLMode is the session's sql_mode as the event's status variables tell
+	// it, in the server's bits; HasMode is false when they do not.
+	SQLMode uint64
+	HasMode bool
+}
+
+// Txn is one source transaction, a piece of a very large one, or, with neither
+// rows nor DDL, the news that the binlog has moved on.
+//
+// A transaction is whole when Part is 0. Pieces are numbered from 1 and come
+// one after the other with nothing in between; only the last has Last set and
+// an End. A transaction that holds a DDL comes as pieces too, unless the DDL is
+// all there is in it.
+type Txn struct {
+	// GTID is the transaction's own, "" when the server writes none.
+	GTID string
+	// Begin is where its first event starts, End where the next transaction
+	// may start; End.GTID holds this one already.
+	Begin binlog.Position
+	End   binlog.Location
+	// Time is the header timestamp of the last event, seconds.
+	Time uint32
+
+	Rows []Row
+	DDL  *Statement
+
+	Part int
+	Last bool
+	// RowsBefore counts the rows of the pieces before this one.
+	RowsBefore int64
+
+	// Events and Bytes are what was read for it, for the metrics.
+	Events int
+	Bytes  int64
+
+	// size is the memory that the rows take, about.
+	size int64
+	// seq is the place in the order of the source, done is closed when the
+	// transaction is on the target; both are set by the window.
+	seq  uint64
+	done chan struct{}
+	// finished is the window's, under its lock.
+	finished bool
+	// plans are the tables of Rows, one per row; keys, lane: see order.go.
+	plans []*plan
+	keys  []string
+	lane  int
+	// safe is set where the rows may be on the target already.
+	safe bool
+}
+
+// ID names the transaction among all of its source: the GTID, which survives a
+// switch of the upstream, else the place of its commit.
+func (t *Txn) ID() string {
+	if t.GTID != "" {
+		return t.GTID
+	}
+	return positionID(t.End.Position)
+}
+
+// BeginID names the transaction before its end is known.
+func (t *Txn) BeginID() string {
+	if t.GTID != "" {
+		return t.GTID
+	}
+	return "@" + positionID(t.Begin)
+}
+
+func positionID(p binlog.Position) string {
+	return p.Name + ":" + strconv.FormatUint(uint64(p.Pos), 10)
+}
+
+// empty tells that nothing is to be done for t but to move on.
+func (t *Txn) empty() bool { return len(t.Rows) == 0 && t.DDL == nil }
