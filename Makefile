@@ -1,0 +1,51 @@
+# raftdm: `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Debian packages that the servers, the comparisons and the tools come from.
+PACKAGES := mariadb-server mariadb-client mydumper sysbench
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# A test binary may start several servers: few of them at once.
+TEST_FLAGS ?= -p 2 -timeout 25m
+
+.PHONY: help deps tidb build generate check test test-short test-mysql demo bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+deps: tidb ## install what is missing (Debian packages) and build the TiDB of tests and demo
+	@missing=""; for p in $(PACKAGES); do \
+	  [ "$$(dpkg-query -W -f='$${Status}' $$p 2>/dev/null)" = "install ok installed" ] || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing:$$missing"; \
+	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+tidb: ## build the real TiDB server into the user's cache (once, about 5 minutes)
+	@go run ./tools/tidbserver
+
+build: ## build dm-master, dm-worker and dmctl into bin/
+	go build -o bin/ ./cmd/dm-master ./cmd/dm-worker ./cmd/dmctl
+
+generate: ## regenerate the protobuf code
+	go generate ./...
+
+check: ## formatting and vet; what CI looks at before the tests
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "not gofmt-ed:"; echo "$$bad"; exit 1; }
+	go vet ./...
+
+test: deps check ## every test: unit, property and end to end against real MariaDB and TiDB
+	go test $(TEST_FLAGS) ./...
+
+test-short: check ## the tests that need no server
+	go test -short ./...
+
+test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
+	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/...
+
+demo: deps ## migrate a live MariaDB into TiDB before your eyes (KEEP=1 leaves it running)
+	@go run ./tools/demo
+
+bench: deps ## rows/s of dump, load and sync beside mydumper, myloader and a MariaDB replica
+	@go run ./bench
+
+clean: ## remove what was built here (the cache in the home directory stays)
+	rm -rf bin
