@@ -175,9 +175,9 @@ func TestWhatIsNotUnderstoodIsRefusedAndSkipped(t *testing.T) {
 	world(m)
 	before := state(m)
 	for data, kind := range map[string]fault.Kind{
-		"\x00\x01garbage": fault.Corrupt,
-		"null":            fault.Unsupported,
-		`{"kind":"Nonsense","v":1,"payload":{}}`:                fault.Unsupported,
+		"\x00\x01garbage":                        fault.Corrupt,
+		"null":                                   fault.Unsupported,
+		`{"kind":"Nonsense","v":1,"payload":{}}`: fault.Unsupported,
 		`{"kind":"PutSource","v":99,"payload":{"ID":"x"}}`:      fault.Unsupported,
 		`{"kind":"PutSource","v":1,"payload":"not an object"}`:  fault.Corrupt,
 		`{"kind":"PutSource","v":1}`:                            fault.Corrupt,

@@ -335,7 +335,7 @@ func TestForeignDataDirectories(t *testing.T) {
 	}
 }
 
-// killed runs this test binary as a member and kills it in the middle of
+// This test runs its own binary as a member and kills it in the middle of
 // writing; every write it acknowledged must be there afterwards.
 func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 	if dir := os.Getenv("RAFTNODE_TEST_DIR"); dir != "" {
