@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/raftdm/raftdm/rpc/pb"
+)
+
+func newCheckTask(s *shared) *cobra.Command {
+	return &cobra.Command{Use: "check-task <file>", Short: "check a task file against the databases, as start-task does",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("check-task needs exactly one task file")
+			}
+			text, err := os.ReadFile(args[0])
+			if err != nil {
+				return unreadable("the task file", args[0], err)
+			}
+			resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
+				return c.CheckTask(ctx, &pb.CheckTaskRequest{Task: string(text)})
+			})
+			if err != nil {
+				return err
+			}
+			return s.print(resp)
+		}}
+}

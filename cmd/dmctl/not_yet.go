@@ -1,0 +1,33 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// notYet gives the commands of DM that raftdm knows and does not do yet: a
+// script that uses one learns that, and not that it does not exist. Those that
+// DM itself hides, because they have successors, are hidden here too.
+func notYet() []*cobra.Command {
+	hidden := []string{"show-ddl-locks", "unlock-ddl-lock", "handle-error", "operate-schema", "get-config"}
+	var out []*cobra.Command
+	for _, name := range append([]string{"transfer-source", "start-relay", "stop-relay", "pause-relay", "resume-relay", "purge-relay",
+		"binlog", "shard-ddl-lock", "binlog-schema", "config", "offline-member", "operate-leader"}, hidden...) {
+		cmd := &cobra.Command{Use: name, Short: "not supported yet", Hidden: slices.Contains(hidden, name),
+			DisableFlagParsing: true, PersistentPreRunE: func(*cobra.Command, []string) error { return nil }}
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if slices.Contains(args, "-h") || slices.Contains(args, "--help") {
+				return cmd.Help()
+			}
+			return fault.New(fault.Unsupported, "not supported yet: "+cmd.CalledAs())
+		}
+		if name == "get-config" {
+			cmd.Aliases = []string{"get-task-config"}
+		}
+		out = append(out, cmd)
+	}
+	return out
+}

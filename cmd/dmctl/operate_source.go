@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/rpc/pb"
+)
+
+const operateSourceHelp = `Create, show or stop sources.
+
+  operate-source create FILE...         add the sources of the files, all or none
+  operate-source show [FILE...] [-s ID] list sources with the worker that serves each
+  operate-source stop FILE|ID... [-s ID] remove sources that no task uses
+  operate-source update FILE            is always refused, as DM refuses it
+
+The masters connect to a source's database before they add it.`
+
+func newOperateSource(s *shared) *cobra.Command {
+	var sample bool
+	cmd := &cobra.Command{Use: "operate-source <create|update|stop|show> [file...]", Short: "create, show or stop sources",
+		Long: operateSourceHelp}
+	cmd.Flags().BoolVarP(&sample, "print-sample-config", "p", false, "print a sample source file and do nothing else")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if sample {
+			fmt.Fprint(s.Stdout, config.SampleSource())
+			return nil
+		}
+		req, err := sourceRequest(args, s.sources)
+		if err != nil {
+			return err
+		}
+		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSourceResponse, error) {
+			return c.OperateSource(ctx, req)
+		})
+		if err != nil {
+			return err
+		}
+		return s.print(resp)
+	}
+	return cmd
+}
+
+// sourceRequest reads the arguments: what to do, and files or source ids.
+func sourceRequest(args, sources []string) (*pb.OperateSourceRequest, error) {
+	if len(args) == 0 {
+		return nil, usagef("operate-source needs to know what to do: create, update, stop or show")
+	}
+	req := &pb.OperateSourceRequest{}
+	switch args[0] {
+	case "create":
+		req.Op = pb.SourceOp_StartSource
+	case "update":
+		req.Op = pb.SourceOp_UpdateSource
+	case "stop":
+		req.Op = pb.SourceOp_StopSource
+	case "show":
+		req.Op = pb.SourceOp_ShowSource
+	default:
+		return nil, usagef("operate-source knows create, update, stop and show, not %q", args[0])
+	}
+	byID := req.Op == pb.SourceOp_StopSource || req.Op == pb.SourceOp_ShowSource
+	switch {
+	case byID:
+		req.SourceID = sources
+	case len(sources) > 0:
+		return nil, usagef("operate-source %s takes files; -s/--source is for stop and show", args[0])
+	}
+	for _, arg := range args[1:] {
+		text, err := os.ReadFile(arg)
+		switch {
+		case err == nil:
+			req.Config = append(req.Config, string(text))
+		case byID:
+			req.SourceID = append(req.SourceID, arg)
+		default:
+			return nil, unreadable("a source file", arg, err)
+		}
+	}
+	if len(req.Config)+len(req.SourceID) == 0 && req.Op != pb.SourceOp_ShowSource {
+		return nil, usagef("operate-source %s needs at least one file", args[0])
+	}
+	return req, nil
+}

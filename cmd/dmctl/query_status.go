@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/raftdm/raftdm/rpc/pb"
+)
+
+const queryStatusHelp = `Show how the tasks are doing.
+
+Without a task, -s or --more it is a summary: one line of status per task. With
+one of them, or when something about a source failed, it is everything.`
+
+func newQueryStatus(s *shared) *cobra.Command {
+	var more bool
+	cmd := &cobra.Command{Use: "query-status [-s source...] [task | file] [--more]", Short: "show the status of tasks", Long: queryStatusHelp}
+	cmd.Flags().BoolVar(&more, "more", false, "show everything about every task")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usagef("query-status takes one task, not %d", len(args))
+		}
+		task := ""
+		if len(args) == 1 {
+			task = taskName(args[0])
+		}
+		resp, err := queryStatus(cmd, s, task)
+		if err != nil {
+			return err
+		}
+		if task == "" && len(s.sources) == 0 && !more && allWell(resp) {
+			return s.printPlain(summarize(resp), false)
+		}
+		return s.print(resp)
+	}
+	return cmd
+}
+
+func queryStatus(cmd *cobra.Command, s *shared, task string) (*pb.QueryStatusListResponse, error) {
+	return ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.QueryStatusListResponse, error) {
+		return c.QueryStatus(ctx, &pb.QueryStatusListRequest{Name: task, Sources: s.sources})
+	})
+}
+
+// allWell tells whether every source could be asked.
+func allWell(resp *pb.QueryStatusListResponse) bool {
+	ok := resp.GetResult()
+	for _, src := range resp.GetSources() {
+		ok = ok && src.GetResult()
+	}
+	return ok
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/version"
+)
+
+// envMasterAddr is asked when neither a flag nor the file names a master.
+const envMasterAddr = "DM_MASTER_ADDR"
+
+// shared is what all verbs have in common: the global flags and the output.
+type shared struct {
+	program
+
+	masterAddr, configFile, rpcTimeout string
+	sslCA, sslCert, sslKey             string
+	sources                            []string
+	encrypt, decrypt                   string
+	version, fail                      bool
+}
+
+const rootHelp = `dmctl sends one operation to a dm-master and prints its answer as JSON.
+
+Exit codes: 0 when a master answered, also with "result": false unless --fail is
+given; 1 when the arguments are wrong, no master could be asked, the operation is
+not supported yet, or --fail is given and the answer has a "result" that is false.`
+
+// newRoot builds the command line.
+func newRoot(s *shared) *cobra.Command {
+	root := &cobra.Command{
+		Use: "dmctl", Short: "operate a raftdm cluster", Long: rootHelp,
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE:              func(cmd *cobra.Command, args []string) error { return s.local(args) },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	f := root.PersistentFlags()
+	f.BoolVarP(&s.version, "version", "V", false, "print the version and exit")
+	f.StringVar(&s.configFile, "config", "", "TOML file with master-addr and rpc-timeout")
+	f.StringVar(&s.masterAddr, "master-addr", "", "addresses of masters, host:port, separated by commas (environment: "+envMasterAddr+")")
+	f.StringVar(&s.rpcTimeout, "rpc-timeout", config.DefaultRPCTimeout.String(), "how long to wait for the answer")
+	f.StringSliceVarP(&s.sources, "source", "s", nil, "source ids, repeated or separated by commas")
+	f.BoolVar(&s.fail, "fail", false, `exit with 1 when the answer has a "result" that is false`)
+	for name, dst := range map[string]*string{"ssl-ca": &s.sslCA, "ssl-cert": &s.sslCert, "ssl-key": &s.sslKey} {
+		f.StringVar(dst, name, "", "TLS (not supported yet)")
+	}
+	root.Flags().StringVar(&s.encrypt, "encrypt", "", "encrypt a password")
+	root.Flags().StringVar(&s.decrypt, "decrypt", "", "decrypt a password")
+	_ = root.Flags().MarkHidden("encrypt") // older forms of the commands
+	_ = root.Flags().MarkHidden("decrypt")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return s.early(cmd) }
+	root.AddCommand(newOperateSource(s), newStartTask(s), newStopTask(s), newPauseTask(s), newResumeTask(s),
+		newQueryStatus(s), newCheckTask(s), newListMember(s), newEncrypt(s), newDecrypt(s))
+	root.AddCommand(notYet()...)
+	return root
+}
+
+// early handles what comes before any command.
+func (s *shared) early(cmd *cobra.Command) error {
+	if s.version {
+		fmt.Fprint(s.Stdout, version.Text())
+		cmd.RunE = func(*cobra.Command, []string) error { return nil }
+		return nil
+	}
+	for name, value := range map[string]string{"ssl-ca": s.sslCA, "ssl-cert": s.sslCert, "ssl-key": s.sslKey} {
+		if value != "" {
+			return fault.New(fault.Unsupported, "not supported yet: --"+name)
+		}
+	}
+	return nil
+}
+
+// local runs without a command: -V, --encrypt and --decrypt.
+func (s *shared) local(args []string) error {
+	switch {
+	case len(args) > 0:
+		return usagef("unknown command %q", args[0])
+	case s.encrypt != "":
+		return s.printEncrypted(s.encrypt)
+	case s.decrypt != "":
+		return s.printDecrypted(s.decrypt)
+	default:
+		return &usageError{fault.New(fault.Unsupported, "not supported yet: interactive mode; give a command")}
+	}
+}
+
+// settings gives the addresses of the masters and the time to wait, from the
+// flags, else the file, else the environment.
+func (s *shared) settings(cmd *cobra.Command) ([]string, time.Duration, error) {
+	c := config.DmctlConfig{RPCTimeout: config.DefaultRPCTimeout}
+	if s.configFile != "" {
+		data, err := os.ReadFile(s.configFile)
+		if err != nil {
+			return nil, 0, unreadable("dmctl's configuration", s.configFile, err)
+		}
+		if c, err = config.DecodeDmctl(s.configFile, data); err != nil {
+			return nil, 0, err
+		}
+	}
+	var err error
+	if cmd.Flags().Changed("rpc-timeout") {
+		if c.RPCTimeout, err = config.ParseRPCTimeout(s.rpcTimeout); err != nil {
+			return nil, 0, err
+		}
+	}
+	text := s.masterAddr
+	if text == "" && len(c.MasterAddrs) == 0 {
+		text = s.Getenv(envMasterAddr)
+	}
+	if text != "" {
+		if c.MasterAddrs, err = config.ParseMasterAddrs(text); err != nil {
+			return nil, 0, err
+		}
+	}
+	if len(c.MasterAddrs) == 0 {
+		return nil, 0, usagef("no master is named: give --master-addr or set the environment variable %s", envMasterAddr)
+	}
+	return c.MasterAddrs, c.RPCTimeout, nil
+}
+
+// unreadable says which file could not be read.
+func unreadable(what, path string, err error) error {
+	return &fault.Error{Op: "read " + what, Kind: fault.Invalid, Msg: "file " + path + " cannot be read", Err: err}
+}
