@@ -1,0 +1,44 @@
+package raftnode_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain fails when closed nodes left goroutines of theirs or raft's behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := leftBehind(10 * time.Second); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leftBehind waits for goroutines to end that are about to.
+func leftBehind(patience time.Duration) string {
+	late := time.After(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		buf := make([]byte, 1<<22)
+		var left []string
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, "hashicorp/raft") || strings.Contains(g, "raftdm/raftnode.(*") {
+				left = append(left, g)
+			}
+		}
+		if len(left) == 0 {
+			return ""
+		}
+		select {
+		case <-late:
+			return strings.Join(left, "\n\n")
+		case <-tick.C:
+		}
+	}
+}
