@@ -41,16 +41,20 @@ func (c *checker) check(item string) check {
 	}
 }
 
-// version compares with the oldest servers that work.
 func (c *checker) version(context.Context) finding {
+	return version(c.db.Server.Flavor, c.db.Server.Version)
+}
+
+// version compares with the oldest servers that work.
+func version(flavor, text string) finding {
 	const instruction = "Please upgrade your database system"
 	least := [3]int{5, 6, 0}
-	if c.db.Server.Flavor == "mariadb" {
+	if flavor == "mariadb" {
 		least = [3]int{10, 1, 2}
 	}
-	got, ok := parseVersion(c.db.Server.Version)
+	got, ok := parseVersion(text)
 	if !ok {
-		return failed(instruction, "version %q is not three numbers", c.db.Server.Version)
+		return failed(instruction, "version %q is not three numbers", text)
 	}
 	if less(got, least) {
 		return failed(instruction, "version required at least %s but got %s", dotted(least), dotted(got))

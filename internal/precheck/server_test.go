@@ -108,10 +108,12 @@ func TestCheckSourceRefuses(t *testing.T) {
 	}
 }
 
+func asFault(err error, f **fault.Error) bool { return errors.As(err, f) }
+
 func checkFault(t *testing.T, name string, err error, kind fault.Kind, side fault.Side, want string) {
 	t.Helper()
 	var f *fault.Error
-	if !errors.As(err, &f) {
+	if !asFault(err, &f) {
 		t.Errorf("%s: got %v, want a fault", name, err)
 		return
 	}
@@ -230,7 +232,7 @@ func TestCheckTaskOnOneServer(t *testing.T) {
 	both := subtask(t, root, root, "all", "do-dbs: [cases]")
 	_, err := Check(context.Background(), []config.Subtask{both}, nil)
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != codeSameTable || !strings.Contains(f.Msg, "`cases`.`T`") {
+	if !asFault(err, &f) || f.Code != codeSameTable || !strings.Contains(f.Msg, "`cases`.`T`") {
 		t.Errorf("tables that differ in case only: got %v", err)
 	}
 }
@@ -257,7 +259,7 @@ func TestCheckTaskUnreachable(t *testing.T) {
 		err := CheckTask(context.Background(), []config.Subtask{sub}, nil)
 		checkFault(t, c.name, err, fault.Unavailable, c.side, "the server cannot be reached")
 		var f *fault.Error
-		if !errors.As(err, &f) || f.Code != codeOpenFailed {
+		if !asFault(err, &f) || f.Code != codeOpenFailed {
 			t.Errorf("%s: code %d, want %d", c.name, f.Code, codeOpenFailed)
 		}
 		// DM: with nothing to check, connections are not tried either.
@@ -293,7 +295,7 @@ func TestCheckTaskBinlogSettings(t *testing.T) {
 			}
 			err = r.Err(DefaultShown, DefaultShown)
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Code != codeChecksFailed || !strings.HasPrefix(f.Msg, failedText) {
+			if !asFault(err, &f) || f.Code != codeChecksFailed || !strings.HasPrefix(f.Msg, failedText) {
 				t.Errorf("the report became %v", err)
 			}
 			sub = subtask(t, s.Config(), s.Config(), "full", "do-dbs: [shop]")
