@@ -25,17 +25,21 @@ type Server struct {
 	LogBin bool
 }
 
-// detect asks for everything in Server in one round trip.
+// detect asks for everything in Server. TiDB has no binlog and, in some
+// versions, not even the variable that says so.
 func detect(ctx context.Context, db *sql.DB) (Server, error) {
 	var s Server
 	err := db.QueryRowContext(ctx, "SELECT VERSION(), @@version_comment, @@server_id,"+
-		" @@lower_case_table_names, @@GLOBAL.sql_mode, @@log_bin").
-		Scan(&s.Version, &s.Comment, &s.ServerID, &s.LowerCaseTableNames, &s.SQLMode, &s.LogBin)
+		" @@lower_case_table_names, @@GLOBAL.sql_mode").
+		Scan(&s.Version, &s.Comment, &s.ServerID, &s.LowerCaseTableNames, &s.SQLMode)
 	if err != nil {
 		return Server{}, err
 	}
 	s.Flavor, s.TiDB = flavorOf(s.Version, s.Comment)
-	return s, nil
+	if !s.TiDB {
+		err = db.QueryRowContext(ctx, "SELECT @@log_bin").Scan(&s.LogBin)
+	}
+	return s, err
 }
 
 // flavorOf reads the flavour from the two texts in which servers name
