@@ -122,10 +122,26 @@ func (a *alteration) define(def *ast.ColumnDef) (columnDef, error) {
 	if err != nil {
 		return columnDef{}, err
 	}
+	col.elementCharset(def)
 	if own != "" {
 		a.keys = append(a.keys, newKey{own: &indexDef{kind: own, parts: []partDef{{column: col.Name}}}})
 	}
 	return col, nil
+}
+
+// elementCharset takes the character set of an ENUM or SET from the parser's
+// node, which leaves it out when written as text.
+func (c *columnDef) elementCharset(def *ast.ColumnDef) {
+	if c.Type != "enum" && c.Type != "set" || def.Tp.GetCharset() == "" {
+		return
+	}
+	cs := charsets{strings.ToLower(def.Tp.GetCharset()), strings.ToLower(def.Tp.GetCollate())}
+	for _, o := range def.Options {
+		if o.Tp == ast.ColumnOptionCollate {
+			cs.collate = strings.ToLower(o.StrValue)
+		}
+	}
+	c.Charset, c.Collate = cs.resolve()
 }
 
 // setDefault does ALTER COLUMN ... SET DEFAULT and DROP DEFAULT.
@@ -137,7 +153,7 @@ func (a *alteration) setDefault(s *ast.AlterTableSpec) error {
 	}
 	var tokens []token
 	for _, o := range def.Options {
-		if o.Tp != ast.ColumnOptionDefaultValue {
+		if o.Expr == nil {
 			return unsupportedClause(fmt.Sprintf("ALTER COLUMN with option %d", o.Tp))
 		}
 		value, err := restoreTokens(o.Expr)

@@ -180,6 +180,9 @@ func (c *change) createTable(s *ast.CreateTableStmt) error {
 	if err != nil {
 		return err
 	}
+	for i, def := range s.Cols {
+		d.columns[i].elementCharset(def)
+	}
 	c.PutTable(d.table(name.Schema))
 	c.touch(name)
 	return nil

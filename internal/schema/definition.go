@@ -21,7 +21,7 @@ type definition struct {
 
 // columnDef is a column with its attributes in the order they were written.
 type columnDef struct {
-	Column // NotNull is what the attributes say; a primary key adds its own
+	Column
 	// typeText is the canonical text of the type without character set.
 	typeText string
 	attrs    []attr
@@ -93,6 +93,15 @@ func (c *columnDef) setAttr(key string, tokens []token) {
 		attrs = append(attrs, attr{key, tokens})
 	}
 	c.attrs = attrs
+}
+
+// forbidNull makes the column NOT NULL.
+func (c *columnDef) forbidNull() {
+	if !c.NotNull {
+		c.NotNull = true
+		c.setAttr("NULL", nil)
+		c.attrs = slices.Insert(c.attrs, 0, keyword("NULL", "NOT", "NULL"))
+	}
 }
 
 // render writes the canonical CREATE TABLE statement: one line per column and
@@ -190,14 +199,11 @@ func (d *definition) table(schema string) *Table {
 		for _, p := range x.parts {
 			ix.Parts = append(ix.Parts, IndexPart{Column: d.column(p.column), Prefix: p.prefix})
 		}
-		if !ix.Primary {
+		if ix.Primary {
+			t.Indexes = slices.Insert(t.Indexes, 0, ix)
+		} else {
 			t.Indexes = append(t.Indexes, ix)
-			continue
 		}
-		for _, p := range ix.Parts {
-			t.Columns[p.Column].NotNull = true
-		}
-		t.Indexes = slices.Insert(t.Indexes, 0, ix)
 	}
 	return t
 }

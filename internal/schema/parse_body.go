@@ -229,7 +229,8 @@ func (x *indexDef) startsWith(columns []string) bool {
 }
 
 // settleIndexes checks that every index names known columns, spells them as the
-// columns do, and gives unnamed indexes the name a server would choose.
+// columns do, and gives unnamed indexes the name a server would choose. Columns
+// of a primary key become NOT NULL, and stay so when the key goes.
 func (d *definition) settleIndexes() error {
 	for i := range d.indexes {
 		x := &d.indexes[i]
@@ -243,6 +244,9 @@ func (d *definition) settleIndexes() error {
 				return fault.New(fault.Schema, fmt.Sprintf("index `%s` names column `%s`, which is not there", x.name, p.column))
 			}
 			p.column = d.columns[at].Name
+			if x.kind == primaryIndex {
+				d.columns[at].forbidNull()
+			}
 		}
 		switch {
 		case x.kind == primaryIndex:

@@ -1,0 +1,172 @@
+package schema
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// family is how far the equality of a collation is understood here.
+type family uint8
+
+const (
+	// opaque: rules of one language (contractions, letters of their own); all
+	// texts count as equal.
+	opaque family = iota
+	// exact: code points, with trailing spaces not counting.
+	exact
+	// general: one weight for each character of the basic plane, as in
+	// utf8mb4_general_ci; all others are equal to each other.
+	general
+	// uca: the default table of the Unicode collation algorithm at some version.
+	uca
+	// uca4: the same at version 4.0.0, which has no weights beyond the basic plane.
+	uca4
+	// swedish: latin1_swedish_ci, the default of MySQL 5.7 and MariaDB.
+	swedish
+)
+
+// familyOf tells by the name of a collation. A collation that is not listed is
+// opaque, which is slow and right.
+func familyOf(collate string) family {
+	_, name, _ := strings.Cut(collate, "_")
+	name = strings.Replace(name, "nopad_", "", 1)
+	if strings.HasPrefix(name, "uca1400_a") { // no language in between
+		return uca
+	}
+	switch name {
+	case "bin", "0900_bin":
+		return exact
+	case "general_ci", "general_mysql500_ci":
+		if strings.HasPrefix(collate, "utf8") || strings.HasPrefix(collate, "ascii") {
+			return general
+		}
+	case "unicode_ci":
+		return uca4
+	case "unicode_520_ci", "0900_ai_ci", "0900_as_ci", "0900_as_cs":
+		return uca
+	case "swedish_ci":
+		if strings.HasPrefix(collate, "latin1") {
+			return swedish
+		}
+	}
+	if collate == "binary" {
+		return exact
+	}
+	return opaque
+}
+
+// foldText appends a form of text that is the same for all texts equal to it
+// under the column's collation. It is coarse: case, accents, blanks,
+// punctuation and control characters are gone, and letters that it does not
+// know one by one are all the same letter.
+func (c *Column) foldText(dst, text []byte) []byte {
+	f := familyOf(c.Collate)
+	switch f {
+	case opaque:
+		return dst
+	case exact:
+		return append(dst, bytes.TrimRight(text, " ")...)
+	}
+	w := folder{dst: dst, family: f}
+	for len(text) > 0 {
+		if b := text[0]; b < utf8.RuneSelf {
+			w.ascii(b)
+			text = text[1:]
+			continue
+		}
+		r, size := utf8.DecodeRune(text)
+		text = text[size:]
+		w.rune(r)
+	}
+	return w.dst
+}
+
+// folder appends what is kept of a text: ASCII letters in lower case, digits, and
+// Chinese characters of the main block. Any other character stands for the kept
+// ones that it weighs as much as, which may be none.
+type folder struct {
+	dst    []byte
+	family family
+}
+
+func (w *folder) ascii(b byte) {
+	switch {
+	case b >= 'A' && b <= 'Z':
+		w.dst = append(w.dst, b+'a'-'A')
+	case b >= 'a' && b <= 'z', b >= '0' && b <= '9':
+		w.dst = append(w.dst, b)
+	}
+}
+
+func (w *folder) rune(r rune) {
+	if r > 0xffff && w.family != uca {
+		return // all equal to each other there
+	}
+	if s, ok := w.special(r); ok {
+		w.dst = append(w.dst, s...)
+		return
+	}
+	d := norm.NFKD.PropertiesString(string(r)).Decomposition()
+	if d == nil {
+		w.base(r)
+		return
+	}
+	for _, part := range string(d) {
+		if s, ok := w.special(part); ok {
+			w.dst = append(w.dst, s...)
+		} else {
+			w.base(part)
+		}
+	}
+}
+
+// base appends a character that has no decomposition.
+func (w *folder) base(r rune) {
+	switch {
+	case r < utf8.RuneSelf:
+		w.ascii(byte(r))
+	case r >= 0x4e00 && r <= 0x9fff:
+		w.dst = utf8.AppendRune(w.dst, r)
+	}
+}
+
+// special knows characters whose weight does not follow from Unicode's
+// decompositions.
+func (w *folder) special(r rune) (string, bool) {
+	switch w.family {
+	case general:
+		switch r {
+		case 'ß':
+			return "s", true
+		case 'ı':
+			return "i", true
+		}
+	case swedish:
+		switch r {
+		case 'Ü', 'ü', 'Ý', 'ý', 'Ÿ', 'ÿ':
+			return "y", true
+		case 'Ð', 'ð':
+			return "d", true
+		case 'Ä', 'ä', 'Æ', 'æ', 'Å', 'å', 'Ö', 'ö': // equal to \ [ ]
+			return "", true
+		}
+	case uca, uca4:
+		i, found := slices.BinarySearchFunc(ucaSpecials[:], r, func(s ucaSpecial, r rune) int { return cmp.Compare(s.r, r) })
+		if found {
+			return ucaSpecials[i].folded, true
+		}
+	}
+	return "", false
+}
+
+// ucaSpecial is a character that weighs as much as some ASCII letters or digits
+// under the Unicode collation algorithm without decomposing into them.
+type ucaSpecial struct {
+	r      rune
+	folded string
+}
