@@ -105,11 +105,11 @@ func (m *Master) putSources(ctx context.Context, sources []config.Source) error 
 		for _, added := range sources[:i] {
 			undo := fsm.RemoveSource{ID: fsm.SourceID(added.SourceID)}
 			if _, uerr := m.propose(ctx, m.meta(ctx, "undo/"+added.SourceID), undo); uerr != nil {
-				return &fault.Error{Op: "source " + src.SourceID, Kind: fault.KindOf(err), Err: err,
+				return &fault.Error{Kind: fault.KindOf(err), Err: err,
 					Hint: fmt.Sprintf("source %s was added by the same request and could not be taken back (%v): operate-source stop it", added.SourceID, uerr)}
 			}
 		}
-		return fault.Wrap("source "+src.SourceID, err)
+		return err
 	}
 	return nil
 }

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/rpc"
+	"github.com/raftdm/raftdm/rpc/rpctest"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+// transcript is what a person would see who types commands one after the other.
+type transcript struct {
+	t    *testing.T
+	addr string
+	text strings.Builder
+}
+
+// do runs one command against the master.
+func (tr *transcript) do(args ...string) {
+	tr.run(append([]string{"--master-addr", tr.addr}, args...), args)
+}
+
+func (tr *transcript) run(args, shown []string) {
+	var stdout, stderr bytes.Buffer
+	p := program{Args: args, Getenv: func(string) string { return "" }, Stdout: &stdout, Stderr: &stderr}
+	code := p.Run(tr.t.Context())
+	fmt.Fprintf(&tr.text, "$ dmctl %s\n%s", strings.Join(shown, " "), stdout.String())
+	if stderr.Len() > 0 {
+		fmt.Fprintf(&tr.text, "stderr: %s", stderr.String())
+	}
+	if code != 0 {
+		fmt.Fprintf(&tr.text, "exit code %d\n", code)
+	}
+	tr.text.WriteByte('\n')
+}
+
+func (tr *transcript) compare(name string) {
+	tr.t.Helper()
+	got := tr.text.String()
+	if tr.addr != "" {
+		got = strings.ReplaceAll(got, tr.addr, "MASTER")
+	}
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			tr.t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		tr.t.Errorf("%s (-want +got, -rewrite accepts it):\n%s", path, diff)
+	}
+}
+
+// fakeWorker does at once what it is assigned, and reports what a test wants.
+type fakeWorker struct {
+	changedC chan struct{}
+
+	mu     sync.Mutex
+	report status.Report
+	rows   map[string]status.Subtask // what to report of a task, instead of a syncer that runs
+}
+
+func (w *fakeWorker) assign(a fsm.Assignment) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report = status.Report{Epoch: uint64(a.Epoch)}
+	if a.Source != nil {
+		w.report.Source = string(a.Source.ID)
+	}
+	for _, s := range a.Subtasks {
+		row, special := w.rows[string(s.Task)]
+		if !special {
+			row = running()
+		}
+		if s.Stage == status.StagePaused {
+			row.Stage = status.StagePaused
+		}
+		row.Task, row.Revision = string(s.Task), uint64(s.Revision)
+		w.report.Subtasks = append(w.report.Subtasks, row)
+	}
+	select {
+	case w.changedC <- struct{}{}:
+	default:
+	}
+}
+
+func (w *fakeWorker) get() status.Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report
+}
+
+func running() status.Subtask {
+	return status.Subtask{Stage: status.StageRunning, Unit: status.UnitSync, Sync: &status.Sync{TotalEvents: 12, TotalTPS: 3, RecentTPS: 2,
+		MasterBinlog: "(mysql-bin.000001, 2022)", MasterBinlogGTID: "a-b-c:1-9", SyncerBinlog: "(mysql-bin.000001, 1985)",
+		SyncerBinlogGTID: "a-b-c:1-8", BinlogType: "remote", SecondsBehindMaster: 1, TotalRows: 40, TotalRPS: 4, RecentRPS: 5, IOTotalBytes: 4096}}
+}
+
+// join starts a worker that lives as long as the test.
+func join(t *testing.T, s *rpctest.State, addr, name string, rows map[string]status.Subtask) {
+	t.Helper()
+	w := &fakeWorker{changedC: make(chan struct{}, 1), rows: rows}
+	session := rpc.NewSession(rpc.SessionConfig{Name: name, Addr: name + ":8262", Join: []string{addr}, TTL: time.Minute,
+		Assign: w.assign, Expire: func() { w.assign(fsm.Assignment{}) }, Report: w.get, Changed: w.changedC,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	ctx, cancel := context.WithCancel(context.Background())
+	endC := make(chan error, 1)
+	go func() { endC <- session.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-endC; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	sub, err := s.Feed.Subscribe(s.Feed.Index())
+	for err == nil {
+		var online bool
+		if verr := s.View(func(v *fsm.View) error { x, _ := v.Worker(fsm.WorkerName(name)); online = x.Session != 0; return nil }); verr != nil {
+			t.Fatal(verr)
+		}
+		if online {
+			return
+		}
+		_, err = sub.Next(t.Context())
+	}
+	t.Fatal(err)
+}
+
+// unreachable is what the pre-check answers for one of the source files.
+func unreachable(src config.Source) (config.Source, error) {
+	if src.SourceID == "mysql-replica-03" {
+		return src, &fault.Error{Kind: fault.Unavailable, Side: fault.Upstream, Code: 10001, Msg: "cannot connect to 127.0.0.1:3308",
+			Hint: "is the server up, and may this host reach it?", Err: errors.New("connection refused")}
+	}
+	src.Flavor, src.ServerID = "mysql", 429500000
+	return src, nil
+}
+
+func TestGoldenSources(t *testing.T) {
+	s := rpctest.Open(t)
+	tr := &transcript{t: t, addr: rpctest.Start(t, s, rpctest.Options{CheckSource: unreachable})}
+	join(t, s, tr.addr, "worker-1", nil)
+	tr.do("operate-source", "create", "testdata/source-1.yaml")
+	tr.do("operate-source", "create", "testdata/source-1.yaml")
+	tr.do("operate-source", "create", "testdata/source-2.yaml", "testdata/source-bad.yaml")
+	tr.do("operate-source", "create", "testdata/source-2.yaml")
+	tr.do("operate-source", "create", "testdata/source-typo.yaml")
+	tr.do("operate-source", "create", "testdata/missing.yaml")
+	tr.do("operate-source", "update", "testdata/source-1.yaml")
+	tr.do("operate-source", "show")
+	tr.do("operate-source", "show", "-s", "mysql-replica-02")
+	tr.do("operate-source", "show", "nobody")
+	tr.do("query-status")
+	tr.do("list-member")
+	tr.do("list-member", "--worker", "--name", "nobody")
+	tr.do("operate-source", "stop", "testdata/source-2.yaml")
+	tr.do("operate-source", "stop", "mysql-replica-01", "mysql-replica-02")
+	tr.do("operate-source", "show")
+	tr.compare("sources.txt")
+}
+
+func TestGoldenTasks(t *testing.T) {
+	s := rpctest.Open(t)
+	var dropped []string
+	tr := &transcript{t: t, addr: rpctest.Start(t, s, rpctest.Options{Removed: func(task string) { dropped = append(dropped, task) }})}
+	join(t, s, tr.addr, "worker-1", nil)
+	tr.do("operate-source", "create", "testdata/source-1.yaml")
+	tr.do("start-task", "testdata/task.yaml")
+	tr.do("operate-source", "create", "testdata/source-2.yaml")
+	tr.do("start-task", "testdata/task.yaml")
+	tr.do("-s", "mysql-replica-09", "start-task", "testdata/task.yaml")
+	join(t, s, tr.addr, "worker-2", map[string]status.Subtask{"test": {Stage: status.StagePaused, Unit: status.UnitSync,
+		Err: &fault.Error{Op: "sync task=test source=mysql-replica-02 pos=bin.000007:4410", Kind: fault.Schema, Side: fault.Downstream,
+			Code: 10006, Msg: "execute the transaction", Hint: "add the column on the target, then resume-task test",
+			Err: errors.New("Error 1054 (42S22): Unknown column 'v' in 'field list'")},
+		Sync: &status.Sync{BinlogType: "remote", UnmatchedRows: 2, LastUnmatched: "`db`.`t` id=7 at (bin.000007, 4400)"}}})
+	tr.do("query-status", "-s", "mysql-replica-01")
+	tr.do("check-task", "testdata/task.yaml")
+	tr.do("start-task", "--remove-meta", "testdata/task.yaml")
+	tr.do("query-status")
+	tr.do("query-status", "testdata/task.yaml")
+	tr.do("operate-source", "stop", "mysql-replica-01")
+	tr.do("start-task", "--remove-meta", "testdata/task.yaml")
+	tr.do("pause-task", "test")
+	tr.do("query-status", "test", "-s", "mysql-replica-01")
+	tr.do("resume-task", "test", "-s", "mysql-replica-01")
+	tr.do("pause-task", "-s", "mysql-replica-01")
+	tr.do("--fail", "resume-task", "nothing")
+	tr.do("stop-task", "test")
+	tr.do("query-status", "test")
+	tr.do("query-status", "--more")
+	tr.do("query-status")
+	tr.compare("tasks.txt")
+	if diff := cmp.Diff([]string{"test"}, dropped); diff != "" {
+		t.Errorf("meta tables dropped (-want +got):\n%s", diff)
+	}
+}
+
+func TestGoldenCommandLine(t *testing.T) {
+	tr := &transcript{t: t}
+	for _, line := range []string{
+		"query-status", "start-task --master-addr 127.0.0.1:1", "start-task missing.yaml --master-addr 127.0.0.1:1",
+		"query-status a b --master-addr 127.0.0.1:1", "operate-source", "operate-source destroy x", "operate-source create -s x",
+		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "get-task-config task t",
+		"--rpc-timeout 0s --master-addr 127.0.0.1:1 query-status", "--master-addr nonsense query-status", "--config missing.toml query-status",
+		"decrypt nonsense",
+	} {
+		tr.run(strings.Fields(line), strings.Fields(line))
+	}
+	tr.compare("command-line.txt")
+}
+
+func TestUnreachableMaster(t *testing.T) {
+	var stderr bytes.Buffer
+	p := program{Args: []string{"query-status", "-master-addr=127.0.0.1:1"}, Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr}
+	if code := p.Run(t.Context()); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	want := "Error: [code=48001:class=dmctl:scope=internal:level=high], Message: can't connect to 127.0.0.1:1, RawCause: context deadline exceeded"
+	if got := stderr.String(); !strings.HasPrefix(got, want) || !strings.Contains(got, "Workaround: Please check your network connection.") {
+		t.Errorf("stderr: %s", got)
+	}
+}
+
+func TestEncryptAndBack(t *testing.T) {
+	out := func(env string, args ...string) string {
+		var stdout bytes.Buffer
+		p := program{Args: args, Getenv: func(string) string { return env }, Stdout: &stdout, Stderr: io.Discard}
+		if code := p.Run(t.Context()); code != 0 {
+			t.Fatalf("%v: exit code %d", args, code)
+		}
+		return strings.TrimSpace(stdout.String())
+	}
+	for _, form := range [][2]string{{"encrypt", "decrypt"}, {"--encrypt", "--decrypt"}, {"-encrypt", "-decrypt"}} {
+		if got := out("", form[1], out("", form[0], "secret")); got != "secret" {
+			t.Errorf("%v: %q", form, got)
+		}
+	}
+	s := rpctest.Open(t)
+	addr := rpctest.Start(t, s, rpctest.Options{})
+	if got := out("127.0.0.1:1,"+addr, "list-member", "-l"); !strings.Contains(got, addr) {
+		t.Errorf("with addresses from the environment, of which the second answers: %s", got)
+	}
+}
