@@ -84,3 +84,11 @@ func (m *Meta) corrupt(op string, err error) error {
 		Msg:  "the meta tables of the task are damaged",
 		Hint: "stop the task, clean its target tables and start it again with start-task --remove-meta"}
 }
+
+// Alone tells whether no other source of the task has a record in this target.
+func (m *Meta) Alone(ctx context.Context) (bool, error) {
+	var others int
+	q := "SELECT COUNT(*) FROM " + m.table(suffixSubtask) + " WHERE source <> ?"
+	err := m.DB.QueryRowContext(ctx, q, m.Source).Scan(&others)
+	return others == 0, m.wrap("look for other sources of the task", err)
+}

@@ -167,7 +167,7 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 		m.Schemas = append(m.Schemas, dumpdir.Schema{Name: name, File: f})
 	}
 	for _, t := range tables {
-		f, err := dumpdir.WriteFile(sub.Load.Dir, dumpdir.TableFile(t.Schema, t.Table), []byte(fileHead+t.create+";\n"))
+		f, err := dumpdir.WriteFile(sub.Load.Dir, dumpdir.TableFile(t.Schema, t.Table), []byte(dumpdir.FileHead+t.create+";\n"))
 		if err != nil {
 			return nil, a.local(op, err)
 		}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 )
@@ -130,7 +129,7 @@ func appendRow(dst, p []byte, forms []form) ([]byte, error) {
 		}
 		n, width, ok := lenenc(p)
 		if !ok || uint64(len(p)-width) < n {
-			return nil, mysql.ErrMalformPkt
+			return nil, errMalformed
 		}
 		v := p[width : width+int(n)]
 		p = p[width+int(n):]
@@ -145,13 +144,15 @@ func appendRow(dst, p []byte, forms []form) ([]byte, error) {
 		}
 	}
 	if len(p) != 0 {
-		return nil, mysql.ErrMalformPkt
+		return nil, errMalformed
 	}
 	return append(dst, ')'), nil
 }
 
 // escapes gives the letter behind the backslash for each byte that needs one.
 // All of them are ASCII, so they occur in UTF-8 text as themselves only.
+//
+// It is a table and never written to.
 var escapes = [256]byte{0: '0', '\n': 'n', '\r': 'r', '\\': '\\', '\'': '\'', '"': '"', 0x1a: 'Z'}
 
 func appendEscaped(dst, v []byte) []byte {

@@ -41,6 +41,10 @@ type wire struct {
 	long []byte // a row that does not fit into in
 }
 
+// errMalformed is a packet that we cannot read. It is not transient: the next
+// one would be no better.
+var errMalformed = errors.New("the server sent a packet that is not understood")
+
 // column is what the server says about one column of a result.
 type column struct {
 	typ     byte
@@ -56,12 +60,20 @@ func dial(ctx context.Context, cfg config.Database) (*wire, error) {
 		return sock, err
 	}
 	addr := net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port))
-	conn, err := client.ConnectWithDialer(ctx, "tcp", addr, cfg.User, cfg.Password.Reveal(), "", dialer)
+	conn, err := client.ConnectWithDialer(ctx, "tcp", addr, cfg.User, cfg.Password.Reveal(), "", dialer, classic)
 	if err != nil {
 		return nil, translate(err)
 	}
 	w.conn, w.in = conn, bufio.NewReaderSize(w.sock, readBuffer)
 	return w, nil
+}
+
+// classic keeps to the form of results that every server since MySQL 4.1 has
+// and that stream reads: an EOF packet behind the columns and behind the rows.
+func classic(c *client.Conn) error {
+	c.UnsetCapability(gomysql.CLIENT_DEPRECATE_EOF)
+	c.UnsetCapability(gomysql.CLIENT_QUERY_ATTRIBUTES)
+	return nil
 }
 
 // Close ends the connection, and with it the transaction and locks it holds.
@@ -161,7 +173,7 @@ func (w *wire) columns() ([]column, error) {
 		return nil, err
 	}
 	if !isEOF(p) {
-		return nil, mysql.ErrMalformPkt
+		return nil, errMalformed
 	}
 	return cols, nil
 }
@@ -172,12 +184,12 @@ func definition(p []byte) (column, error) {
 	for range 6 {
 		n, width, ok := lenenc(p)
 		if !ok || uint64(len(p)-width) < n {
-			return column{}, mysql.ErrMalformPkt
+			return column{}, errMalformed
 		}
 		p = p[width+int(n):]
 	}
 	if len(p) < 8 {
-		return column{}, mysql.ErrMalformPkt
+		return column{}, errMalformed
 	}
 	return column{charset: binary.LittleEndian.Uint16(p[1:]), typ: p[7]}, nil
 }
@@ -258,7 +270,7 @@ func lenenc(p []byte) (n uint64, width int, ok bool) {
 // knows server errors by.
 func serverError(p []byte) error {
 	if len(p) < 3 {
-		return mysql.ErrMalformPkt
+		return errMalformed
 	}
 	e := &mysql.MySQLError{Number: binary.LittleEndian.Uint16(p[1:])}
 	p = p[3:]

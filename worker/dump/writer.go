@@ -11,10 +11,6 @@ import (
 // flushBytes is how much is written to a file at once.
 const flushBytes = 1 << 20
 
-// fileHead begins every data and schema file, so that the mysql client and
-// myloader read it under the conditions it was written for.
-const fileHead = "/*!40101 SET NAMES utf8mb4*/;\n/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\n/*!40103 SET TIME_ZONE='+00:00' */;\n"
-
 // chunkWriter writes the statements of one chunk into one or more data files.
 type chunkWriter struct {
 	dir   string
@@ -52,7 +48,7 @@ func (w *chunkWriter) open() error {
 		return err
 	}
 	w.file = f
-	return w.append([]byte(fileHead))
+	return w.append([]byte(dumpdir.FileHead))
 }
 
 func (w *chunkWriter) append(data []byte) error {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -51,6 +52,24 @@ type Table struct {
 	Name   string `json:"name"`
 	File   File   `json:"file"` // the CREATE TABLE
 	Data   []File `json:"data"` // none for an empty table
+}
+
+// FileHead begins every data file and every file with a CREATE TABLE, so that
+// the mysql client and myloader read it under the conditions it was written for.
+const FileHead = "/*!40101 SET NAMES utf8mb4*/;\n/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\n/*!40103 SET TIME_ZONE='+00:00' */;\n"
+
+// Create reads the CREATE TABLE statement of a table, as the source shows it.
+func (t Table) Create(dir string) (string, error) { return t.File.statement(dir) }
+
+// Create reads the CREATE DATABASE statement of a schema, as the source shows it.
+func (s Schema) Create(dir string) (string, error) { return s.File.statement(dir) }
+
+func (f File) statement(dir string) (string, error) {
+	data, err := f.Read(dir)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(string(data), FileHead), ";\n"), nil
 }
 
 // File is one file of a dump.

@@ -1,0 +1,151 @@
+package load
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/go-sql-driver/mysql"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+)
+
+// createAll makes the schemas and tables that are missing on the target.
+func (r *run) createAll(ctx context.Context) error {
+	dir := r.cfg.Subtask.Load.Dir
+	for _, s := range r.manifest.Schemas {
+		text, err := s.Create(dir)
+		if err != nil {
+			return err
+		}
+		text, changed := fit(r.db.Server, text)
+		for _, c := range changed {
+			r.log.Warn("collation replaced: the target does not know it", "schema", s.Name, "source", c.from, "target", c.to)
+		}
+		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, s.Name) {
+			return r.createError("schema "+s.Name, err)
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, r.cfg.Subtask.Load.PoolSize))
+	for _, t := range r.manifest.Tables {
+		g.Go(func() error { return r.createTable(gctx, t) })
+	}
+	return g.Wait()
+}
+
+// schemaThere tells whether a schema exists that the user may not create.
+func (r *run) schemaThere(ctx context.Context, name string) bool {
+	var one int
+	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", name).Scan(&one)
+	return err == nil
+}
+
+func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
+	text, err := t.Create(r.cfg.Subtask.Load.Dir)
+	if err != nil {
+		return err
+	}
+	there, err := r.tableThere(ctx, t)
+	if err != nil {
+		return err
+	}
+	if !there {
+		text, changed := fit(r.db.Server, ifNotExists(text))
+		for _, c := range changed {
+			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Name,
+				"source", c.from, "target", c.to)
+		}
+		if err := r.inSchema(ctx, t.Schema, text); err != nil {
+			return r.createError(fmt.Sprintf("table %s.%s", t.Schema, t.Name), err)
+		}
+		return nil
+	}
+	return r.checkEmpty(ctx, t)
+}
+
+// inSchema executes a statement with a current schema.
+func (r *run) inSchema(ctx context.Context, name, text string) error {
+	conn, err := r.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(name)); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, text)
+	return err
+}
+
+func (r *run) tableThere(ctx context.Context, t dumpdir.Table) (bool, error) {
+	var one int
+	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", t.Schema, t.Name).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, dbconn.Error(fault.Downstream, "look for the table on the target", err)
+}
+
+// checkEmpty refuses a table without unique keys that holds rows which are not
+// ours: nothing would notice a row that is there already.
+func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table) error {
+	const op = "look into the table on the target"
+	if r.begun(t) {
+		return nil
+	}
+	name := dbconn.Ident(t.Schema, t.Name)
+	var unique int
+	if err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.STATISTICS"+
+		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", t.Schema, t.Name).Scan(&unique); err != nil {
+		return dbconn.Error(fault.Downstream, op, err)
+	}
+	if unique > 0 {
+		return nil
+	}
+	var one int
+	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM "+name+" LIMIT 1").Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return dbconn.Error(fault.Downstream, op, err)
+	}
+	alone, err := r.cfg.Meta.Alone(ctx)
+	if err != nil || !alone {
+		return err
+	}
+	return &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Downstream,
+		Msg:  fmt.Sprintf("table %s has no unique key and holds rows already: loading into it could double rows unnoticed", name),
+		Hint: fmt.Sprintf("empty it with TRUNCATE TABLE %s on the target, or exclude it with the block-allow-list; then resume-task", name)}
+}
+
+// begun tells whether rows of the table have been loaded already.
+func (r *run) begun(t dumpdir.Table) bool {
+	for _, f := range t.Data {
+		if r.chunks[f.Name].Offset > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// createError names what the target refuses to create.
+func (r *run) createError(what string, err error) error {
+	var my *mysql.MySQLError
+	denied := errors.As(err, &my) && (my.Number == 1044 || my.Number == 1142 || my.Number == 1227)
+	if denied || fault.Transient(err) || errors.Is(err, context.Canceled) {
+		return dbconn.ExecError(fault.Downstream, "create "+what, err)
+	}
+	return &fault.Error{Op: "create " + what, Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate, Err: err,
+		Msg:  "the target refuses the structure that the source has",
+		Hint: "create it on the target by hand in a form that the target accepts, with the same column names, then resume-task"}
+}
+
+// nameOf is the qualified name of a table of the dump.
+func nameOf(t dumpdir.Table) schema.Name { return schema.Name{Schema: t.Schema, Table: t.Name} }

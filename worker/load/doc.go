@@ -1,0 +1,40 @@
+// Package load brings the files of a dump into the target and hands over to the
+// syncer. It reads what dumpdir describes, never the source.
+//
+// # Exactly once
+//
+// A data file is loaded by one lane at a time. Each target transaction takes
+// some statements of one file and, as its first statement, moves the file's
+// offset in the chunk table, under our epoch and from the attempt we knew (see
+// package checkpoint). So a file goes on where its last committed transaction
+// ended, tables without any key included, whoever was killed in between, and a
+// worker that lost the source cannot add a row. When a commit is lost the chunk
+// row is read back and says what happened.
+//
+// # Nothing is altered silently
+//
+// The target session is strict, allows dates that only a lenient server takes
+// (0000-00-00, 2024-02-30), and after each INSERT the server's warnings are
+// asked for: a value that does not fit its column is an error that names table,
+// file, offset and the server's reason.
+//
+// # What is there already
+//
+// Schemas and tables that exist are used as they are, columns being matched by
+// name; a row that clashes with one of the target is an error, as with DM. A
+// table without any unique key would take such rows twice with nothing to
+// notice it: when it holds rows before the first of ours and this source is the
+// only one of the task, the load refuses to begin.
+//
+// # The end
+//
+// When all files are loaded, one transaction records the structures of the
+// snapshot and the next phase: the syncer at the snapshot's position, or
+// finished in mode full. Then clean-dump-file is honoured.
+//
+// # A dump that is gone
+//
+// Files missing, damaged or of another dump, while rows are loaded already, are
+// an error that needs the operator: the rest of the snapshot cannot be had
+// again. If nothing was loaded yet, the phase goes back to the dump.
+package load

@@ -1,0 +1,114 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the load's series for one task and source, under DM's names.
+type metrics struct {
+	failed, exits                  prometheus.Counter
+	query                          prometheus.Observer
+	txn                            *prometheus.HistogramVec
+	begin, stmt, commit            prometheus.Observer
+	files, tables, bytes, progress prometheus.Gauge
+	remaining                      *prometheus.GaugeVec
+}
+
+// newMetrics registers the families (once per registry) and picks the series of
+// this task and source. reg may be nil.
+func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"task", "source_id"})
+		return register(reg, v).WithLabelValues(task, source)
+	}
+	counter := func(name, help string) prometheus.Counter {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"task", "source_id"})
+		return register(reg, v).WithLabelValues(task, source)
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help,
+			Buckets: prometheus.ExponentialBuckets(0.000005, 2, 25)}, labels))
+	}
+	stmt := histogram("dm_loader_stmt_duration_time", "Seconds of one statement on the target.", "type", "task")
+	return &metrics{
+		failed:    counter("dm_loader_tidb_execution_error", "Failures on the target, those that are retried included."),
+		exits:     counter("dm_loader_exit_with_error_count", "Loads that ended with an error for the operator."),
+		query:     histogram("dm_loader_query_duration_time", "Seconds to read a batch from its file.", "task", "source_id").WithLabelValues(task, source),
+		txn:       histogram("dm_loader_txn_duration_time", "Seconds of one transaction on the target.", "task", "worker", "source_id", "target_schema", "target_table"),
+		begin:     stmt.WithLabelValues("begin", task),
+		stmt:      stmt.WithLabelValues("stmt", task),
+		commit:    stmt.WithLabelValues("commit", task),
+		files:     gauge("dm_loader_data_file_gauge", "Data files of the dump."),
+		tables:    gauge("dm_loader_table_gauge", "Tables of the dump."),
+		bytes:     gauge("dm_loader_data_size_gauge", "Bytes of all data files of the dump."),
+		progress:  gauge("dm_loader_progress", "Part of the dump that is loaded, 0 to 1."),
+		remaining: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "dm_loader_remaining_time", Help: "Seconds until the load is complete at the present speed."}, []string{"task", "worker", "source_id", "source_schema", "source_table"})),
+	}
+}
+
+// export sets the gauges once a second until ctx ends, and once more then.
+func (u *Unit) export(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		u.exportNow()
+		select {
+		case <-ctx.Done():
+			u.exportNow()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (u *Unit) exportNow() {
+	u.mu.Lock()
+	m := u.manifest
+	u.mu.Unlock()
+	if m == nil {
+		return
+	}
+	total, done := m.Bytes(), u.bytes.Load()
+	files := 0
+	for _, t := range m.Tables {
+		files += len(t.Data)
+	}
+	u.metrics.files.Set(float64(files))
+	u.metrics.tables.Set(float64(len(m.Tables)))
+	u.metrics.bytes.Set(float64(total))
+	if total > 0 {
+		u.metrics.progress.Set(float64(done) / float64(total))
+	} else {
+		u.metrics.progress.Set(1)
+	}
+	rate := u.rate.PerSecond()
+	if rate == 0 && done < total {
+		return // no speed, no forecast
+	}
+	// All tables are loaded side by side, so each ends about when all do.
+	for _, t := range m.Tables {
+		u.metrics.remaining.WithLabelValues(u.cfg.Subtask.Task, u.cfg.Worker, u.cfg.Subtask.SourceID, t.Schema, t.Name).
+			Set(float64(total-done) / float64(max(rate, 1)))
+	}
+}
+
+// register adds a family to the registry or finds the one that another unit
+// has added. A registry that refuses it leaves the metric unexported, which
+// never stops a migration.
+func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	err := reg.Register(c)
+	var dup prometheus.AlreadyRegisteredError
+	if errors.As(err, &dup) {
+		if old, ok := dup.ExistingCollector.(C); ok {
+			return old
+		}
+	}
+	return c
+}

@@ -1,0 +1,201 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+	"github.com/raftdm/raftdm/worker/dump/meter"
+)
+
+// DM's numbers for what can go wrong here.
+const (
+	codeExec        = 10006
+	codeCreate      = 34007 // a table cannot be created
+	codeReadFile    = 34008 // a data file cannot be read
+	codeDirNotFound = 34014 // no dump directory
+	codeDumpMissing = 34018 // progress and files do not fit together
+)
+
+// The pauses between attempts after a transient failure.
+const (
+	backoffMin = time.Second
+	backoffMax = time.Minute
+)
+
+// Config is what a load works on.
+type Config struct {
+	Subtask config.Subtask
+	Meta    *checkpoint.Meta
+	Log     *slog.Logger
+	// Metrics may be nil.
+	Metrics prometheus.Registerer
+	// Worker is this worker's name, a label of some metrics.
+	Worker string
+}
+
+// Unit loads one dump.
+type Unit struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	began   time.Time // when Run began
+
+	bytes, rows atomic.Int64 // on the target
+	rate        meter.Rate
+
+	mu sync.Mutex
+
+	// mu guards the following.
+	manifest *dumpdir.Manifest
+	trouble  map[*lane]error // the failures that are being retried; of the pass itself under nil
+}
+
+// New makes a unit; nothing happens before Run.
+func New(cfg Config) *Unit {
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Unit{cfg: cfg, log: log.With("task", cfg.Subtask.Task, "source", cfg.Subtask.SourceID, "unit", "load"),
+		metrics: newMetrics(cfg.Metrics, cfg.Subtask.Task, cfg.Subtask.SourceID), trouble: map[*lane]error{}}
+}
+
+// Run loads what the subtask's phase says was dumped and records the next
+// phase. It answers nil at once when that has happened before.
+func (u *Unit) Run(ctx context.Context) error {
+	u.began = time.Now()
+	rated, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() { u.rate.Run(rated, u.bytes.Load) })
+	wg.Go(func() { u.export(rated) })
+	err := u.run(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	u.metrics.exits.Inc()
+	return u.fail(err)
+}
+
+// run repeats the pass while the failure is one that passes by itself. Lanes
+// retry on their own; this is for what comes before and after them.
+func (u *Unit) run(ctx context.Context) error {
+	pause := backoffMin
+	for {
+		err := u.step(ctx)
+		if err == nil || ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		if !fault.Transient(err) {
+			return err
+		}
+		u.metrics.failed.Inc()
+		u.setTrouble(nil, u.fail(err))
+		u.log.Warn("load failed and is tried again", "error", err, "after", pause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, backoffMax)
+	}
+}
+
+func (u *Unit) step(ctx context.Context) error {
+	p, err := u.cfg.Meta.Phase(ctx)
+	if err != nil {
+		return err
+	}
+	r := &run{Unit: u, phase: p}
+	if p.Unit == status.UnitSync || p.Unit == status.UnitLoad && p.Finished {
+		r.clean() // in case the end was recorded and we never heard of it
+		return nil
+	}
+	if p.Unit != status.UnitLoad {
+		return &fault.Error{Kind: fault.Conflict, Code: codeDirNotFound, Msg: "there is no complete dump to load",
+			Hint: "resume-task: the subtask begins with the dump"}
+	}
+	return r.do(ctx)
+}
+
+// Fill shows how much of the dump is on the target.
+func (u *Unit) Fill(s *status.Subtask) {
+	s.Unit = status.UnitLoad
+	l := &status.Load{FinishedBytes: u.bytes.Load(), FinishedRows: u.rows.Load(),
+		BytesPerSecond: u.rate.PerSecond(), Progress: "0.00 %"}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if m := u.manifest; m != nil {
+		l.TotalBytes = m.Bytes()
+		l.MetaBinlog, l.MetaBinlogGTID = m.Snapshot.Position.String(), m.Snapshot.GTID.String()
+		l.Progress = "100.00 %"
+		if l.FinishedBytes < l.TotalBytes {
+			l.Progress = fmt.Sprintf("%.2f %%", min(99.99, 100*float64(l.FinishedBytes)/float64(l.TotalBytes)))
+		}
+	}
+	s.Load = l
+	for _, err := range u.trouble {
+		s.Err = err
+	}
+}
+
+// setProgress begins to count from what the target holds.
+func (u *Unit) setProgress(m *dumpdir.Manifest, chunks map[string]checkpoint.Chunk) {
+	var bytes, rows int64
+	for _, t := range m.Tables {
+		for _, f := range t.Data {
+			bytes += chunks[f.Name].Offset
+			rows += chunks[f.Name].Rows
+		}
+	}
+	u.bytes.Store(bytes)
+	u.rows.Store(rows)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.manifest, u.trouble = m, map[*lane]error{}
+}
+
+func (u *Unit) count(bytes, rows int64) {
+	u.bytes.Add(bytes)
+	u.rows.Add(rows)
+}
+
+// setTrouble shows what a lane is retrying; nil when it goes on.
+func (u *Unit) setTrouble(l *lane, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err == nil {
+		delete(u.trouble, l)
+		return
+	}
+	u.trouble[l] = err
+}
+
+// fail gives an error its subject and, where it has none, DM's number.
+func (u *Unit) fail(err error) error {
+	op := fmt.Sprintf("load task=%s source=%s", u.cfg.Subtask.Task, u.cfg.Subtask.SourceID)
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return fault.Wrap(op, err)
+	}
+	out := &fault.Error{Op: op, Kind: fault.KindOf(err), Code: codeReadFile, Err: err}
+	if errors.Is(err, dumpdir.ErrDamaged) || errors.Is(err, dumpdir.ErrMissing) {
+		out.Kind = fault.Corrupt
+		out.Hint = "bring the files back from a copy and resume-task; or stop-task, remove the task's tables from the target and" +
+			" begin anew with start-task --remove-meta"
+	}
+	return out
+}
