@@ -76,7 +76,7 @@ func variableName(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && (s[0] < '0' || s[0] > '9')
 }
 
 // security reads the TLS files of a database connection, which may only be empty.

@@ -154,7 +154,7 @@ func decodeTOML(file string, data []byte, raw any, codes programCodes) error {
 
 // tomlType is how the TOML library reports a value of the wrong type: the place
 // is only in its text.
-var tomlType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (.*)$`)
+var tomlType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:incompatible types: TOML value has type (\w+); destination has type (\w+)|(.*))$`)
 
 func wrongType(file string, err error, code int) error {
 	m := tomlType.FindStringSubmatch(err.Error())
@@ -162,7 +162,29 @@ func wrongType(file string, err error, code int) error {
 		return tomlFault(file, 0, code, "", err.Error())
 	}
 	line, _ := strconv.Atoi(m[1])
-	return tomlFault(file, line, code, m[2], m[3])
+	if m[3] != "" {
+		return tomlFault(file, line, code, m[2], "expected "+typeName(m[4])+", got "+typeName(m[3]))
+	}
+	return tomlFault(file, line, code, m[2], m[5])
+}
+
+// typeName is a type of TOML or Go in the words of an operator.
+func typeName(t string) string {
+	switch strings.TrimRight(t, "0123456789") {
+	case "int", "integer", "uint":
+		return "a whole number"
+	case "string":
+		return "text in quotes"
+	case "bool", "boolean":
+		return "true or false"
+	case "float":
+		return "a number"
+	case "slice", "array":
+		return "a list"
+	case "map", "table":
+		return "a table"
+	}
+	return t
 }
 
 func tomlFault(file string, line, code int, key, msg string) *fault.Error {

@@ -13,24 +13,23 @@ type instanceFile struct {
 
 	at            value
 	metaAt        value
-	rulesAt       value
+	rules         reference // block-allow-list
+	oldRules      reference // under the name black-white-list
 	dump          section[Dump]
 	load          section[Load]
 	sync          section[Sync]
 	dumpThreads   int
 	loadThreads   int
 	syncThreads   int
-	oldRulesName  string
 	missingBefore error // the first reference to a section that can only be empty
 }
 
 // section is how an instance chooses the settings of a unit: by name, inline,
 // or (neither) with the defaults.
 type section[T any] struct {
-	name   string
-	named  value
+	named  reference
 	inline *T
-	at     value
+	at     value // of inline
 }
 
 // mysqlInstances reads the list of config.md §5.3.
@@ -61,15 +60,15 @@ func (in *instanceFile) keys() keys {
 		"filter-rules":         in.references("filters", 20024),
 		"column-mapping-rules": in.references("column-mappings", 20025),
 		"expression-filters":   in.references("expression-filter", 20040),
-		"block-allow-list":     in.rules(&in.RulesName),
-		"black-white-list":     in.rules(&in.oldRulesName),
-		"mydumper-config-name": in.dump.byName,
+		"block-allow-list":     in.rules.read,
+		"black-white-list":     in.oldRules.read,
+		"mydumper-config-name": in.dump.named.read,
 		"mydumper":             in.dump.byValue(defaultDump, dumpKeys),
 		"mydumper-thread":      count(&in.dumpThreads, maxThreads),
-		"loader-config-name":   in.load.byName,
+		"loader-config-name":   in.load.named.read,
 		"loader":               in.load.byValue(defaultLoad, loadKeys),
 		"loader-thread":        count(&in.loadThreads, maxThreads),
-		"syncer-config-name":   in.sync.byName,
+		"syncer-config-name":   in.sync.named.read,
 		"syncer":               in.sync.byValue(defaultSync, syncKeys),
 		"syncer-thread":        count(&in.syncThreads, maxThreads),
 	}
@@ -87,11 +86,15 @@ func (in *instanceFile) meta(v value) error {
 	})
 }
 
-func (in *instanceFile) rules(dst *string) func(value) error {
-	return func(v value) error {
-		in.rulesAt = v
-		return text(dst)(v)
-	}
+// reference is a name of an entry elsewhere in the file.
+type reference struct {
+	name string
+	at   value
+}
+
+func (r *reference) read(v value) error {
+	r.at = v
+	return text(&r.name)(v)
 }
 
 // references reads names of rules in a section that can only be empty. A name
@@ -122,11 +125,6 @@ func (v value) missing(code int, section, name string) *fault.Error {
 	return v.hinted(code, fmt.Sprintf("add %s under %s, or remove the reference", name, section), "there is no %q in %s", name, section)
 }
 
-func (s *section[T]) byName(v value) error {
-	s.named = v
-	return text(&s.name)(v)
-}
-
 func (s *section[T]) byValue(standard func() T, known func(*T) keys) func(value) error {
 	return func(v value) error {
 		if v.isNull() {
@@ -142,17 +140,17 @@ func (s *section[T]) byValue(standard func() T, known func(*T) keys) func(value)
 // codes for choosing twice and for a name without an entry.
 func (s *section[T]) resolve(all *set[T], standard func() T, conflict, absent int) (T, error) {
 	switch {
-	case s.name != "" && s.inline != nil:
+	case s.named.name != "" && s.inline != nil:
 		return standard(), s.at.hinted(conflict, "keep one of the two",
-			"these settings are given here and by name (%q) at the same time", s.name)
+			"these settings are given here and by name (%q) at the same time", s.named.name)
 	case s.inline != nil:
 		return *s.inline, nil
-	case s.name == "":
+	case s.named.name == "":
 		return standard(), nil
 	}
-	item, ok := all.use(s.name)
+	item, ok := all.use(s.named.name)
 	if !ok {
-		return item, s.named.missing(absent, all.kind, s.name)
+		return item, s.named.at.missing(absent, all.kind, s.named.name)
 	}
 	return item, nil
 }

@@ -100,17 +100,18 @@ func (t *taskFile) resolveStart(in *instanceFile) error {
 }
 
 func (t *taskFile) resolveRules(in *instanceFile) error {
-	if in.RulesName == "" {
-		in.RulesName = in.oldRulesName
+	ref := in.rules
+	if ref.name == "" {
+		ref = in.oldRules
 	}
-	if in.RulesName == "" {
+	if ref.name == "" {
 		return nil
 	}
-	r, ok := t.lists.rules[in.RulesName]
+	r, ok := t.lists.rules[ref.name]
 	if !ok {
-		return in.rulesAt.missing(20026, "block-allow-list", in.RulesName)
+		return ref.at.missing(20026, "block-allow-list", ref.name)
 	}
-	in.Rules = r
+	in.RulesName, in.Rules = ref.name, r
 	return nil
 }
 
