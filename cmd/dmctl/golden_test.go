@@ -43,6 +43,10 @@ func (tr *transcript) run(args, shown []string) {
 	var stdout, stderr bytes.Buffer
 	p := program{Args: args, Getenv: func(string) string { return "" }, Stdout: &stdout, Stderr: &stderr}
 	code := p.Run(tr.t.Context())
+	for tries := 0; tries < 1000 && strings.Contains(stdout.String(), "reports every second"); tries++ {
+		stdout.Reset() // the worker's first report is on its way
+		code = p.Run(tr.t.Context())
+	}
 	fmt.Fprintf(&tr.text, "$ dmctl %s\n%s", strings.Join(shown, " "), stdout.String())
 	if stderr.Len() > 0 {
 		fmt.Fprintf(&tr.text, "stderr: %s", stderr.String())
@@ -120,7 +124,8 @@ func running() status.Subtask {
 		SyncerBinlogGTID: "a-b-c:1-8", BinlogType: "remote", SecondsBehindMaster: 1, TotalRows: 40, TotalRPS: 4, RecentRPS: 5, IOTotalBytes: 4096}}
 }
 
-// join starts a worker that lives as long as the test.
+// join starts a worker that lives as long as the test, and waits until it is
+// online and serves a source if one is without a worker.
 func join(t *testing.T, s *rpctest.State, addr, name string, rows map[string]status.Subtask) {
 	t.Helper()
 	w := &fakeWorker{changedC: make(chan struct{}, 1), rows: rows}
@@ -138,11 +143,17 @@ func join(t *testing.T, s *rpctest.State, addr, name string, rows map[string]sta
 	})
 	sub, err := s.Feed.Subscribe(s.Feed.Index())
 	for err == nil {
-		var online bool
-		if verr := s.View(func(v *fsm.View) error { x, _ := v.Worker(fsm.WorkerName(name)); online = x.Session != 0; return nil }); verr != nil {
+		var ready bool
+		verr := s.View(func(v *fsm.View) error {
+			x, _ := v.Worker(fsm.WorkerName(name))
+			_, bound := v.BindingOf(x.Name)
+			ready = x.Session != 0 && (bound || len(v.Bindings()) == len(v.Sources()))
+			return nil
+		})
+		if verr != nil {
 			t.Fatal(verr)
 		}
-		if online {
+		if ready {
 			return
 		}
 		_, err = sub.Next(t.Context())
