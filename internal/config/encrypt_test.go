@@ -1,10 +1,13 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
+	"gopkg.in/yaml.v3"
 	"pgregory.net/rapid"
 
 	"github.com/raftdm/raftdm/internal/fault"
@@ -60,11 +63,25 @@ func TestEncryptRoundTrip(t *testing.T) {
 
 func TestSecretPrintsAsStars(t *testing.T) {
 	db := Database{Host: "h", Password: "hunter2"}
-	for _, s := range []string{fmt.Sprint(db), fmt.Sprintf("%+v", db), fmt.Sprintf("%#v", db), fmt.Sprintf("%q %x", db.Password, db.Password)} {
-		for _, bad := range []string{"hunter2", "68756e74657232"} {
-			if strings.Contains(s, bad) {
-				t.Errorf("the password shows in %s", s)
-			}
+	out := fmt.Sprint(db) + fmt.Sprintf("%+v %#v %q %x", db, db, db.Password, db.Password)
+	j, err := json.Marshal(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := yaml.Marshal(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "db", db, "password", db.Password)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "db", db, "password", db.Password)
+	out += string(j) + string(y) + log.String()
+	for _, bad := range []string{"hunter2", "68756e74657232"} {
+		if strings.Contains(out, bad) {
+			t.Errorf("the password shows in %s", out)
 		}
+	}
+	if !strings.Contains(out, "******") {
+		t.Errorf("no stars in %s", out)
 	}
 }
