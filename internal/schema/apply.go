@@ -20,11 +20,35 @@ import (
 // A statement or clause without a rule here is fault.Unsupported.
 func (t *Tracker) Apply(defaultSchema string, stmt ast.StmtNode) (changed []Name, err error) {
 	work := &change{Tracker: t.Clone(), defaultSchema: defaultSchema}
-	if err := work.apply(stmt); err != nil {
+	err = t.refuseLossy(stmt)
+	if err == nil {
+		err = work.apply(stmt)
+	}
+	if err != nil {
 		return nil, fault.Wrap("track "+describeStatement(stmt), err)
 	}
 	*t = *work.Tracker
 	return work.changed, nil
+}
+
+// refuseLossy refuses what the SQL parser reads without keeping it: the
+// character set that NATIONAL implies.
+func (t *Tracker) refuseLossy(stmt ast.StmtNode) error {
+	switch stmt.(type) {
+	case *ast.CreateTableStmt, *ast.AlterTableStmt:
+	default:
+		return nil
+	}
+	tokens, err := lex(stmt.Text(), t.sqlMode)
+	if err != nil {
+		return err
+	}
+	for _, w := range tokens {
+		if w.is("NATIONAL") || w.is("NCHAR") || w.is("NVARCHAR") {
+			return unsupportedClause("the type " + strings.ToUpper(w.text))
+		}
+	}
+	return nil
 }
 
 // change is one statement being applied to a copy of the tracker.

@@ -29,11 +29,11 @@ func (c *Column) utf8(raw []byte) ([]byte, error) {
 func fromLatin1(raw []byte) []byte {
 	out := make([]byte, 0, len(raw)+len(raw)/4)
 	for _, b := range raw {
-		if b < utf8.RuneSelf {
-			out = append(out, b)
-			continue
+		r := charmap.Windows1252.DecodeByte(b)
+		if r == utf8.RuneError {
+			r = rune(b)
 		}
-		out = utf8.AppendRune(out, charmap.Windows1252.DecodeByte(b))
+		out = utf8.AppendRune(out, r)
 	}
 	return out
 }
@@ -44,8 +44,8 @@ func sample(raw []byte) []byte {
 	return raw[:min(len(raw), limit)]
 }
 
-// addressLiteral writes MariaDB's UUID and network addresses, which the binlog
-// carries as fixed binary strings without their trailing zero bytes.
+// addressLiteral writes MariaDB's network addresses, which the binlog carries as
+// fixed binary strings without their trailing zero bytes.
 func (c *Column) addressLiteral(dst []byte, v any) ([]byte, error) {
 	s, ok := v.(string)
 	if !ok {
@@ -62,14 +62,5 @@ func (c *Column) addressLiteral(dst []byte, v any) ([]byte, error) {
 	if len(raw) != 16 {
 		return dst, c.mismatch(v)
 	}
-	if c.Type == "inet6" {
-		return appendQuoted(dst, netip.AddrFrom16([16]byte(raw)).String()), nil
-	}
-	return appendQuoted(dst, uuidText([16]byte(raw))), nil
-}
-
-// uuidText undoes the order in which MariaDB stores a UUID: the five groups
-// from last to first, so that time-based ones sort by time.
-func uuidText(b [16]byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[12:16], b[10:12], b[8:10], b[6:8], b[0:6])
+	return appendQuoted(dst, netip.AddrFrom16([16]byte(raw)).String()), nil
 }
