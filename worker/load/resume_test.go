@@ -251,7 +251,7 @@ func TestSnapshotIsOneMoment(t *testing.T) {
 	b.exec(b.src, "CREATE DATABASE "+name)
 	for _, tbl := range []string{"a", "b"} {
 		b.exec(b.src, "CREATE TABLE "+name+"."+tbl+" (id INT PRIMARY KEY, money INT NOT NULL, pad CHAR(200) NOT NULL DEFAULT 'p')",
-			"INSERT INTO "+name+"."+tbl+" (id, money) SELECT seq, 100 FROM seq_1_to_20000", "ANALYZE TABLE "+name+"."+tbl)
+			"INSERT INTO "+name+"."+tbl+" (id, money) SELECT seq, 100 FROM "+name+".seq_1_to_20000", "ANALYZE TABLE "+name+"."+tbl)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -99,7 +99,7 @@ func TestWhereAndRows(t *testing.T) {
 	b.sub.Dump.Where = "id % 3 = 0"
 	b.sub.Dump.Rows = 100
 	b.exec(b.src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, v VARCHAR(100))",
-		"INSERT INTO "+name+".t SELECT seq, REPEAT('x', 50) FROM seq_1_to_5000", "ANALYZE TABLE "+name+".t")
+		"INSERT INTO "+name+".t SELECT seq, REPEAT('x', 50) FROM "+name+".seq_1_to_5000", "ANALYZE TABLE "+name+".t")
 	b.run()
 	if n := b.count(b.dst, name+".t"); n != 1666 {
 		t.Errorf("%d rows arrived, want 1666", n)
@@ -128,8 +128,8 @@ func (b *bed) sysbench(schema string, tables, rows int) []string {
 		names = append(names, tbl)
 		b.exec(b.src, fmt.Sprintf("CREATE TABLE %s.%s (id INT NOT NULL AUTO_INCREMENT, k INT NOT NULL DEFAULT 0, c CHAR(120) NOT NULL DEFAULT '',"+
 			" pad CHAR(60) NOT NULL DEFAULT '', PRIMARY KEY (id), KEY k_1 (k))", schema, tbl),
-			fmt.Sprintf("INSERT INTO %s.%s SELECT seq, seq %% 1000, %s, %s FROM seq_1_to_%d", schema, tbl,
-				"CONCAT(MD5(seq), '-', MD5(seq + 1), '-', MD5(seq + 2))", "MD5(-seq)", rows),
+			fmt.Sprintf("INSERT INTO %s.%s SELECT seq, seq %% 1000, %s, %s FROM %s.seq_1_to_%d", schema, tbl,
+				"CONCAT(MD5(seq), '-', MD5(seq + 1), '-', MD5(seq + 2))", "MD5(-seq)", schema, rows),
 			fmt.Sprintf("ANALYZE TABLE %s.%s", schema, tbl))
 	}
 	return names
@@ -139,7 +139,7 @@ func (b *bed) sysbench(schema string, tables, rows int) []string {
 func (b *bed) keyless(schema string, rows int) {
 	b.t.Helper()
 	b.exec(b.src, "CREATE TABLE "+schema+".nokey (a INT, b VARCHAR(100))",
-		fmt.Sprintf("INSERT INTO %s.nokey SELECT seq DIV 2, REPEAT('k', 60) FROM seq_1_to_%d", schema, rows))
+		fmt.Sprintf("INSERT INTO %s.nokey SELECT seq DIV 2, REPEAT('k', 60) FROM %s.seq_1_to_%d", schema, schema, rows))
 }
 
 // quoted lists names for a message.
