@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ import (
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
+	"github.com/raftdm/raftdm/rpc/pb"
 	"github.com/raftdm/raftdm/rpc/rpctest"
 )
 
@@ -419,6 +421,52 @@ func TestBrokenChainAsksForTheCompleteSet(t *testing.T) {
 		}
 		if got := w.expirations(); len(got) != 0 {
 			t.Errorf("the lease expired at %v", got)
+		}
+	})
+}
+
+// TestOperationsGiveUpWaiting: a worker that never answers does not hold the
+// operator's command for longer than DM would, and the answer says what is known.
+func TestOperationsGiveUpWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n, w := rpctest.Open(t), &network{}, newWorker()
+		lis := n.listen("m1")
+		run(t, t.Context(), "master", func(ctx context.Context) error {
+			return rpctest.New(s, rpctest.Options{ClientURL: "http://m1"}).Run(ctx, lis)
+		})
+		run(t, t.Context(), "scheduler", s.Schedule)
+		run(t, t.Context(), "session", rpc.NewSession(w.config(n, "m1")).Run) // reports nothing of what it is assigned
+		s.Must(t, fsm.PutSource{ID: "source-1", Config: "config"})
+		s.Must(t, fsm.StartTask{Name: "t1", Sources: map[fsm.SourceID]string{"source-1": "file"}})
+		pass(time.Second)
+		conn, err := rpc.Dial("m1", grpc.WithContextDialer(n.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		firstC := make(chan *pb.OperateTaskResponse, 1)
+		began := time.Now()
+		operate := func() *pb.OperateTaskResponse {
+			resp, err := pb.NewMasterClient(conn).OperateTask(t.Context(), &pb.OperateTaskRequest{Op: pb.TaskOp_Resume, Name: "t1"})
+			if err != nil {
+				t.Error(err)
+			}
+			return resp
+		}
+		go func() { firstC <- operate() }()
+		synctest.Wait()
+		if second := operate(); second.GetResult() || !strings.HasPrefix(second.GetMsg(), "[code=46024:") {
+			t.Errorf("while one operation is under way another one answers %v", second)
+		}
+		first := <-firstC
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("the answer came after %v", took)
+		}
+		if !first.GetResult() || first.GetSources()[0].GetResult() || !strings.HasPrefix(first.GetSources()[0].GetMsg(), "[code=38045:") {
+			t.Errorf("the answer is %v", first)
+		}
+		if third := operate(); !third.GetResult() {
+			t.Errorf("after the operation ended another one answers %v", third)
 		}
 	})
 }
