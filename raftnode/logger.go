@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -37,10 +38,29 @@ func level(l hclog.Level) slog.Level {
 
 func (l *logger) Log(lv hclog.Level, msg string, args ...any) {
 	// raft's log calls carry no context.
-	l.log.Log(context.TODO(), level(lv), l.name+": "+msg, args...)
+	l.log.Log(context.Background(), level(lv), l.name+": "+msg, plain(args)...)
 }
 
-func (l *logger) enabled(lv hclog.Level) bool { return l.log.Enabled(context.TODO(), level(lv)) }
+func (l *logger) enabled(lv hclog.Level) bool {
+	return l.log.Enabled(context.Background(), level(lv))
+}
+
+// plain replaces values that hclog would have printed by their text: raft
+// passes itself along, which a JSON handler could not encode.
+func plain(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		switch a := a.(type) {
+		case hclog.Format:
+			out[i] = fmt.Sprintf(fmt.Sprint(a[0]), a[1:]...)
+		case fmt.Stringer:
+			out[i] = a.String()
+		default:
+			out[i] = a
+		}
+	}
+	return out
+}
 
 func (l *logger) Trace(msg string, args ...any) { l.Log(hclog.Trace, msg, args...) }
 func (l *logger) Debug(msg string, args ...any) { l.Log(hclog.Debug, msg, args...) }
@@ -59,7 +79,7 @@ func (l *logger) Name() string       { return l.name }
 
 func (l *logger) With(args ...any) hclog.Logger {
 	all := append(append([]any(nil), l.args...), args...)
-	return &logger{log: l.log.With(args...), name: l.name, args: all}
+	return &logger{log: l.log.With(plain(args)...), name: l.name, args: all}
 }
 
 func (l *logger) Named(name string) hclog.Logger {
