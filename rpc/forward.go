@@ -21,8 +21,10 @@ func (m *Master) forward(ctx context.Context, req any, info *grpc.UnaryServerInf
 	}
 	name, addr := m.cfg.Cluster.Leader()
 	switch {
-	case addr == "" || name == m.cfg.Name:
+	case name == "" || name == m.cfg.Name:
 		return nil, notLeader("no master leads at the moment", "wait for the election, or start more masters: a majority is needed")
+	case addr == "":
+		return nil, notLeader("master "+m.cfg.Name+" does not lead; the leader is "+name, "send the request to "+name)
 	case header(ctx, headerForwarded) != "":
 		return nil, notLeader("master "+m.cfg.Name+" does not lead; the leader is "+name+" at "+addr, "send the request to "+addr)
 	}
