@@ -1,0 +1,118 @@
+package fault
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// TestTransientNumbers is the retry table with the name each server gives the number.
+func TestTransientNumbers(t *testing.T) {
+	for number, c := range map[uint16]struct {
+		name string
+		want bool
+	}{
+		1040: {"ER_CON_COUNT_ERROR: too many connections", true},
+		1042: {"ER_BAD_HOST_ERROR: no address of the client now", true},
+		1043: {"ER_HANDSHAKE_ERROR", true},
+		1047: {"ER_UNKNOWN_COM_ERROR: Galera, node not ready", true},
+		1053: {"ER_SERVER_SHUTDOWN", true},
+		1077: {"ER_NORMAL_SHUTDOWN", true},
+		1078: {"ER_GOT_SIGNAL", true},
+		1079: {"ER_SHUTDOWN_COMPLETE", true},
+		1080: {"ER_FORCING_CLOSE", true},
+		1152: {"ER_ABORTING_CONNECTION", true},
+		1158: {"ER_NET_READ_ERROR", true},
+		1159: {"ER_NET_READ_INTERRUPTED", true},
+		1160: {"ER_NET_ERROR_ON_WRITE", true},
+		1161: {"ER_NET_WRITE_INTERRUPTED", true},
+		1184: {"ER_NEW_ABORTING_CONNECTION", true},
+		1203: {"ER_TOO_MANY_USER_CONNECTIONS", true},
+		1205: {"ER_LOCK_WAIT_TIMEOUT", true},
+		1213: {"ER_LOCK_DEADLOCK", true},
+		1226: {"ER_USER_LIMIT_REACHED", true},
+		1290: {"ER_OPTION_PREVENTS_STATEMENT: read_only", true},
+		1317: {"ER_QUERY_INTERRUPTED", true},
+		1412: {"ER_TABLE_DEF_CHANGED", true},
+		1614: {"ER_XA_RBDEADLOCK", true},
+		1792: {"ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION", true},
+		1836: {"ER_READ_ONLY_MODE", true},
+		1927: {"MariaDB ER_CONNECTION_KILLED", true},
+		2002: {"CR_CONNECTION_ERROR, sent on by proxies", true},
+		2003: {"CR_CONN_HOST_ERROR", true},
+		2006: {"CR_SERVER_GONE_ERROR", true},
+		2013: {"CR_SERVER_LOST", true},
+		3058: {"ER_USER_LOCK_DEADLOCK", true},
+		3572: {"ER_LOCK_NOWAIT", true},
+		8002: {"TiDB ErrForUpdateCantRetry", true},
+		8005: {"TiDB ErrWriteConflictInTiDB", true},
+		8022: {"TiDB ErrTxnRetryable", true},
+		8027: {"TiDB ErrInfoSchemaExpired", true},
+		8028: {"TiDB ErrInfoSchemaChanged", true},
+		9001: {"TiDB ErrPDServerTimeout", true},
+		9002: {"TiDB ErrTiKVServerTimeout", true},
+		9003: {"TiDB ErrTiKVServerBusy", true},
+		9004: {"TiDB ErrResolveLockTimeout", true},
+		9005: {"TiDB ErrRegionUnavailable", true},
+		9006: {"TiDB ErrGCTooEarly", true},
+		9007: {"TiDB ErrWriteConflict", true},
+		9008: {"TiDB ErrTiKVStoreLimit", true},
+		9010: {"TiDB ErrTiKVStaleCommand", true},
+		9011: {"TiDB ErrTiKVMaxTimestampNotSynced", true},
+		9012: {"TiDB ErrTiFlashServerTimeout", true},
+		9013: {"TiDB ErrTiFlashServerBusy", true},
+
+		1044: {"ER_DBACCESS_DENIED_ERROR", false},
+		1045: {"ER_ACCESS_DENIED_ERROR", false},
+		1049: {"ER_BAD_DB_ERROR", false},
+		1062: {"ER_DUP_ENTRY", false},
+		1064: {"ER_PARSE_ERROR", false},
+		1105: {"ER_UNKNOWN_ERROR", false},
+		1130: {"ER_HOST_NOT_PRIVILEGED", false},
+		1146: {"ER_NO_SUCH_TABLE", false},
+		1153: {"ER_NET_PACKET_TOO_LARGE", false},
+		1227: {"ER_SPECIFIC_ACCESS_DENIED_ERROR", false},
+		1236: {"ER_MASTER_FATAL_ERROR_READING_BINLOG: purged", false},
+		1406: {"ER_DATA_TOO_LONG", false},
+		8004: {"TiDB ErrTxnTooLarge", false},
+		8200: {"TiDB ErrUnsupportedDDLOperation", false},
+	} {
+		err := fmt.Errorf("exec: %w", &mysql.MySQLError{Number: number, Message: "m"})
+		if got := Transient(err); got != c.want {
+			t.Errorf("%d %s: %v", number, c.name, got)
+		}
+	}
+}
+
+func TestTransientConnections(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{errors.New("something else"), false},
+		{context.Canceled, false},
+		{context.DeadlineExceeded, true},
+		{driver.ErrBadConn, true},
+		{mysql.ErrInvalidConn, true},
+		{mysql.ErrPktTooLarge, false},
+		{io.ErrUnexpectedEOF, true},
+		{syscall.ECONNREFUSED, true},
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		{&net.DNSError{Name: "nowhere", IsNotFound: true}, false},
+		{&net.DNSError{Name: "slow", IsTimeout: true}, true},
+		{&Error{Kind: Unavailable, Err: io.EOF}, true},
+		{errors.Join(errors.New("close"), io.EOF), true},
+	} {
+		if got := Transient(c.err); got != c.want {
+			t.Errorf("%v: %v, want %v", c.err, got, c.want)
+		}
+	}
+}
