@@ -200,8 +200,8 @@ func (b *bed) exprs(schema, tbl string) string {
 			out = append(out, "HEX("+c+")")
 		case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year", "date", "datetime", "timestamp", "time":
 			out = append(out, c)
-		default:
-			out = append(out, "HEX("+c+")")
+		default: // TiDB keeps latin1 as UTF-8 inside, so the text is compared, not its storage
+			out = append(out, "HEX(CONVERT("+c+" USING utf8mb4))")
 		}
 	}
 	return strings.Join(out, ", ")

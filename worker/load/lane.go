@@ -162,7 +162,7 @@ func (l *lane) commit(ctx context.Context, it item, next checkpoint.Chunk, batch
 // warnings makes an error of anything that the server altered in order to take
 // a row.
 func (l *lane) warnings(ctx context.Context, tx *sql.Tx, it item, s statement) error {
-	rows, err := tx.QueryContext(ctx, "SHOW WARNINGS LIMIT 1")
+	rows, err := tx.QueryContext(ctx, "SHOW WARNINGS")
 	if err != nil {
 		return dbconn.Error(fault.Downstream, "read the warnings of an INSERT", err)
 	}
