@@ -42,6 +42,9 @@ func (m *Master) forward(ctx context.Context, req any, info *grpc.UnaryServerInf
 	if id := header(ctx, headerRequestID); id != "" {
 		out.Set(headerRequestID, id)
 	}
+	if md, ok := metadata.FromIncomingContext(ctx); ok {
+		out.Set(headerFiles, md.Get(headerFiles)...)
+	}
 	if err := conn.Invoke(metadata.NewOutgoingContext(ctx, out), info.FullMethod, req, reply); err != nil {
 		return nil, &fault.Error{Op: "forward to the leader " + name + " at " + addr, Kind: fault.Unavailable,
 			Code: codeNoLeader, Err: plain(err), Hint: "try again, or send the request to another master"}

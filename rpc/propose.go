@@ -20,6 +20,7 @@ const (
 	headerActor      = "raftdm-actor"       // who asks, for the audit trail
 	headerClientAddr = "raftdm-client-addr" // where they ask from, set by a forwarding master
 	headerForwarded  = "raftdm-forwarded"   // set by a forwarding master: do not forward again
+	headerFiles      = "raftdm-file-bin"    // the paths of the files in the request, in their order
 )
 
 // How long an unknown outcome is asked about, and how often.
@@ -78,6 +79,25 @@ func (m *Master) meta(ctx context.Context, part string) fsm.Meta {
 		out.RequestID = fsm.RequestID(id + "/" + part)
 	}
 	return out
+}
+
+// fileName says how to call the i-th file of a request in errors about it: by
+// its path if the client told it.
+func fileName(ctx context.Context, i int, otherwise string) string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if paths := md.Get(headerFiles); i < len(paths) && paths[i] != "" {
+		return strings.ToValidUTF8(paths[i], "?")
+	}
+	return otherwise
+}
+
+// FileNames tells the master, with a request that carries texts of files, what
+// the files are called.
+func FileNames(ctx context.Context, paths ...string) context.Context {
+	for _, p := range paths {
+		ctx = metadata.AppendToOutgoingContext(ctx, headerFiles, p)
+	}
+	return ctx
 }
 
 // maxHeader bounds what of a client's header is kept: it ends up in the log.

@@ -27,7 +27,7 @@ const (
 	ackIn        = 3 * time.Second // at most; TTL/2 when that is less
 	goodbyeIn    = time.Second     // a master gets this long to hear the goodbye
 	backoffFirst = 100 * time.Millisecond
-	backoffLast  = 3 * time.Second
+	backoffLast  = time.Second
 )
 
 // SessionConfig is what a Session needs.
@@ -93,7 +93,7 @@ func (s *Session) Run(ctx context.Context) error {
 
 // connect goes from master to master until ctx ends.
 func (s *Session) connect(ctx context.Context) error {
-	wait := backoffFirst
+	wait, said := backoffFirst, ""
 	for {
 		addr := s.pick()
 		welcomed, err := s.attend(ctx, addr)
@@ -105,9 +105,15 @@ func (s *Session) connect(ctx context.Context) error {
 				Hint: "correct the worker's name, advertise-addr or join"}
 		}
 		if welcomed {
-			wait = backoffFirst
+			wait, said = backoffFirst, ""
 		}
-		s.cfg.Log.Warn("the session with a master is interrupted", "master", addr, "err", plain(err))
+		level := slog.LevelWarn
+		if text := addr + " " + plain(err).Error(); text == said {
+			level = slog.LevelDebug // once is enough: it is tried every second
+		} else {
+			said = text
+		}
+		s.cfg.Log.Log(ctx, level, "the session with a master is interrupted", "master", addr, "err", plain(err))
 		if s.leader != "" && s.leader != addr {
 			continue // somebody just named the leader
 		}

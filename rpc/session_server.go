@@ -103,7 +103,12 @@ func (s *sessions) open(ctx context.Context, h *clusterpb.Hello) (*visit, error)
 			return nil, err
 		}
 	}
-	if id := fsm.SessionID(h.GetSessionId()); id != 0 && id == known.Session && s.m.cfg.Leases.Renew(v.worker, id) {
+	if id := fsm.SessionID(h.GetSessionId()); id != 0 && id == known.Session {
+		if !s.m.cfg.Leases.Renew(v.worker, id) {
+			// Either the session is about to end, or this master only begins to
+			// lead. A new session now would disturb a worker that is all right.
+			return nil, errNoLease
+		}
 		v.session = id
 		v.has = s.sent.at(v.worker, fsm.Index(h.GetHaveIndex()))
 		return v, nil

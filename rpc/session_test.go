@@ -314,6 +314,35 @@ func TestSilentMasterCostsTheLease(t *testing.T) {
 	})
 }
 
+// TestLeaderThatCannotRenewYetDisturbsNobody: a master that has just been
+// elected may not know yet whose lease lasts; the worker keeps its session.
+func TestLeaderThatCannotRenewYetDisturbsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n, w := rpctest.Open(t), &network{}, newWorker()
+		m := rpctest.New(s, rpctest.Options{ClientURL: "http://m1"})
+		lis := n.listen("m1")
+		run(t, t.Context(), "master", func(ctx context.Context) error { return m.Run(ctx, lis) })
+		run(t, t.Context(), "session", rpc.NewSession(w.config(n, "m1")).Run)
+		pass(2500 * time.Millisecond)
+		id := sessionOf(t, s, "worker-1")
+		m.Leases.Refuse(true)
+		pass(5 * time.Second)
+		if got := sessionOf(t, s, "worker-1"); got != id {
+			t.Errorf("session %d was replaced by %d", id, got)
+		}
+		m.Leases.Refuse(false)
+		pass(time.Minute)
+		if got := sessionOf(t, s, "worker-1"); got != id || len(w.expirations()) != 0 {
+			t.Errorf("session %d became %d, expirations at %v", id, got, w.expirations())
+		}
+		m.Leases.Refuse(true)
+		pass(time.Minute)
+		if got := w.expirations(); len(got) != 1 {
+			t.Errorf("a lease that is not renewed any more expired at %v", got)
+		}
+	})
+}
+
 func TestRefusedNameEndsTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, n, w := rpctest.Open(t), &network{}, newWorker()

@@ -43,7 +43,7 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 	if req.GetWorkerName() != "" {
 		return nil, fault.New(fault.Unsupported, "not supported yet: operate-source create for a named worker")
 	}
-	sources, warnings, err := decodeSources(req.GetConfig())
+	sources, warnings, err := decodeSources(ctx, req.GetConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 }
 
 // decodeSources reads the files of one request, which must not repeat an id.
-func decodeSources(texts []string) ([]config.Source, []string, error) {
+func decodeSources(ctx context.Context, texts []string) ([]config.Source, []string, error) {
 	if len(texts) == 0 {
 		return nil, nil, fault.New(fault.Invalid, "no source file is given")
 	}
@@ -81,7 +81,7 @@ func decodeSources(texts []string) ([]config.Source, []string, error) {
 		if len(texts) > 1 {
 			file = fmt.Sprintf("source file %d", i+1)
 		}
-		src, warns, err := config.DecodeSource(file, []byte(text))
+		src, warns, err := config.DecodeSource(fileName(ctx, i, file), []byte(text))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -137,7 +137,7 @@ func anyFree(v *fsm.View) bool {
 
 // stopSources removes sources one after the other and stops at the first refusal.
 func (m *Master) stopSources(ctx context.Context, req *pb.OperateSourceRequest) (*pb.OperateSourceResponse, error) {
-	ids, err := namedSources(req)
+	ids, err := namedSources(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (m *Master) stopSources(ctx context.Context, req *pb.OperateSourceRequest) 
 
 // showSources lists the sources named, or all.
 func (m *Master) showSources(ctx context.Context, req *pb.OperateSourceRequest) (*pb.OperateSourceResponse, error) {
-	ids, err := namedSources(req)
+	ids, err := namedSources(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func unknownSources(ids []string) error {
 }
 
 // namedSources gives the ids that a request names, by themselves or by files.
-func namedSources(req *pb.OperateSourceRequest) ([]fsm.SourceID, error) {
+func namedSources(ctx context.Context, req *pb.OperateSourceRequest) ([]fsm.SourceID, error) {
 	var ids []fsm.SourceID
 	for _, id := range req.GetSourceID() {
 		ids = append(ids, fsm.SourceID(id))
@@ -200,7 +200,7 @@ func namedSources(req *pb.OperateSourceRequest) ([]fsm.SourceID, error) {
 	if len(req.GetConfig()) == 0 {
 		return ids, nil
 	}
-	sources, _, err := decodeSources(req.GetConfig())
+	sources, _, err := decodeSources(ctx, req.GetConfig())
 	for _, src := range sources {
 		ids = append(ids, fsm.SourceID(src.SourceID))
 	}

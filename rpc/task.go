@@ -89,7 +89,7 @@ type taskPlan struct {
 func (m *Master) planTask(ctx context.Context, text string, picked []string) (taskPlan, error) {
 	var p taskPlan
 	var err error
-	if p.task, p.warnings, err = config.DecodeTask("task file", []byte(text)); err != nil {
+	if p.task, p.warnings, err = config.DecodeTask(fileName(ctx, 0, "task file"), []byte(text)); err != nil {
 		return p, err
 	}
 	named := p.task.Sources()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -20,7 +21,7 @@ func newCheckTask(s *shared) *cobra.Command {
 				return unreadable("the task file", args[0], err)
 			}
 			resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
-				return c.CheckTask(ctx, &pb.CheckTaskRequest{Task: string(text)})
+				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: string(text)})
 			})
 			if err != nil {
 				return err

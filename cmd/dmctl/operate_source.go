@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -30,12 +31,12 @@ func newOperateSource(s *shared) *cobra.Command {
 			fmt.Fprint(s.Stdout, config.SampleSource())
 			return nil
 		}
-		req, err := sourceRequest(args, s.sources)
+		req, paths, err := sourceRequest(args, s.sources)
 		if err != nil {
 			return err
 		}
 		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSourceResponse, error) {
-			return c.OperateSource(ctx, req)
+			return c.OperateSource(rpc.FileNames(ctx, paths...), req)
 		})
 		if err != nil {
 			return err
@@ -45,12 +46,13 @@ func newOperateSource(s *shared) *cobra.Command {
 	return cmd
 }
 
-// sourceRequest reads the arguments: what to do, and files or source ids.
-func sourceRequest(args, sources []string) (*pb.OperateSourceRequest, error) {
+// sourceRequest reads the arguments: what to do, and files or source ids. It
+// also gives the paths of the files that the request holds.
+func sourceRequest(args, sources []string) (req *pb.OperateSourceRequest, paths []string, err error) {
 	if len(args) == 0 {
-		return nil, usagef("operate-source needs to know what to do: create, update, stop or show")
+		return nil, nil, usagef("operate-source needs to know what to do: create, update, stop or show")
 	}
-	req := &pb.OperateSourceRequest{}
+	req = &pb.OperateSourceRequest{}
 	switch args[0] {
 	case "create":
 		req.Op = pb.SourceOp_StartSource
@@ -61,28 +63,28 @@ func sourceRequest(args, sources []string) (*pb.OperateSourceRequest, error) {
 	case "show":
 		req.Op = pb.SourceOp_ShowSource
 	default:
-		return nil, usagef("operate-source knows create, update, stop and show, not %q", args[0])
+		return nil, nil, usagef("operate-source knows create, update, stop and show, not %q", args[0])
 	}
 	byID := req.Op == pb.SourceOp_StopSource || req.Op == pb.SourceOp_ShowSource
 	switch {
 	case byID:
 		req.SourceID = sources
 	case len(sources) > 0:
-		return nil, usagef("operate-source %s takes files; -s/--source is for stop and show", args[0])
+		return nil, nil, usagef("operate-source %s takes files; -s/--source is for stop and show", args[0])
 	}
 	for _, arg := range args[1:] {
 		text, err := os.ReadFile(arg)
 		switch {
 		case err == nil:
-			req.Config = append(req.Config, string(text))
+			req.Config, paths = append(req.Config, string(text)), append(paths, arg)
 		case byID:
 			req.SourceID = append(req.SourceID, arg)
 		default:
-			return nil, unreadable("a source file", arg, err)
+			return nil, nil, unreadable("a source file", arg, err)
 		}
 	}
 	if len(req.Config)+len(req.SourceID) == 0 && req.Op != pb.SourceOp_ShowSource {
-		return nil, usagef("operate-source %s needs at least one file", args[0])
+		return nil, nil, usagef("operate-source %s needs at least one file", args[0])
 	}
-	return req, nil
+	return req, paths, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -28,7 +29,7 @@ func newStartTask(s *shared) *cobra.Command {
 			return unreadable("the task file", args[0], err)
 		}
 		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.StartTaskResponse, error) {
-			return c.StartTask(ctx, &pb.StartTaskRequest{Task: string(text), Sources: s.sources, RemoveMeta: removeMeta})
+			return c.StartTask(rpc.FileNames(ctx, args[0]), &pb.StartTaskRequest{Task: string(text), Sources: s.sources, RemoveMeta: removeMeta})
 		})
 		if err != nil {
 			return err

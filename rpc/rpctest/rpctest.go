@@ -214,14 +214,14 @@ type Leases struct {
 	deaf bool // guarded by mu
 }
 
-// Refuse makes every renewal fail from now on.
-func (l *Leases) Refuse() {
+// Refuse says whether every renewal fails from now on.
+func (l *Leases) Refuse(refuse bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.deaf = true
+	l.deaf = refuse
 }
 
-// Renew agrees unless Refuse was called.
+// Renew agrees unless Refuse says otherwise.
 func (l *Leases) Renew(fsm.WorkerName, fsm.SessionID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
