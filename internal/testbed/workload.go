@@ -23,6 +23,8 @@ type Workload struct {
 	Schema string
 	// SysbenchTables is the number of tables sbtest1, sbtest2, ...
 	SysbenchTables int
+	// SysbenchOnly leaves the awkward tables out.
+	SysbenchOnly bool
 	// Pace is a pause after each transaction of a writer; 0 is full speed.
 	Pace time.Duration
 	// DDL makes one more writer that changes table structures.
@@ -64,7 +66,7 @@ func (w *Workload) Load(ctx context.Context, rows int, seed uint64) error {
 	awkward := max(rows/100, 200)
 	each := 0
 	if w.SysbenchTables > 0 {
-		each = max(rows-awkward*len(awkwardTables()), 0) / w.SysbenchTables
+		each = max(rows-awkward*len(w.awkward()), 0) / w.SysbenchTables
 	}
 	w.ids = max(each*11/10, 100)
 	var wg sync.WaitGroup
@@ -76,7 +78,18 @@ func (w *Workload) Load(ctx context.Context, rows int, seed uint64) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	if w.SysbenchOnly {
+		return nil
+	}
 	return w.fillAwkward(ctx, awkward, newRand(seed, 1000))
+}
+
+// awkward gives the awkward tables that this workload has.
+func (w *Workload) awkward() []awkwardTable {
+	if w.SysbenchOnly {
+		return nil
+	}
+	return awkwardTables()
 }
 
 func (w *Workload) create(ctx context.Context) error {
@@ -86,7 +99,7 @@ func (w *Workload) create(ctx context.Context) error {
 			"c CHAR(120) NOT NULL DEFAULT '', pad CHAR(60) NOT NULL DEFAULT '', PRIMARY KEY (id), KEY k_1 (k))",
 			w.table(fmt.Sprintf("sbtest%d", i+1))))
 	}
-	for _, t := range awkwardTables() {
+	for _, t := range w.awkward() {
 		stmts = append(stmts, "CREATE TABLE "+w.table(t.name)+" "+t.columns)
 	}
 	for _, q := range stmts {

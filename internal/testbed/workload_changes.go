@@ -12,7 +12,7 @@ import (
 func (w *Workload) change(ctx context.Context, ex execer, r *rand.Rand, did *Counts) error {
 	c := changer{w: w, ex: ex, r: r, did: did}
 	awkward := []func(context.Context) error{c.noKey, c.composite, c.uniqueNulls, c.types, c.stringKey}
-	if w.SysbenchTables > 0 && r.IntN(2) == 0 {
+	if w.SysbenchOnly || w.SysbenchTables > 0 && r.IntN(2) == 0 {
 		return c.sysbench(ctx)
 	}
 	return awkward[r.IntN(len(awkward))](ctx)

@@ -1,0 +1,36 @@
+// Command bench measures dump, load and sync on this machine, beside public
+// tools that do the same on the same data in the same run: mydumper, myloader
+// and a MariaDB parallel replica. It prints rows per second and ratios; every
+// copy is compared with its source row by row before its numbers count.
+//
+// raftdm runs as an operator runs it: real processes, told by dmctl. Its times
+// include what dmctl and the scheduling take.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	var o options
+	flag.IntVar(&o.rows, "rows", 400_000, "rows to dump and load, in 4 sysbench tables")
+	flag.IntVar(&o.transactions, "transactions", 40_000, "source transactions to replicate; each changes 4 rows")
+	flag.IntVar(&o.threads, "threads", 4, "connections of dump and load, ours and theirs")
+	flag.IntVar(&o.workers, "workers", 16, "worker-count and slave_parallel_threads")
+	flag.IntVar(&o.batch, "batch", 100, "batch of the syncer")
+	flag.BoolVar(&o.tidb, "tidb", true, "measure raftdm into TiDB as well")
+	flag.Uint64Var(&o.seed, "seed", 1, "seed of the data")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
