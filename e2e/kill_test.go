@@ -25,9 +25,9 @@ func killed(t *testing.T, target func(testing.TB) *testbed.Server, rows, kills i
 	s.startTask(s.task("all"))
 	for i := range kills {
 		// Short lives hit the start and the full phase, long ones the replication.
-		life := time.Duration(50+r.IntN(900)) * time.Millisecond
+		life := time.Duration(100+r.IntN(1500)) * time.Millisecond
 		if i >= kills/3 {
-			life = time.Duration(200+r.IntN(2500)) * time.Millisecond
+			life = time.Duration(200+r.IntN(2800)) * time.Millisecond
 		}
 		pause(t.Context(), life)
 		unit := "?"

@@ -31,6 +31,7 @@ type Workload struct {
 	DDL bool
 
 	counts Counts
+	ddl    ddlSteps
 	ids    int // the ids of the sysbench tables after Load, roughly
 }
 
@@ -178,8 +179,8 @@ func (w *Workload) Writers(ctx context.Context, n int, seed uint64) (Counts, err
 		run(i, w.transaction)
 	}
 	if w.DDL {
-		steps := &ddlSteps{w: w}
-		run(n, steps.next)
+		w.ddl.w = w
+		run(n, w.ddl.next)
 	}
 	wg.Wait()
 	return w.Counts(), errors.Join(errs...)

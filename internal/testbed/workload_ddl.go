@@ -2,11 +2,28 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
+
+// wasDone tells that a statement had been executed before, by an attempt whose
+// answer was lost with its connection: the thing exists, or is gone already.
+func wasDone(err error) bool {
+	refused := (*mysql.MySQLError)(nil)
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Number {
+	case 1050, 1060, 1061, 1091, 1051, 1146, 1054:
+		return true
+	}
+	return false
+}
 
 // ddlSteps is the writer that changes structures: it walks through a list of
 // statements, one about every second, and starts over with other names.
@@ -38,7 +55,7 @@ func (d *ddlSteps) next(ctx context.Context, r *rand.Rand) error {
 	if d.round%2 == 1 {
 		list = append(list, "DROP TABLE "+renamed)
 	}
-	if _, err := d.w.DB.ExecContext(ctx, list[d.step]); err != nil {
+	if _, err := d.w.DB.ExecContext(ctx, list[d.step]); err != nil && !wasDone(err) {
 		return err
 	}
 	atomic.AddInt64(&d.w.counts.DDLs, 1)
