@@ -232,7 +232,7 @@ func TestFollowersForwardOnce(t *testing.T) {
 	run(t, t.Context(), "other", func(ctx context.Context) error { return other.Run(ctx, lis) })
 	_, c = client(t, lost)
 	list, err := c.ListMember(t.Context(), &pb.ListMemberRequest{})
-	if err != nil || list.GetResult() || !strings.HasPrefix(list.GetMsg(), "[code=38043:") || !strings.Contains(list.GetMsg(), "m1") {
+	if err != nil || list.GetResult() || !strings.HasPrefix(list.GetMsg(), "[code=38043:") || !strings.Contains(list.GetMsg(), "does not lead; the leader is m1 at "+lost) {
 		t.Errorf("%v, %v", list, err)
 	}
 	_, c = client(t, rpctest.Start(t, rpctest.Open(t), rpctest.Options{LeaderName: "none"}))

@@ -53,6 +53,13 @@ func (n *network) cut(addr string) {
 	n.conns = nil
 }
 
+// heal makes a master that went on listening reachable again.
+func (n *network) heal(addr string, lis *bufconn.Listener) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners[addr] = lis
+}
+
 func (n *network) dial(ctx context.Context, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	lis := n.listeners[addr]
@@ -236,8 +243,12 @@ func TestRestartOfAMasterDisturbsNothing(t *testing.T) {
 			t.Fatalf("session %d, assignment %+v", id, before)
 		}
 		stopMaster()
+		stopped := time.Now()
 		if err := <-first; !errors.Is(err, context.Canceled) {
 			t.Error(err)
+		}
+		if took := time.Since(stopped); took > 100*time.Millisecond {
+			t.Errorf("an open session held the master up for %v", took)
 		}
 		n.cut("m1")
 		pass(4 * time.Second)
@@ -288,6 +299,49 @@ func TestExpireComesBeforeTheLeaseEnds(t *testing.T) {
 			t.Error("after the lease was renewed no complete assignment came")
 		}
 		sameOrders(t, w.last(t), wants(t, s, "worker-1"))
+	})
+}
+
+// TestBrokenConnections: a short break costs nothing, not even a repeated
+// assignment; after a long one the worker has stopped and needs everything again.
+func TestBrokenConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n, w := rpctest.Open(t), &network{}, newWorker()
+		lis := n.listen("m1")
+		run(t, t.Context(), "master", func(ctx context.Context) error {
+			return rpctest.New(s, rpctest.Options{ClientURL: "http://m1"}).Run(ctx, lis)
+		})
+		run(t, t.Context(), "scheduler", s.Schedule)
+		run(t, t.Context(), "session", rpc.NewSession(w.config(n, "m1")).Run)
+		s.Must(t, fsm.PutSource{ID: "source-1", Config: "config"})
+		s.Must(t, fsm.StartTask{Name: "t1", Sources: map[fsm.SourceID]string{"source-1": "file"}})
+		pass(3 * time.Second)
+		id, before := sessionOf(t, s, "worker-1"), w.assignments()
+		n.cut("m1")
+		pass(3 * time.Second)
+		n.heal("m1", lis)
+		pass(3 * time.Second)
+		if got := w.assignments(); got != before || len(w.expirations()) != 0 {
+			t.Errorf("a break of 3 s brought %d assignments and %v expirations", got-before, w.expirations())
+		}
+		n.cut("m1")
+		pass(3 * time.Second)
+		s.Must(t, fsm.StartTask{Name: "t2", Sources: map[fsm.SourceID]string{"source-1": "file"}})
+		n.heal("m1", lis)
+		pass(3 * time.Second)
+		sameOrders(t, w.last(t), wants(t, s, "worker-1"))
+		before = w.assignments()
+		n.cut("m1")
+		pass(15 * time.Second)
+		n.heal("m1", lis)
+		pass(3 * time.Second)
+		if len(w.expirations()) != 1 || w.assignments() != before+1 {
+			t.Errorf("a break of 15 s brought %d assignments and %v expirations", w.assignments()-before, w.expirations())
+		}
+		sameOrders(t, w.last(t), wants(t, s, "worker-1"))
+		if got := sessionOf(t, s, "worker-1"); got != id {
+			t.Errorf("session %d became %d although no master ended it", id, got)
+		}
 	})
 }
 
