@@ -81,17 +81,17 @@ func (s *Server) endWithServer(srv any, ss grpc.ServerStream, _ *grpc.StreamServ
 		case <-ctx.Done():
 		}
 	}()
-	return next(srv, &boundStream{ServerStream: ss, ctx: ctx})
+	return next(srv, &boundStream{ServerStream: ss, bound: func() context.Context { return ctx }})
 }
 
-// boundStream is a stream with a context that ends earlier.
+// boundStream is a stream whose context ends earlier than gRPC's.
 type boundStream struct {
 	grpc.ServerStream
-	ctx context.Context // what Context answers; gRPC's interface leaves no other place
+	bound func() context.Context
 }
 
 // Context ends with the stream or the server.
-func (b *boundStream) Context() context.Context { return b.ctx }
+func (b *boundStream) Context() context.Context { return b.bound() }
 
 // Run serves lis until ctx ends, then lets calls under way finish for a bounded
 // time. It closes lis and is called once. The error is ctx's unless serving
