@@ -38,6 +38,7 @@ func TestOutages(t *testing.T) {
 	}{{"upstream", s.up}, {"downstream", s.down}} {
 		gone := time.NewTimer(outage(t))
 		must(t, c.server.Stop(t.Context()))
+		t.Logf("the %s is gone", c.scope)
 		st := s.await(outage(t), "query-status names the "+c.scope, func(st testbed.TaskStatus) bool {
 			return st.Result != nil && len(st.Result.Errors) > 0 && st.Result.Errors[0].ErrScope == c.scope
 		})

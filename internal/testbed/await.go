@@ -14,8 +14,12 @@ func (c *Cluster) Await(ctx context.Context, task string, check func(TaskStatus)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	var last TaskStatus
+	var lastErr error
 	for {
 		list, err := c.QueryStatus(ctx, task)
+		if ctx.Err() == nil { // else dmctl was ended by us
+			lastErr = err
+		}
 		if err == nil && len(list) > 0 {
 			last = list[0]
 			if ok, err := check(last); ok || err != nil {
@@ -24,8 +28,8 @@ func (c *Cluster) Await(ctx context.Context, task string, check func(TaskStatus)
 		}
 		select {
 		case <-ctx.Done():
-			if err != nil {
-				return last, fmt.Errorf("query-status %s: %w", task, err)
+			if lastErr != nil {
+				return last, lastErr
 			}
 			return last, fmt.Errorf("task %s did not get there: %w; it is %s", task, ctx.Err(), last)
 		case <-tick.C:
