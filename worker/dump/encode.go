@@ -51,7 +51,7 @@ type encoder struct {
 	wide  bool
 }
 
-func newEncoder(schema, table string, columns []string, limit int) *encoder {
+func newEncoder(table string, columns []string, limit int) *encoder {
 	quoted := make([]string, len(columns))
 	for i, c := range columns {
 		quoted[i] = dbconn.Ident(c)

@@ -156,7 +156,12 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 	for i, c := range j.t.columns {
 		names[i] = c.name
 	}
-	enc := newEncoder(j.t.Schema, j.t.Table, names, r.stmt)
+	enc := newEncoder(j.t.Table, names, r.stmt)
+	if w.out == nil {
+		w.out = make([]byte, 0, flushBytes+2*r.stmt)
+	}
+	enc.buf = w.out[:0]
+	defer func() { w.out = enc.buf[:0] }()
 	rows := int64(0)
 	flush := func() error {
 		begin := time.Now()

@@ -39,6 +39,7 @@ type wire struct {
 	in   *bufio.Reader
 	head [4]byte
 	long []byte // a row that does not fit into in
+	out  []byte // what the encoder of this connection writes into, kept from chunk to chunk
 }
 
 // errMalformed is a packet that we cannot read. It is not transient: the next

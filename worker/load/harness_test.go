@@ -207,6 +207,15 @@ func (b *bed) exprs(schema, tbl string) string {
 	return strings.Join(out, ", ")
 }
 
+func fileSize(t testing.TB, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
 // copyDir copies the files of a dump, to be damaged.
 func copyDir(t testing.TB, from, to string) {
 	t.Helper()
