@@ -1,0 +1,154 @@
+package load_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/dump"
+	"github.com/raftdm/raftdm/worker/load"
+)
+
+// TestRowsThatDoNotFit: a value that the target would alter, and a row that
+// clashes, stop the load with the place in the dump.
+func TestRowsThatDoNotFit(t *testing.T) {
+	src, dst := servers.MariaDB(t), mariaTarget(t)
+	cases := []struct {
+		name, target string
+		kind         fault.Kind
+	}{
+		{"too long", "CREATE TABLE %s.t (id INT PRIMARY KEY, v VARCHAR(3), d DECIMAL(10,4))", fault.Data},
+		{"rounded", "CREATE TABLE %s.t (id INT PRIMARY KEY, v VARCHAR(20), d DECIMAL(10,2))", fault.Data},
+		{"missing column", "CREATE TABLE %s.t (id INT PRIMARY KEY, v VARCHAR(20))", fault.Schema},
+		{"duplicate", "CREATE TABLE %s.t (id INT PRIMARY KEY, v VARCHAR(20), d DECIMAL(10,4)) SELECT 2 AS id, 'other' AS v, 1.0 AS d", fault.Data},
+		{"no key and not empty", "CREATE TABLE %s.t (id INT, v VARCHAR(20), d DECIMAL(10,4)) SELECT 2 AS id, 'other' AS v, 1.0 AS d", fault.Conflict},
+	}
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			name := fmt.Sprintf("misfit%d", i)
+			b := newBed(t, name, src, dst)
+			b.exec(src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, v VARCHAR(20), d DECIMAL(10,4))",
+				"INSERT INTO "+name+".t VALUES (1, 'abc', 1.5), (2, 'abcdef', 1.2345)")
+			b.exec(dst, "CREATE DATABASE "+name, fmt.Sprintf(c.target, name))
+			before := b.count(dst, name+".t")
+			m, closeMeta := b.meta(t.Context())
+			defer closeMeta()
+			if err := b.dump(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			err := b.load(t.Context(), m)
+			if fault.KindOf(err) != c.kind || fault.HintOf(err) == "" || !strings.Contains(err.Error(), name) {
+				t.Errorf("kind %v, error %v, hint %q", fault.KindOf(err), err, fault.HintOf(err))
+			}
+			if n := b.count(dst, name+".t"); n != before {
+				t.Errorf("%d rows after a refused load, %d before", n, before)
+			}
+		})
+	}
+}
+
+// TestStructureTheTargetRefuses names the table and leaves a way out: creating
+// it by hand.
+func TestStructureTheTargetRefuses(t *testing.T) {
+	const name = "refused"
+	b := newBed(t, name, servers.MariaDB(t), servers.TiDB(t))
+	b.exec(b.src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, u UUID)",
+		"INSERT INTO "+name+".t VALUES (1, '123e4567-e89b-12d3-a456-426655440000'), (2, NULL)")
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	err := b.load(t.Context(), m)
+	if fault.KindOf(err) != fault.Schema || !strings.Contains(err.Error(), "refused.t") {
+		t.Fatalf("error %v", err)
+	}
+	b.exec(b.dst, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, u CHAR(36) CHARACTER SET utf8mb4)")
+	if err := b.load(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	b.equal(name, "t")
+}
+
+// TestTypesOfMariaDBOnly arrive on another MariaDB.
+func TestTypesOfMariaDBOnly(t *testing.T) {
+	const name = "mariaonly"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.exec(b.src, "CREATE DATABASE "+name,
+		"CREATE TABLE "+name+".t (id INT PRIMARY KEY, u UUID, i INET6, g GEOMETRY, h INT INVISIBLE DEFAULT 7)",
+		"INSERT INTO "+name+".t (id, u, i, g, h) VALUES (1, '123e4567-e89b-12d3-a456-426655440000', '::1', ST_GeomFromText('POINT(1.5 -2)'), 8), (2, NULL, NULL, NULL, NULL)",
+		"CREATE TABLE "+name+".a (id INT) ENGINE = Aria", "INSERT INTO "+name+".a VALUES (1)",
+		"CREATE TABLE "+name+".p (id INT PRIMARY KEY, v INT) PARTITION BY HASH (id) PARTITIONS 3", "INSERT INTO "+name+".p SELECT seq, 1 FROM "+name+".seq_1_to_100",
+		"CREATE TABLE "+name+".parent (id INT PRIMARY KEY)",
+		"CREATE TABLE "+name+".child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id))",
+		"INSERT INTO "+name+".parent VALUES (1)", "INSERT INTO "+name+".child VALUES (1, 1)")
+	b.run()
+	b.equal(name, "t", "a", "p", "parent", "child")
+}
+
+// TestBrokenConnections: dump and load go on by themselves when their
+// connections are killed, and nothing is lost or doubled.
+func TestBrokenConnections(t *testing.T) {
+	const name = "broken"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	tables := b.sysbench(name, 2, 20_000)
+	b.keyless(name, 20_000)
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	b.whileKilling(b.src, func(ctx context.Context) error {
+		return dump.New(dump.Config{Subtask: b.sub, Meta: m, Log: b.log(), Metrics: prometheus.NewRegistry()}).Run(ctx)
+	})
+	b.whileKilling(b.dst, func(ctx context.Context) error {
+		return load.New(load.Config{Subtask: b.sub, Meta: m, Log: b.log(), Metrics: prometheus.NewRegistry()}).Run(ctx)
+	})
+	b.equal(name, append(tables, "nokey")...)
+}
+
+// whileKilling runs work while all connections to a server are killed ten
+// times, 50 ms apart.
+func (b *bed) whileKilling(s *testbed.Server, work func(context.Context) error) {
+	b.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- work(b.t.Context()) }()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for kills := 0; ; {
+		select {
+		case err := <-done:
+			if err != nil {
+				b.t.Fatalf("after %d rounds of kills: %v", kills, err)
+			}
+			return
+		case <-tick.C:
+			if kills++; kills <= 10 {
+				b.killAll(s)
+			}
+		}
+	}
+}
+
+// killAll ends every connection of clients but the one that asks.
+func (b *bed) killAll(s *testbed.Server) {
+	b.t.Helper()
+	rows, err := s.DB().QueryContext(b.t.Context(), "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER <> 'system user'")
+	if err != nil {
+		return // our own connection was among the killed
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if rows.Scan(&id) == nil {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
+		s.DB().ExecContext(b.t.Context(), fmt.Sprintf("KILL %d", id)) //nolint:errcheck // it may have ended meanwhile
+	}
+}
