@@ -11,17 +11,26 @@ import (
 // utf8 gives characters of the column's character set in UTF-8, exactly or not
 // at all.
 func (c *Column) utf8(raw []byte) ([]byte, error) {
-	switch c.Charset {
-	case "utf8mb4", "utf8", "utf8mb3", "ascii", "binary":
+	if c.isUTF8() {
 		if !utf8.Valid(raw) {
 			return nil, c.bad(fmt.Sprintf("the row has bytes that are not valid in character set %s: %x", c.Charset, sample(raw)))
 		}
 		return raw, nil
-	case "latin1":
+	}
+	if c.Charset == "latin1" {
 		return fromLatin1(raw), nil
 	}
 	return nil, c.unsupported(fmt.Sprintf("character set %s is not supported yet; "+
 		"convert the column to utf8mb4 on the source or leave the table out", c.Charset))
+}
+
+// isUTF8 tells whether the column's characters are UTF-8 as they are.
+func (c *Column) isUTF8() bool {
+	switch c.Charset {
+	case "utf8mb4", "utf8", "ascii":
+		return c.hasCharset()
+	}
+	return false
 }
 
 // fromLatin1 reads MySQL's latin1, which is Windows-1252 with its five empty

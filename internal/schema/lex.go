@@ -228,21 +228,29 @@ func appendIdent(dst []byte, name string) []byte {
 // longer character looks like a quote or a backslash.
 func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '\'')
+	plain := 0 // where the run of bytes that stand for themselves began
 	for i := range len(s) {
-		switch c := s[i]; c {
-		case 0:
-			dst = append(dst, `\0`...)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		case 0x1a:
-			dst = append(dst, `\Z`...)
-		case '\'', '\\':
-			dst = append(dst, '\\', c)
-		default:
-			dst = append(dst, c)
+		c := s[i]
+		if c > '\'' && c != '\\' {
+			continue
 		}
+		switch c {
+		case 0:
+			c = '0'
+		case '\n':
+			c = 'n'
+		case '\r':
+			c = 'r'
+		case 0x1a:
+			c = 'Z'
+		case '\'', '\\':
+		default:
+			continue
+		}
+		dst = append(dst, s[plain:i]...)
+		dst = append(dst, '\\', c)
+		plain = i + 1
 	}
+	dst = append(dst, s[plain:]...)
 	return append(dst, '\'')
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/raftdm/raftdm/internal/fault"
 )
@@ -204,6 +205,9 @@ func (c *Column) bytesLiteral(dst []byte, v any) ([]byte, error) {
 	var raw []byte
 	switch b := v.(type) {
 	case string:
+		if c.isUTF8() && utf8.ValidString(b) {
+			return appendQuoted(dst, b), nil // most values, without a copy
+		}
 		raw = []byte(b)
 	case []byte:
 		raw = b

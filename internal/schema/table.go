@@ -1,6 +1,3 @@
-// Package schema knows table structures: it reads CREATE TABLE statements and
-// applies DDL to them with the SQL parser's AST, so that a row of the binlog,
-// which has no column names, can be told column by column.
 package schema
 
 // Name is a table's qualified name.
@@ -19,7 +16,8 @@ type Table struct {
 	Indexes []Index
 	Charset string // the table's default character set, lower case
 	Collate string // the table's default collation, lower case
-	// CreateSQL is the full CREATE TABLE statement, without the schema name.
+	// CreateSQL is the canonical CREATE TABLE statement, without the schema name:
+	// columns, indexes and options as in the package doc, for the empty sql_mode.
 	CreateSQL string
 }
 
