@@ -54,8 +54,9 @@ type Cluster interface {
 type Checker interface {
 	// CheckSource connects to the upstream and fills in what it detects.
 	CheckSource(ctx context.Context, src config.Source) (config.Source, error)
-	// CheckTask runs the pre-checks of a task without the items in ignore.
-	CheckTask(ctx context.Context, subs []config.Subtask, ignore []string) error
+	// CheckTask runs the pre-checks of a task without the items in ignore. Its
+	// error shows at most so many failures and warnings.
+	CheckTask(ctx context.Context, subs []config.Subtask, ignore []string, failures, warnings int) error
 }
 
 // Target cleans up on a task's target database.

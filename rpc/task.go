@@ -15,6 +15,9 @@ import (
 
 const msgCheckPass = "check pass!!!"
 
+// shownFindings is how many failures and how many warnings start-task shows.
+const shownFindings = 10
+
 // StartTask checks a task file against the databases, has the task agreed on
 // and waits for the workers' word about each of its subtasks.
 func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.StartTaskResponse, error) {
@@ -38,7 +41,7 @@ func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.S
 			Msg:  fmt.Sprintf("sources [%s] have not bound", strings.Join(p.unbound, " ")),
 			Hint: p.why + "; start more workers or stop a source that is not needed"}
 	}
-	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks); err != nil {
+	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, shownFindings, shownFindings); err != nil {
 		return nil, err
 	}
 	if req.GetRemoveMeta() {
@@ -68,7 +71,11 @@ func (m *Master) CheckTask(ctx context.Context, req *pb.CheckTaskRequest) (*pb.C
 	if err != nil {
 		return nil, err
 	}
-	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks); err != nil {
+	if req.GetErrCnt() < 0 || req.GetWarnCnt() < 0 {
+		return nil, fault.New(fault.Invalid, "the numbers of errors and warnings to show must not be negative")
+	}
+	err = m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, int(req.GetErrCnt()), int(req.GetWarnCnt()))
+	if err != nil {
 		return nil, err
 	}
 	return &pb.CheckTaskResponse{Result: true, Msg: strings.Join(append([]string{msgCheckPass}, p.warnings...), " ")}, nil

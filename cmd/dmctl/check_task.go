@@ -11,7 +11,8 @@ import (
 )
 
 func newCheckTask(s *shared) *cobra.Command {
-	return &cobra.Command{Use: "check-task <file>", Short: "check a task file against the databases, as start-task does",
+	var failures, warnings int64
+	cmd := &cobra.Command{Use: "check-task [-e number] [-w number] <file>", Short: "check a task file against the databases, as start-task does",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("check-task needs exactly one task file")
@@ -21,11 +22,14 @@ func newCheckTask(s *shared) *cobra.Command {
 				return unreadable("the task file", args[0], err)
 			}
 			resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
-				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: string(text)})
+				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: string(text), ErrCnt: failures, WarnCnt: warnings})
 			})
 			if err != nil {
 				return err
 			}
 			return s.print(resp)
 		}}
+	cmd.Flags().Int64VarP(&failures, "error", "e", 10, "how many failures to show at most")
+	cmd.Flags().Int64VarP(&warnings, "warn", "w", 10, "how many warnings to show at most when a check failed")
+	return cmd
 }

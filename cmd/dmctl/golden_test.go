@@ -197,7 +197,17 @@ func TestGoldenSources(t *testing.T) {
 func TestGoldenTasks(t *testing.T) {
 	s := rpctest.Open(t)
 	var dropped []string
-	tr := &transcript{t: t, addr: rpctest.Start(t, s, rpctest.Options{Removed: func(task string) { dropped = append(dropped, task) }})}
+	findings := 0 // what the pre-check finds
+	tr := &transcript{t: t, addr: rpctest.Start(t, s, rpctest.Options{
+		Removed: func(task string) { dropped = append(dropped, task) },
+		CheckTask: func(_ []config.Subtask, failures, warnings int) error {
+			if findings == 0 {
+				return nil
+			}
+			return &fault.Error{Kind: fault.Invalid, Code: 26005, Hint: "follow the instructions",
+				Msg: fmt.Sprintf("%s: check was failed, please see detail\n detail: {\n\t\"results\": [],\n\t\"shown\": [%d, %d]\n}",
+					checkFailed, failures, warnings)}
+		}})}
 	join(t, s, tr.addr, "worker-1", nil)
 	tr.do("operate-source", "create", "testdata/source-1.yaml")
 	tr.do("start-task", "testdata/task.yaml")
@@ -211,6 +221,11 @@ func TestGoldenTasks(t *testing.T) {
 		Sync: &status.Sync{BinlogType: "remote", UnmatchedRows: 2, LastUnmatched: "`db`.`t` id=7 at (bin.000007, 4400)"}}})
 	tr.do("query-status", "-s", "mysql-replica-01")
 	tr.do("check-task", "testdata/task.yaml")
+	findings = 1
+	tr.do("check-task", "-e", "3", "--warn=0", "testdata/task.yaml")
+	tr.do("check-task", "-e", "-1", "testdata/task.yaml")
+	tr.do("start-task", "testdata/task.yaml")
+	findings = 0
 	tr.do("start-task", "--remove-meta", "testdata/task.yaml")
 	tr.do("query-status")
 	tr.do("query-status", "testdata/task.yaml")

@@ -151,8 +151,21 @@ func (w *writer) value(f protoreflect.FieldDescriptor, v protoreflect.Value, dep
 	case protoreflect.MessageKind:
 		w.message(v.Message(), depth)
 	default:
-		w.text(v.String())
+		w.words(v.String(), depth)
 	}
+}
+
+// checkFailed is how the message about failed checks begins. DM prints that
+// one as it is, line by line: it is for people, and no JSON any more.
+const checkFailed = "fail to check synchronization configuration with type"
+
+func (w *writer) words(s string, depth int) {
+	if !strings.Contains(s, checkFailed) {
+		w.text(s)
+		return
+	}
+	indent := "\n" + strings.Repeat("    ", depth)
+	w.WriteString(`"` + strings.NewReplacer("\n", indent, "\t", "    ").Replace(s) + `"`)
 }
 
 // number writes a float as encoding/json does; what JSON cannot hold, as text.

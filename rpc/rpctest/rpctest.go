@@ -139,7 +139,7 @@ type Options struct {
 	LeaderName, LeaderAddr string
 	// CheckSource and CheckTask stand in for the pre-checks.
 	CheckSource func(config.Source) (config.Source, error)
-	CheckTask   func([]config.Subtask) error
+	CheckTask   func(subs []config.Subtask, failures, warnings int) error
 	// Removed is called for every task whose meta tables are to be dropped.
 	Removed func(task string)
 	// Wrap may put something in front of the proposer.
@@ -263,9 +263,9 @@ func (c checker) CheckSource(_ context.Context, src config.Source) (config.Sourc
 	return src, nil
 }
 
-func (c checker) CheckTask(_ context.Context, subs []config.Subtask, _ []string) error {
+func (c checker) CheckTask(_ context.Context, subs []config.Subtask, _ []string, failures, warnings int) error {
 	if c.o.CheckTask != nil {
-		return c.o.CheckTask(subs)
+		return c.o.CheckTask(subs, failures, warnings)
 	}
 	return nil
 }
