@@ -32,7 +32,7 @@ func (db *DB) Variable(ctx context.Context, name string) (string, error) {
 	}
 	// SHOW and not SELECT @@name: it answers no row, not an error, for one that
 	// this kind of server does not have.
-	row, err := queryRow(ctx, db, "SHOW VARIABLES LIKE '"+strings.ReplaceAll(name, "_", `\_`)+"'")
+	row, err := queryRow(ctx, db, "SHOW VARIABLES WHERE Variable_name = '"+name+"'")
 	if err != nil {
 		return "", Error(db.side, op, err)
 	}

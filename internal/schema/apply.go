@@ -20,7 +20,7 @@ import (
 // A statement or clause without a rule here is fault.Unsupported.
 func (t *Tracker) Apply(defaultSchema string, stmt ast.StmtNode) (changed []Name, err error) {
 	work := &change{Tracker: t.Clone(), defaultSchema: defaultSchema}
-	err = t.refuseLossy(stmt)
+	err = refuseLossy(stmt)
 	if err == nil {
 		err = work.apply(stmt)
 	}
@@ -32,20 +32,23 @@ func (t *Tracker) Apply(defaultSchema string, stmt ast.StmtNode) (changed []Name
 }
 
 // refuseLossy refuses what the SQL parser reads without keeping it: the
-// character set that NATIONAL implies.
-func (t *Tracker) refuseLossy(stmt ast.StmtNode) error {
+// character set that NATIONAL implies. The sql_mode of the statement is not
+// known here, so its text is cut in both ways of reading backslashes.
+func refuseLossy(stmt ast.StmtNode) error {
 	switch stmt.(type) {
 	case *ast.CreateTableStmt, *ast.AlterTableStmt:
 	default:
 		return nil
 	}
-	tokens, err := lex(stmt.Text(), t.sqlMode)
-	if err != nil {
-		return err
-	}
-	for _, w := range tokens {
-		if w.is("NATIONAL") || w.is("NCHAR") || w.is("NVARCHAR") {
-			return unsupportedClause("the type " + strings.ToUpper(w.text))
+	for _, mode := range []string{"", "NO_BACKSLASH_ESCAPES"} {
+		tokens, err := lex(stmt.Text(), mode)
+		if err != nil {
+			continue // not that way, then
+		}
+		for _, w := range tokens {
+			if w.is("NATIONAL") || w.is("NCHAR") || w.is("NVARCHAR") {
+				return unsupportedClause("the type " + strings.ToUpper(w.text))
+			}
 		}
 	}
 	return nil
