@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
@@ -207,7 +208,7 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 			return l.blame(ctx, group, err)
 		}
 		l.stats.retried("stmt_exec")
-		l.trouble.set(who, err)
+		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
 		l.log.Warn("the target refused a transaction for now", "lane", l.id, "err", err)
 		if !wait.sleep(ctx) {
 			return ctx.Err()
@@ -298,7 +299,7 @@ func (l *lane) resolve(ctx context.Context, group []*Txn, cause error) (done boo
 			return false, err
 		}
 		l.stats.retried("query")
-		l.trouble.set(who, err)
+		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
 		if !wait.sleep(ctx) {
 			return false, ctx.Err()
 		}
@@ -341,7 +342,7 @@ func (l *lane) flush(ctx context.Context, j job) error {
 		if !retryable(err) {
 			return err
 		}
-		l.trouble.set(who, err)
+		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
 		if !wait.sleep(ctx) {
 			return ctx.Err()
 		}
