@@ -8,6 +8,7 @@ import (
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -96,9 +97,14 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 	reported := map[string]bool{}
 	for _, row := range h.report.Subtasks {
 		reported[row.Task] = true
-		if task == "" || row.Task == task {
-			out.SubTaskStatus = append(out.SubTaskStatus, subtaskRow(row))
+		if task != "" && row.Task != task {
+			continue
 		}
+		line := subtaskRow(row)
+		if want, ok := v.Subtask(fsm.TaskName(row.Task), id); ok && want.Stage == status.StagePaused && line.GetStage() == pb.Stage_Paused {
+			line.Result.IsCanceled = true // an operator paused what had stopped on an error: it is not resumed by itself
+		}
+		out.SubTaskStatus = append(out.SubTaskStatus, line)
 	}
 	for _, want := range v.SubtasksOf(id) {
 		if name := string(want.Task); !reported[name] && (task == "" || name == task) {

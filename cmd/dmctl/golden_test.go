@@ -233,6 +233,7 @@ func TestGoldenTasks(t *testing.T) {
 	tr.do("start-task", "--remove-meta", "testdata/task.yaml")
 	tr.do("pause-task", "test")
 	tr.do("query-status", "test", "-s", "mysql-replica-01")
+	tr.do("query-status", "test", "-s", "mysql-replica-02")
 	tr.do("resume-task", "test", "-s", "mysql-replica-01")
 	tr.do("pause-task", "-s", "mysql-replica-01")
 	tr.do("--fail", "resume-task", "nothing")
