@@ -100,7 +100,7 @@ func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, sn
 // lock and all others after it.
 func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, sync func(*os.File) error) ([]*tableState, error) {
 	sub := a.cfg.Subtask
-	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync,
+	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, local: a.local,
 		chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
 	var all, later []*tableState
 	rated, stop := context.WithCancel(ctx)
@@ -206,7 +206,7 @@ func (a *attempt) record(ctx context.Context, p checkpoint.Phase) error {
 // local is an error of this machine's disk or directories.
 func (a *attempt) local(op string, err error) error {
 	var known *fault.Error
-	if err == nil || errors.As(err, &known) {
+	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return fault.Wrap(op, err)
 	}
 	return &fault.Error{Op: op, Kind: fault.Unavailable, Code: codeRuntime, Err: err,

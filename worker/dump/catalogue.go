@@ -3,6 +3,8 @@ package dump
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -213,7 +215,7 @@ func unchanged(ctx context.Context, db *dbconn.DB, t *table) error {
 	var created string
 	err = db.QueryRowContext(ctx, "SELECT COALESCE(CREATE_TIME, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
 		t.Schema, t.Table).Scan(&created)
-	if err != nil {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return dbconn.Error(fault.Upstream, "read the table's creation time", err)
 	}
 	if created != t.created || !sameStructure(create, t.create) {

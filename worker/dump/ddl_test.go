@@ -57,7 +57,8 @@ func dumpAround(t *testing.T, src *testbed.Server, name string, between ...strin
 		t.Fatal(err)
 	}
 	r := &readers{db: db, dir: t.TempDir(), chunk: 1 << 20, stmt: 1 << 20, log: slog.New(slog.DiscardHandler),
-		progress: newProgress(snap.tables), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File) error { return f.Close() }}
+		progress: newProgress(snap.tables), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File) error { return f.Close() },
+		local: func(_ string, err error) error { return err }}
 	return r.read(ctx, snap.conns, states)
 }
 

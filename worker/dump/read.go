@@ -61,7 +61,8 @@ type readers struct {
 	log      *slog.Logger
 	progress *progress
 	metrics  *metrics
-	sync     func(*os.File) error // takes over a complete file
+	sync     func(*os.File) error             // takes over a complete file
+	local    func(op string, err error) error // names this machine's disk as the cause
 }
 
 // read reads all chunks of the tables, each connection one at a time, and
@@ -100,16 +101,9 @@ func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState)
 	return g.Wait()
 }
 
-// explain names the table and recognises a snapshot that a DDL has outdated.
+// explain names the table.
 func explain(j job, err error) error {
 	op := fmt.Sprintf("dump table %s.%s", j.t.Schema, j.t.Table)
-	var my *mysql.MySQLError
-	if errors.As(err, &my) {
-		switch my.Number {
-		case erTableChanged, 1146, 1054, 1049: // no such table, column, schema any more
-			return fmt.Errorf("%s: %w: %w", op, errStructureChanged, err)
-		}
-	}
 	if errors.Is(err, errStructureChanged) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -127,7 +121,7 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 		return err
 	}
 	if err := r.copy(ctx, w, j); err != nil {
-		return err
+		return r.outdated(ctx, j.t.table, err)
 	}
 	j.t.mu.Lock()
 	j.t.left--
@@ -144,6 +138,29 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 		r.progress.started(j.t.Name, 1-float64(left)/float64(len(j.t.chunks)))
 	}
 	_, err := w.exec(ctx, "ROLLBACK TO SAVEPOINT raftdm")
+	return err
+}
+
+// outdated tells a failure that a DDL behind the snapshot has caused from one
+// with another cause, such as a column in the where filter that no table has.
+func (r *readers) outdated(ctx context.Context, t *table, err error) error {
+	var my *mysql.MySQLError
+	if !errors.As(err, &my) {
+		return err
+	}
+	switch my.Number {
+	case erTableChanged:
+		return fmt.Errorf("%w: %w", errStructureChanged, err)
+	case 1146, 1054, 1049, 1176: // no such table, column, schema, index
+		if uerr := unchanged(ctx, r.db, t); uerr != nil {
+			return uerr
+		}
+	}
+	if r.where != "" && (my.Number == 1054 || my.Number == 1064) {
+		return &fault.Error{Kind: fault.Invalid, Side: fault.Upstream, Code: codeRuntime, Err: err,
+			Msg:  fmt.Sprintf("the where filter %q does not fit the table", r.where),
+			Hint: "correct mydumpers.<name>.where so that it holds for every table of the task, then stop-task and start-task"}
+	}
 	return err
 }
 
@@ -166,7 +183,7 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 	flush := func() error {
 		begin := time.Now()
 		if err := out.write(enc.buf, rows); err != nil {
-			return fmt.Errorf("write the dump: %w", err)
+			return r.local("write the dump", err)
 		}
 		r.metrics.write.Observe(time.Since(begin).Seconds())
 		r.progress.rows.Add(rows)
@@ -201,7 +218,7 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 		})
 	}
 	if err := out.close(); err != nil {
-		return fmt.Errorf("write the dump: %w", err)
+		return r.local("write the dump", err)
 	}
 	j.t.mu.Lock()
 	j.t.files[j.chunk] = out.files

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
@@ -106,6 +107,19 @@ func TestWhereAndRows(t *testing.T) {
 	}
 	if n := b.count(b.dst, name+".t WHERE id % 3 <> 0"); n != 0 {
 		t.Errorf("%d rows arrived that the filter excludes", n)
+	}
+}
+
+// TestWhereThatFitsNoTable ends the dump with its cause, not with another try.
+func TestWhereThatFitsNoTable(t *testing.T) {
+	const name = "badwhere"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.sub.Dump.Where = "nothing_like_it > 1"
+	b.sysbench(name, 1, 10)
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "where") {
+		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
 	}
 }
 
