@@ -61,7 +61,7 @@ func (d *ddlRunner) runningJob(ctx context.Context, conn *sql.Conn, n schema.Nam
 		for i, name := range names {
 			job[strings.ToUpper(name)] = values[i].String
 		}
-		if ended(job["STATE"]) || !strings.EqualFold(job["DB_NAME"], n.Schema) {
+		if ended(job["STATE"]) || strings.Contains(job["JOB_TYPE"], "subjob") || !strings.EqualFold(job["DB_NAME"], n.Schema) {
 			continue
 		}
 		if n.Table == "" || strings.EqualFold(job["TABLE_NAME"], n.Table) {
@@ -74,7 +74,7 @@ func (d *ddlRunner) runningJob(ctx context.Context, conn *sql.Conn, n schema.Nam
 // ended tells the states that a DDL job does not leave.
 func ended(state string) bool {
 	switch strings.ToLower(state) {
-	case "synced", "cancelled", "rollback done", "none":
+	case "synced", "cancelled", "rollback done":
 		return true
 	}
 	return false

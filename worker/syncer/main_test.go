@@ -204,17 +204,20 @@ func (r *running) until(what string, limit time.Duration, ok func() bool) {
 	}
 }
 
+// at is the watermark as the status shows it, zero before there is one.
+func (r *running) at() binlog.Position {
+	p, err := binlog.ParsePosition(r.status().SyncerBinlog)
+	if err != nil {
+		return binlog.Position{}
+	}
+	return p
+}
+
 // caughtUp waits until the watermark has reached the source's present end.
 func (r *running) caughtUp() {
 	r.b.t.Helper()
 	end := r.b.master()
-	r.until("the target is at "+end.String(), time.Minute, func() bool {
-		if r.unit.stats.window == nil {
-			return false
-		}
-		at, _ := r.unit.stats.window.watermark()
-		return at.Position.Compare(end.Position) >= 0
-	})
+	r.until("the target is at "+end.String(), time.Minute, func() bool { return r.at().Compare(end.Position) >= 0 })
 }
 
 // equal compares all tables of the schema on both sides.

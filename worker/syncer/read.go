@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"hash/fnv"
 	"log/slog"
@@ -60,10 +61,11 @@ type reader struct {
 
 // replicaID derives the id under which one task reads: tasks of one source
 // must not share the source's server-id, for the server ends the older of two
-// readers with the same id.
-func replicaID(base uint32, task string) uint32 {
+// readers with the same id. Neither must a worker and its successor: they would
+// end each other's connections until the first one meets the fence.
+func replicaID(base uint32, task string, epoch uint64) uint32 {
 	h := fnv.New32a()
-	h.Write([]byte{byte(base), byte(base >> 8), byte(base >> 16), byte(base >> 24)})
+	h.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, base), epoch))
 	h.Write([]byte(task))
 	return 1<<31 | h.Sum32()>>1
 }
@@ -198,8 +200,13 @@ func (h *handler) HandleEvent(ev *replication.BinlogEvent) error {
 	return err
 }
 
-// purged is the server's number for a binlog that it cannot send.
-const purged = 1236
+const (
+	// purged is the server's number for a binlog that it cannot send.
+	purged = 1236
+	// sameReplica is MariaDB's number for a reader that another one with the same
+	// id has ended. MySQL says it with 1236.
+	sameReplica = 4052
+)
 
 // explain makes an error of the replication protocol one that says what to do.
 func (r *reader) explain(err error) error {
@@ -215,6 +222,10 @@ func (r *reader) explain(err error) error {
 				Msg: "the source cannot send its binlog from " + r.group.loc.String(),
 				Hint: "if the binlog was purged, copy the data anew (stop-task, then start-task --remove-meta) and keep binlogs longer;" +
 					" if another replica uses the same server id, give the source another server-id"}
+		}
+		if answer.Code == sameReplica {
+			return &fault.Error{Op: op, Kind: fault.Unavailable, Side: fault.Upstream, Code: codeGetEvent, Err: err,
+				Hint: "if it stays, give the source another server-id"}
 		}
 		return dbconn.Error(fault.Upstream, op, &driver.MySQLError{Number: answer.Code, Message: answer.Message})
 	}

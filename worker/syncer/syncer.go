@@ -163,7 +163,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, texts map[schema.Name
 	group := newGrouper(at, up.Server.Flavor, sub.Source.EnableGTID, u.cfg.MaxTxnBytes, u.tables.MatchTable)
 	group.sent.id, group.sent.rows = from.lane.Partial.Txn, from.lane.Partial.Rows
 	base := sub.Source.ServerID
-	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task),
+	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
 	tables := &structures{target: defs, texts: texts, plans: map[schema.Name]*plan{}}
 	dp := &ddlParser{parser: parser.New(), filter: u.tables}
