@@ -39,6 +39,7 @@ test-short: check ## the tests that need no server
 	go test -short ./...
 
 test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
+	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
 	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/...
 
 demo: deps ## migrate a live MariaDB into TiDB before your eyes (KEEP=1 leaves it running)

@@ -63,7 +63,13 @@ type stand struct {
 func newStand(t *testing.T, target func(testing.TB) *testbed.Server, opts ...testbed.MariaDBOption) *stand {
 	t.Helper()
 	testbed.SkipIfShort(t)
-	s := &stand{t: t, dir: t.TempDir(), seed: seed(t), up: testbed.MariaDB(t, opts...), down: target(t)}
+	return newStandWith(t, testbed.MariaDB(t, opts...), target(t))
+}
+
+// newStandWith adds a cluster to servers that a test has started.
+func newStandWith(t *testing.T, up, down *testbed.Server) *stand {
+	t.Helper()
+	s := &stand{t: t, dir: t.TempDir(), seed: seed(t), up: up, down: down}
 	s.startCluster()
 	return s
 }

@@ -33,6 +33,8 @@ type Server struct {
 
 	proc *process
 	pool *sql.DB
+	// cleanup removes what lives outside Dir; nil when there is nothing.
+	cleanup func() error
 	// afterFirstStart is what has to be done once, on the first start.
 	afterFirstStart func(ctx context.Context) error
 }
@@ -110,6 +112,9 @@ func (s *Server) Alive() bool { return s.proc.alive() }
 func (s *Server) Close() error {
 	err := s.pool.Close() // first: a session of a killed server closes with an error
 	s.Kill()
+	if s.cleanup != nil {
+		err = errors.Join(err, s.cleanup())
+	}
 	return err
 }
 

@@ -26,6 +26,13 @@ func TiDB(t testing.TB) *Server {
 	return forTest(t, StartTiDB)
 }
 
+// MySQL starts a MySQL 9 server for one test; it ends with the test. It needs
+// root and debootstrap: only for tests with the build tag mysql.
+func MySQL(t testing.TB) *Server {
+	t.Helper()
+	return forTest(t, StartMySQL)
+}
+
 func forTest(t testing.TB, start func(context.Context, string) (*Server, error)) *Server {
 	t.Helper()
 	SkipIfShort(t)
