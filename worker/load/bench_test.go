@@ -11,7 +11,7 @@ import (
 )
 
 // benchRows is per table; a row is about 210 bytes of SQL.
-const benchRows = 500_000
+const benchRows = 200_000
 
 // BenchmarkFull dumps and loads sysbench-like tables and, in the same run and
 // on the same servers, lets mydumper and myloader do the same with as many

@@ -15,9 +15,10 @@ import (
 // readBuffer is what is read from a data file at once.
 const readBuffer = 256 << 10
 
-// batchBytes is how many bytes of statements one transaction carries: some
-// statements of the usual size, few enough that a target keeps its latency.
-const batchBytes = 1 << 20
+// batchBytes is how many bytes of statements one transaction carries: enough
+// that its commit, which waits for the target's disk, does not count much; far
+// below TiDB's limit of a transaction and of what one lane may keep in memory.
+const batchBytes = 4 << 20
 
 // statement is one INSERT of a data file.
 type statement struct {
