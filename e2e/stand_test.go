@@ -13,34 +13,10 @@ import (
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
-// binDir is where TestMain leaves the programs; it is set before any test runs.
-const binEnv = "RAFTDM_E2E_BIN"
+// shared builds the three programs once for all tests.
+var shared testbed.Shared
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-// buildAndRun compiles the three programs once for all tests.
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "raftdm-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if os.Getenv(binEnv) == "" {
-		os.Setenv(binEnv, dir) // the tests read it; set once, here
-	}
-	return m.Run()
-}
-
-// binaries gives the programs, built by the first test that needs them.
-func binaries(t *testing.T) testbed.Binaries {
-	t.Helper()
-	bin, err := testbed.BuildBinaries(t.Context(), os.Getenv(binEnv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bin
-}
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
 const (
 	taskName   = "t1"
@@ -77,7 +53,7 @@ func newStandWith(t *testing.T, up, down *testbed.Server) *stand {
 func (s *stand) startCluster() {
 	t := s.t
 	t.Helper()
-	s.Cluster = testbed.NewCluster(filepath.Join(s.dir, "dm"), binaries(t))
+	s.Cluster = testbed.NewCluster(filepath.Join(s.dir, "dm"), shared.Binaries(t))
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, p := range s.Processes() {

@@ -84,6 +84,9 @@ func (c *Cluster) ask(ctx context.Context, into any, args ...string) error {
 			strings.TrimSpace(out.Stdout+out.Stderr))
 	}
 	if err := json.Unmarshal([]byte(out.Stdout), into); err != nil {
+		if strings.Contains(out.Stdout, `"result": false`) { // with a check's JSON unescaped inside, as DM prints it
+			return fmt.Errorf("dmctl %s was refused:\n%s", strings.Join(args, " "), out.Stdout)
+		}
 		return fmt.Errorf("dmctl %s printed no JSON: %w\n%s", strings.Join(args, " "), err, out.Stdout)
 	}
 	return nil

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -69,6 +70,31 @@ func SkipIfShort(t testing.TB) {
 // of each other's way by schema names.
 type Shared struct {
 	mariadb, tidb lazy
+	programs      programs
+}
+
+// programs is the product's binaries, built when they are first asked for.
+type programs struct {
+	once sync.Once
+	err  error
+	bin  Binaries
+	dir  string
+}
+
+// Binaries gives dm-master, dm-worker and dmctl, built on the first call.
+func (s *Shared) Binaries(t testing.TB) Binaries {
+	t.Helper()
+	p := &s.programs
+	p.once.Do(func() {
+		if p.dir, p.err = os.MkdirTemp("", "raftdm-bin-"); p.err == nil {
+			// Not the test's context: later tests use the result.
+			p.bin, p.err = BuildBinaries(context.WithoutCancel(t.Context()), p.dir)
+		}
+	})
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	return p.bin
 }
 
 // Main runs the tests and ends the servers that they started. The answer is
@@ -78,6 +104,7 @@ func (s *Shared) Main(m *testing.M) int {
 	for _, l := range []*lazy{&s.mariadb, &s.tidb} {
 		l.close()
 	}
+	removeDir(s.programs.dir)
 	return code
 }
 
@@ -124,12 +151,18 @@ func (l *lazy) open(start func(context.Context, string) (*Server, error)) (err e
 func (l *lazy) close() {
 	if l.server != nil {
 		if err := l.server.Close(); err != nil {
-			os.Stderr.WriteString("close " + l.server.Name + ": " + err.Error() + "\n")
+			fmt.Fprintf(os.Stderr, "close %s: %v\n", l.server.Name, err)
 		}
 	}
-	if l.dir != "" {
-		if err := os.RemoveAll(l.dir); err != nil {
-			os.Stderr.WriteString(err.Error() + "\n")
-		}
+	removeDir(l.dir)
+}
+
+// removeDir removes a directory that may not have been made.
+func removeDir(dir string) {
+	if dir == "" {
+		return
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 }
