@@ -114,7 +114,7 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		p, err := c.structures.plan(ctx, t.Rows[i].Table)
 		if err != nil && ctx.Err() == nil && retryable(err) {
 			c.ddl.trouble.set("structure", err)
-			if wait.sleep(ctx) {
+			if wait.sleep(ctx, nil) {
 				continue
 			}
 		}

@@ -93,7 +93,7 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 		d.stats.retried("stmt_exec")
 		d.trouble.set(who, dbconn.Error(fault.Downstream, "execute a DDL on the target", err))
 		d.log.Warn("a DDL is tried again", "statement", one.text, "err", err)
-		if !wait.sleep(ctx) {
+		if !wait.sleep(ctx, nil) {
 			return ctx.Err()
 		}
 	}

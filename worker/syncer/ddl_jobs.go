@@ -31,7 +31,7 @@ func (d *ddlRunner) settled(ctx context.Context, conn *sql.Conn, n schema.Name) 
 		d.trouble.set("ddl", &fault.Error{Kind: fault.Unavailable, Side: fault.Downstream,
 			Msg:  fmt.Sprintf("DDL job %s of the target works on %s.%s", job, n.Schema, n.Table),
 			Hint: "wait, or look at ADMIN SHOW DDL JOBS on the target"})
-		if !wait.sleep(ctx) {
+		if !wait.sleep(ctx, nil) {
 			return ctx.Err()
 		}
 	}

@@ -35,6 +35,7 @@ type lane struct {
 	strict  bool
 	log     *slog.Logger
 
+	stop   <-chan struct{}
 	memory []applied // what this lane applied above the last recorded watermark
 	// partial is what the lane row says of a transaction in pieces.
 	partial checkpoint.Partial
@@ -45,6 +46,7 @@ type lane struct {
 // a transaction in hand is finished before.
 func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) error {
 	defer l.target.close()
+	l.stop = stop
 	var held *job
 	for {
 		j, ok := l.next(stop, in, &held)
@@ -56,15 +58,34 @@ func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) err
 		}
 		if j.t == nil {
 			if err := l.flush(ctx, j); err != nil {
-				return err
+				return ignore(err, errStopped)
 			}
 			continue
 		}
 		group := l.gather(j.t, in, &held)
 		if err := l.apply(ctx, group); err != nil {
-			return err
+			return ignore(err, errStopped)
 		}
 	}
+}
+
+// errStopped means that the end was asked for while an attempt had failed.
+// Nothing is in hand then, or its outcome is for the next run to find out.
+var errStopped = errors.New("stopped between attempts")
+
+func ignore(err, what error) error {
+	if errors.Is(err, what) {
+		return nil
+	}
+	return err
+}
+
+// again waits before the next attempt. Once the end was asked for there is none.
+func (l *lane) again(ctx context.Context, wait *backoff) error {
+	if wait.sleep(ctx, l.stop) {
+		return nil
+	}
+	return errStopped
 }
 
 // next gives the job that was held back, else the next one.
@@ -202,6 +223,8 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 		switch {
 		case err == nil:
 			return nil
+		case errors.Is(err, errStopped):
+			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !retryable(err):
@@ -210,8 +233,8 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 		l.stats.retried("stmt_exec")
 		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
 		l.log.Warn("the target refused a transaction for now", "lane", l.id, "err", err)
-		if !wait.sleep(ctx) {
-			return ctx.Err()
+		if err := l.again(ctx, &wait); err != nil {
+			return err
 		}
 	}
 }
@@ -300,8 +323,8 @@ func (l *lane) resolve(ctx context.Context, group []*Txn, cause error) (done boo
 		}
 		l.stats.retried("query")
 		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
-		if !wait.sleep(ctx) {
-			return false, ctx.Err()
+		if err := l.again(ctx, &wait); err != nil {
+			return false, err
 		}
 	}
 }
@@ -343,8 +366,8 @@ func (l *lane) flush(ctx context.Context, j job) error {
 			return err
 		}
 		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
-		if !wait.sleep(ctx) {
-			return ctx.Err()
+		if err := l.again(ctx, &wait); err != nil {
+			return err
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 			r.patience = min(2*r.patience, maxPatience)
 		}
 		r.trouble.set("upstream", err)
-		if !wait.sleep(ctx) {
+		if !wait.sleep(ctx, nil) {
 			return nil
 		}
 		r.group.reconnect()

@@ -102,8 +102,8 @@ func TestRandomStops(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			b := newBench(t, up, down, gtid)
 			b.maxTxn = 20_000 // some of the loads are cut
-			w := &testbed.Workload{DB: up.DB(), Schema: b.schema(), SysbenchTables: 2, DDL: true}
-			ctx, cancel := context.WithTimeout(context.Background(), 12*time.Second)
+			w := &testbed.Workload{DB: up.DB(), Schema: b.schema(), SysbenchTables: 2, DDL: true, Pace: 20 * time.Millisecond}
+			ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 			defer cancel()
 			written := make(chan error, 1)
 			go func() {

@@ -11,14 +11,17 @@ type backoff struct{ next time.Duration }
 
 func (b *backoff) reset() { b.next = 0 }
 
-// sleep waits; it answers false when ctx ended meanwhile.
-func (b *backoff) sleep(ctx context.Context) bool {
+// sleep waits; it answers false when ctx ended or stop was closed meanwhile. A
+// nil stop never is.
+func (b *backoff) sleep(ctx context.Context, stop <-chan struct{}) bool {
 	b.next = min(max(2*b.next, backoffMin), backoffMax)
 	t := time.NewTimer(b.next)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
+	case <-stop:
+		return false
 	case <-ctx.Done():
 		return false
 	}

@@ -116,7 +116,7 @@ func (u *Unit) run(ctx context.Context) error {
 		closers = nil
 		u.trouble.set("start", err)
 		u.log.Warn("the syncer cannot start yet", "err", err)
-		if !wait.sleep(ctx) {
+		if !wait.sleep(ctx, nil) {
 			return ctx.Err()
 		}
 	}
