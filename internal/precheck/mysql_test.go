@@ -25,6 +25,8 @@ type fakeMySQL struct {
 	shows     map[string][]string
 }
 
+const showVariable = "SHOW VARIABLES WHERE Variable_name = "
+
 // mysql84 answers as MySQL 8.4 does.
 func mysql84(change func(*fakeMySQL)) *fakeMySQL {
 	f := &fakeMySQL{
@@ -43,8 +45,8 @@ func (f *fakeMySQL) HandleQuery(query string) (*mysql.Result, error) {
 		return &mysql.Result{}, nil
 	case strings.HasPrefix(query, "SELECT "):
 		return f.selected(strings.Split(strings.TrimPrefix(query, "SELECT "), ","))
-	case strings.HasPrefix(query, "SHOW VARIABLES LIKE '"):
-		name := strings.ReplaceAll(strings.Trim(strings.TrimPrefix(query, "SHOW VARIABLES LIKE "), "'"), `\`, "")
+	case strings.HasPrefix(query, showVariable):
+		name := strings.Trim(strings.TrimPrefix(query, showVariable), "'")
 		var rows [][]any
 		if v, ok := f.variables[name]; ok {
 			rows = [][]any{{name, v}}
