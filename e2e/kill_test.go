@@ -63,3 +63,26 @@ func TestMasterAndWorkerKilled(t *testing.T) {
 	traffic.stop()
 	s.wantEqual()
 }
+
+// The worker is killed while structures change: each DDL runs exactly once and
+// between the right rows. peer-bugs 9, 22.
+func TestKilledDuringDDL(t *testing.T) {
+	s := newStand(t, testbed.TiDB)
+	r := rand.New(rand.NewPCG(s.seed, 99))
+	w := &testbed.Workload{DB: s.up.DB(), Schema: schemaName, SysbenchTables: 3, Pace: 20 * time.Millisecond, DDL: true}
+	must(t, w.Load(t.Context(), 5_000, s.seed))
+	s.createSource(false)
+	s.startTask(s.task("all"))
+	s.await(time.Minute, "it replicates", running)
+	traffic := startWriters(t, w, 4, s.seed)
+	for i := range 10 {
+		life := time.Duration(1000+r.IntN(2000)) * time.Millisecond
+		pause(t.Context(), life)
+		s.worker.Kill()
+		t.Logf("kill %d after %s", i+1, life)
+		must(t, s.worker.Launch())
+	}
+	s.await(90*time.Second, "it replicates after the last kill", running)
+	traffic.stop()
+	s.wantEqual()
+}
