@@ -70,6 +70,7 @@ type bench struct {
 	sub      config.Subtask
 	epoch    uint64
 	maxTxn   int64
+	meta     config.Database // how the meta tables are reached
 }
 
 var schemaNumber atomic.Int64
@@ -87,6 +88,7 @@ func newBench(t testing.TB, up, down *testbed.Server, gtid bool) *bench {
 		Sync:   config.Sync{WorkerCount: 4, Batch: 20, QueueSize: 1024, CheckpointFlushInterval: 200 * time.Millisecond, Strict: true},
 	}
 	b.sub.Filter = inSchema(b.schema())
+	b.meta = down.Config()
 	at := b.master()
 	b.sub.Start = &config.StartPoint{BinlogName: at.Position.Name, BinlogPos: at.Position.Pos, BinlogGTID: at.GTID.String()}
 	t.Cleanup(func() {
@@ -142,7 +144,7 @@ type running struct {
 func (b *bench) start() *running {
 	b.t.Helper()
 	ctx := context.Background()
-	db, err := dbconn.Open(ctx, fault.Downstream, b.down.Config(), dbconn.Options{})
+	db, err := dbconn.Open(ctx, fault.Downstream, b.meta, dbconn.Options{})
 	b.must(err)
 	meta, err := checkpoint.Open(ctx, db, b.sub, b.epoch)
 	b.must(err)
