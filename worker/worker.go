@@ -11,6 +11,7 @@ import (
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/metrics"
 	"github.com/raftdm/raftdm/internal/status"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 // Worker runs the subtasks of the source that it is bound to.
 type Worker struct {
 	cfg       Config
+	metrics   *metrics.Families
 	taskState *prometheus.GaugeVec
 	assignC   chan fsm.Assignment // latest wins; capacity 1
 	doneC     chan ended
@@ -59,6 +61,7 @@ type ended struct {
 func New(cfg Config) *Worker {
 	w := &Worker{
 		cfg:      cfg,
+		metrics:  metrics.New(cfg.Metrics),
 		assignC:  make(chan fsm.Assignment, 1),
 		doneC:    make(chan ended),
 		changedC: make(chan struct{}, 1),
@@ -67,7 +70,7 @@ func New(cfg Config) *Worker {
 			Help: "state of the subtask: 0 invalid, 1 New, 2 Running, 3 Paused, 4 Stopped, 5 Finished"},
 			[]string{"task", "source_id", "worker"}),
 	}
-	cfg.Metrics.MustRegister(w.taskState)
+	w.taskState = metrics.Family(w.metrics, w.taskState)
 	return w
 }
 
@@ -140,7 +143,7 @@ func (w *Worker) step(ctx context.Context, a fsm.Assignment, now time.Time) time
 			st.cancel()
 		case actForget:
 			delete(w.subtasks, task)
-			w.taskState.DeletePartialMatch(prometheus.Labels{"task": string(task)})
+			w.metrics.Forget(prometheus.Labels{"task": string(task)})
 			w.notify()
 			continue
 		}
@@ -166,7 +169,7 @@ func (w *Worker) start(ctx context.Context, st *subtask, wt wanted, now time.Tim
 	}
 	st.actual = actual{id: wt.id, revision: wt.revision, running: true}
 	st.backoff.started(now)
-	st.attempt = &attempt{task: st.task, metrics: w.cfg.Metrics,
+	st.attempt = &attempt{task: st.task, metrics: w.metrics,
 		log: w.cfg.Log.With("task", string(st.task), "source", string(wt.id.source), "epoch", uint64(wt.id.epoch))}
 	actx, cancel := context.WithCancel(ctx)
 	st.cancel = cancel

@@ -1,9 +1,9 @@
 package dump
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	families "github.com/raftdm/raftdm/internal/metrics"
 )
 
 // metrics are the dump's counters for one task and source, under DM's names.
@@ -11,7 +11,6 @@ type metrics struct {
 	rows, size, tables, estimate prometheus.Gauge
 	errors, exits                prometheus.Counter
 	write, receive               prometheus.Observer
-	capacity                     prometheus.Gauge
 }
 
 // newMetrics registers the families (once per registry) and picks the series of
@@ -20,16 +19,16 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 	labels := []string{"task", "source_id"}
 	gauge := func(name, help string) prometheus.Gauge {
 		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-		return register(reg, v).WithLabelValues(task, source)
+		return families.Family(reg, v).WithLabelValues(task, source)
 	}
 	counter := func(name, help string) prometheus.Counter {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-		return register(reg, v).WithLabelValues(task, source)
+		return families.Family(reg, v).WithLabelValues(task, source)
 	}
 	histogram := func(name, help string) prometheus.Observer {
 		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help,
 			Buckets: prometheus.ExponentialBuckets(0.00005, 2, 20)}, labels)
-		return register(reg, v).WithLabelValues(task, source)
+		return families.Family(reg, v).WithLabelValues(task, source)
 	}
 	return &metrics{
 		rows:     gauge("dumpling_dump_finished_rows", "Rows written by the present dump."),
@@ -40,7 +39,6 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 		exits:    counter("dm_dumpling_exit_with_error_count", "Dumps that ended with an error for the operator."),
 		write:    histogram("dumpling_write_write_duration_time", "Seconds to write a buffer to its file."),
 		receive:  histogram("dumpling_write_receive_chunk_duration_time", "Seconds that a reader waited for its next chunk."),
-		capacity: gauge("dumpling_dump_channel_capacity", "Chunks that may be handed to a reader before it asks; always 0."),
 	}
 }
 
@@ -49,23 +47,5 @@ func (m *metrics) reset(estimate int64) {
 	m.rows.Set(0)
 	m.size.Set(0)
 	m.tables.Set(0)
-	m.capacity.Set(0)
 	m.estimate.Set(float64(estimate))
-}
-
-// register adds a family to the registry or finds the one that another unit
-// has added. A registry that refuses it leaves the metric unexported, which
-// never stops a migration.
-func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	if reg == nil {
-		return c
-	}
-	err := reg.Register(c)
-	var dup prometheus.AlreadyRegisteredError
-	if errors.As(err, &dup) {
-		if old, ok := dup.ExistingCollector.(C); ok {
-			return old
-		}
-	}
-	return c
 }

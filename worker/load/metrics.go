@@ -2,10 +2,11 @@ package load
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	families "github.com/raftdm/raftdm/internal/metrics"
 )
 
 // metrics are the load's series for one task and source, under DM's names.
@@ -23,14 +24,14 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"task", "source_id"})
-		return register(reg, v).WithLabelValues(task, source)
+		return families.Family(reg, v).WithLabelValues(task, source)
 	}
 	counter := func(name, help string) prometheus.Counter {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"task", "source_id"})
-		return register(reg, v).WithLabelValues(task, source)
+		return families.Family(reg, v).WithLabelValues(task, source)
 	}
 	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		return register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help,
+		return families.Family(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help,
 			Buckets: prometheus.ExponentialBuckets(0.000005, 2, 25)}, labels))
 	}
 	stmt := histogram("dm_loader_stmt_duration_time", "Seconds of one statement on the target.", "type", "task")
@@ -46,7 +47,7 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 		tables:    gauge("dm_loader_table_gauge", "Tables of the dump."),
 		bytes:     gauge("dm_loader_data_size_gauge", "Bytes of all data files of the dump."),
 		progress:  gauge("dm_loader_progress", "Part of the dump that is loaded, 0 to 1."),
-		remaining: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "dm_loader_remaining_time", Help: "Seconds until the load is complete at the present speed."}, []string{"task", "worker", "source_id", "source_schema", "source_table"})),
+		remaining: families.Family(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "dm_loader_remaining_time", Help: "Seconds until the load is complete at the present speed."}, []string{"task", "worker", "source_id", "source_schema", "source_table"})),
 	}
 }
 
@@ -94,21 +95,4 @@ func (u *Unit) exportNow() {
 		u.metrics.remaining.WithLabelValues(u.cfg.Subtask.Task, u.cfg.Worker, u.cfg.Subtask.SourceID, t.Schema, t.Name).
 			Set(float64(total-done) / float64(max(rate, 1)))
 	}
-}
-
-// register adds a family to the registry or finds the one that another unit
-// has added. A registry that refuses it leaves the metric unexported, which
-// never stops a migration.
-func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	if reg == nil {
-		return c
-	}
-	err := reg.Register(c)
-	var dup prometheus.AlreadyRegisteredError
-	if errors.As(err, &dup) {
-		if old, ok := dup.ExistingCollector.(C); ok {
-			return old
-		}
-	}
-	return c
 }
