@@ -1,0 +1,237 @@
+package syncer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	gomysql "github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// tape writes binlog events one after the other into a grouper.
+type tape struct {
+	t   *testing.T
+	g   *grouper
+	pos uint32
+	out []string
+	err error
+}
+
+func newTape(t *testing.T, flavor string, byGTID bool, maxBytes int64) *tape {
+	t.Helper()
+	set, err := binlog.ParseGTIDSet(flavor, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := binlog.Location{Position: binlog.Position{Name: "b.000001", Pos: 4}, GTID: set}
+	include := func(_, table string) bool { return table != "other" }
+	return &tape{t: t, g: newGrouper(from, flavor, byGTID, maxBytes, include), pos: 4}
+}
+
+// put gives the grouper one event of 100 bytes.
+func (p *tape) put(kind replication.EventType, e replication.Event) {
+	p.t.Helper()
+	p.pos += 100
+	h := &replication.EventHeader{EventType: kind, LogPos: p.pos, EventSize: 100, Timestamp: 7}
+	err := p.g.event(&replication.BinlogEvent{Header: h, Event: e}, func(t *Txn) error {
+		p.out = append(p.out, show(t))
+		return nil
+	})
+	p.err = errors.Join(p.err, err)
+}
+
+func show(t *Txn) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d-%d", t.Begin.Pos, t.End.Position.Pos)
+	if t.GTID != "" {
+		fmt.Fprintf(&b, " %s of {%s}", t.GTID, t.End.GTID)
+	}
+	if t.Part > 0 {
+		fmt.Fprintf(&b, " part %d after %d rows", t.Part, t.RowsBefore)
+	}
+	if t.DDL != nil {
+		fmt.Fprintf(&b, " %q", t.DDL.Text)
+	}
+	for _, r := range t.Rows {
+		fmt.Fprintf(&b, " %s %v", r.Kind, append(r.Before, r.After...))
+	}
+	if !t.Last {
+		b.WriteString(" ...")
+	}
+	return b.String()
+}
+
+func (p *tape) maria(seq uint64, flags byte) {
+	p.t.Helper()
+	p.put(replication.MARIADB_GTID_EVENT, &replication.MariadbGTIDEvent{
+		GTID: gomysql.MariadbGTID{DomainID: 0, ServerID: 1, SequenceNumber: seq}, Flags: flags})
+}
+
+func (p *tape) query(text string) {
+	p.t.Helper()
+	p.put(replication.QUERY_EVENT, &replication.QueryEvent{Query: []byte(text), Schema: []byte("d")})
+}
+
+func (p *tape) xid() { p.t.Helper(); p.put(replication.XID_EVENT, &replication.XIDEvent{}) }
+
+// rows puts an insert of single-column rows. The event's kind is told by its
+// header only through go-mysql's parser, so the test asks it to make one.
+func (p *tape) rows(table string, values ...any) {
+	p.t.Helper()
+	e := &replication.RowsEvent{Table: &replication.TableMapEvent{Schema: []byte("d"), Table: []byte(table)}}
+	for _, v := range values {
+		e.Rows = append(e.Rows, []any{v})
+		e.SkippedColumns = append(e.SkippedColumns, nil)
+	}
+	p.put(replication.WRITE_ROWS_EVENTv1, e)
+}
+
+func (p *tape) want(lines ...string) {
+	p.t.Helper()
+	if p.err != nil {
+		p.t.Errorf("error: %v", p.err)
+	}
+	if diff := cmp.Diff(lines, p.out); diff != "" {
+		p.t.Errorf("transactions (-want +got):\n%s", diff)
+	}
+}
+
+// TestGroupMariaDB: a GTID event begins, XID or COMMIT ends, and a standalone
+// one is followed by one statement.
+func TestGroupMariaDB(t *testing.T) {
+	p := newTape(t, binlog.MariaDB, false, 1<<20)
+	p.maria(1, 0)
+	p.rows("a", 1, 2)
+	p.rows("other", 3)
+	p.xid()
+	p.maria(2, replication.BINLOG_MARIADB_FL_STANDALONE|replication.BINLOG_MARIADB_FL_DDL)
+	p.query("CREATE TABLE x (i int)")
+	p.maria(3, 0)
+	p.rows("a", 4)
+	p.query("COMMIT") // a table without transactions
+	p.maria(4, 0)
+	p.rows("a", 5)
+	p.query("ROLLBACK")
+	p.want(
+		"4-404 0-1-1 of {0-1-1} insert [1] insert [2]",
+		`404-604 0-1-2 of {0-1-2} "CREATE TABLE x (i int)"`,
+		"604-904 0-1-3 of {0-1-3} insert [4]",
+		"904-1204 0-1-4 of {0-1-4}",
+	)
+}
+
+// TestGroupAnonymous: MySQL without GTIDs, with and without the anonymous GTID event.
+func TestGroupAnonymous(t *testing.T) {
+	p := newTape(t, binlog.MySQL, false, 1<<20)
+	p.put(replication.ANONYMOUS_GTID_EVENT, &replication.GTIDEvent{SID: make([]byte, 16)})
+	p.query("BEGIN")
+	p.rows("a", 1)
+	p.xid()
+	p.query("BEGIN")
+	p.rows("a", 2)
+	p.query("COMMIT")
+	p.put(replication.ANONYMOUS_GTID_EVENT, &replication.GTIDEvent{SID: make([]byte, 16)})
+	p.query("DROP TABLE a")
+	p.want("4-404 insert [1]", "404-704 insert [2]", `704-904 "DROP TABLE a"`)
+}
+
+// TestGroupCountsGTIDAtCommit: a connection that breaks between the GTID event
+// and the XID must not make the transaction look read (peer-bugs 41).
+func TestGroupCountsGTIDAtCommit(t *testing.T) {
+	p := newTape(t, binlog.MariaDB, true, 1<<20)
+	p.maria(1, 0)
+	p.rows("a", 1)
+	if !p.g.loc.GTID.IsEmpty() {
+		t.Fatalf("the open transaction is counted: %s", p.g.loc)
+	}
+	p.g.reconnect()
+	p.pos = 4
+	p.maria(1, 0)
+	p.rows("a", 1)
+	p.xid()
+	p.want("4-304 0-1-1 of {0-1-1} insert [1]")
+}
+
+// TestGroupPayload: the events of a compressed transaction are at the place of
+// their envelope, so reading can begin behind it (peer-bugs 31).
+func TestGroupPayload(t *testing.T) {
+	p := newTape(t, binlog.MySQL, false, 1<<20)
+	p.put(replication.ANONYMOUS_GTID_EVENT, &replication.GTIDEvent{SID: make([]byte, 16)})
+	inner := func(kind replication.EventType, e replication.Event) *replication.BinlogEvent {
+		return &replication.BinlogEvent{Header: &replication.EventHeader{EventType: kind, LogPos: 9999, EventSize: 10}, Event: e}
+	}
+	rows := &replication.RowsEvent{Table: &replication.TableMapEvent{Schema: []byte("d"), Table: []byte("a")},
+		Rows: [][]any{{1}}, SkippedColumns: [][]int{nil}}
+	p.put(replication.TRANSACTION_PAYLOAD_EVENT, &replication.TransactionPayloadEvent{Events: []*replication.BinlogEvent{
+		inner(replication.QUERY_EVENT, &replication.QueryEvent{Query: []byte("BEGIN")}),
+		inner(replication.WRITE_ROWS_EVENTv2, rows),
+		inner(replication.XID_EVENT, &replication.XIDEvent{}),
+	}})
+	p.want("4-204 insert [1]")
+}
+
+// TestGroupCuts: a large transaction comes in pieces; after a break its rows
+// that were handed on do not come again.
+func TestGroupCuts(t *testing.T) {
+	p := newTape(t, binlog.MariaDB, false, 60)
+	large := func(upTo int) {
+		p.pos = 4
+		p.maria(1, 0)
+		for i := 1; i <= upTo; i++ {
+			p.rows("a", i, -i)
+		}
+	}
+	large(3)
+	p.g.reconnect()
+	large(5)
+	p.xid()
+	p.want(
+		"4-0 0-1-1 of {} part 1 after 0 rows insert [1] insert [-1] insert [2] insert [-2] ...",
+		"4-0 0-1-1 of {} part 2 after 4 rows insert [3] insert [-3] insert [4] insert [-4] ...",
+		"4-704 0-1-1 of {0-1-1} part 3 after 8 rows insert [5] insert [-5]",
+	)
+}
+
+// TestGroupCreateSelect: the statement inside the transaction is a piece of its own.
+func TestGroupCreateSelect(t *testing.T) {
+	p := newTape(t, binlog.MariaDB, false, 1<<20)
+	p.maria(1, 0)
+	p.query("CREATE TABLE c (i int)")
+	p.rows("c", 1)
+	p.xid()
+	p.want(
+		`4-0 0-1-1 of {} part 1 after 0 rows "CREATE TABLE c (i int)" ...`,
+		"4-404 0-1-1 of {0-1-1} part 2 after 0 rows insert [1]",
+	)
+}
+
+// TestGroupRefusesPartialImages: a row that lacks a column is never guessed.
+func TestGroupRefusesPartialImages(t *testing.T) {
+	p := newTape(t, binlog.MariaDB, false, 1<<20)
+	p.maria(1, 0)
+	e := &replication.RowsEvent{Table: &replication.TableMapEvent{Schema: []byte("d"), Table: []byte("a")},
+		Rows: [][]any{{1, nil}}, SkippedColumns: [][]int{{1}}}
+	p.put(replication.WRITE_ROWS_EVENTv1, e)
+	var f *fault.Error
+	if !errors.As(p.err, &f) || f.Code != codeMissingColumn || f.Hint == "" {
+		t.Errorf("error: %v", p.err)
+	}
+}
+
+// TestGroupGTIDStartDoesNotGoBack: by GTID a server begins to read before the
+// place where we are; the position stays.
+func TestGroupGTIDStartDoesNotGoBack(t *testing.T) {
+	p := newTape(t, binlog.MariaDB, true, 1<<20)
+	p.g.loc.Position.Pos = 5000
+	p.put(replication.FORMAT_DESCRIPTION_EVENT, &replication.FormatDescriptionEvent{})
+	p.put(replication.MARIADB_GTID_LIST_EVENT, &replication.MariadbGTIDListEvent{})
+	if p.want(); p.g.loc.Position.Pos != 5000 {
+		t.Errorf("at %s", p.g.loc)
+	}
+}
