@@ -50,7 +50,7 @@ func isDefiner(word string) bool {
 			return true
 		}
 	}
-	return word == "SECURITY" || word == "INVOKER" || word == "OR" || word == "REPLACE"
+	return word == "SECURITY" || word == "DEFINER" || word == "INVOKER" || word == "OR" || word == "REPLACE"
 }
 
 // skippedByForm tells whether a statement is one that is never replicated.

@@ -402,7 +402,7 @@ func (l *lane) blame(ctx context.Context, group []*Txn, err error) error {
 	}
 	i, single := l.target.blame(ctx, &l.sql)
 	if i < 0 {
-		return fault.Wrap(fmt.Sprintf("apply the transactions from %s to %s", group[0].Begin, group[len(group)-1].End.Position), err)
+		return fault.Wrap(fmt.Sprintf("apply the transactions from %s to %s", group[0].Begin, group[len(group)-1].End.Position), refused(err))
 	}
 	s := &l.sql.stmts[i]
 	return fault.Wrap("apply "+s.table.describe(s.row, fileOf(group, s.row)), refused(single))

@@ -103,7 +103,14 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 // stream reads over one connection until it breaks. got tells whether
 // anything of worth was read.
 func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err error) {
-	h := &handler{ctx: ctx, r: r, out: out}
+	h := &handler{r: r, emit: func(t *Txn) error {
+		select {
+		case out <- t:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
 	cfg := r.config(h)
 	syncer := replication.NewBinlogSyncer(cfg)
 	var once sync.Once
@@ -171,9 +178,8 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 // handler receives the events of one connection, in its goroutine. When out is
 // full it blocks, and so the source is not read any faster than it is applied.
 type handler struct {
-	ctx     context.Context //nolint:containedctx // go-mysql's callback has no context parameter
 	r       *reader
-	out     chan<- *Txn
+	emit    func(*Txn) error // blocks while the coordinator has enough
 	closing atomic.Bool
 	got     bool
 	err     error
@@ -186,14 +192,7 @@ func (h *handler) HandleEvent(ev *replication.BinlogEvent) error {
 		h.got = true
 		h.r.trouble.clear("upstream")
 	}
-	err := h.r.group.event(ev, func(t *Txn) error {
-		select {
-		case h.out <- t:
-			return nil
-		case <-h.ctx.Done():
-			return h.ctx.Err()
-		}
-	})
+	err := h.r.group.event(ev, h.emit)
 	if err != nil {
 		h.err = err
 	}

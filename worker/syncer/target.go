@@ -199,6 +199,14 @@ func (t *target) blame(ctx context.Context, b *sqlBatch) (int, error) {
 	if err := t.open(ctx); err != nil {
 		return -1, err
 	}
+	// The connection is not used again: its settings are changed here.
+	defer t.close()
+	if t.db.Server.TiDB {
+		// Otherwise an optimistic transaction finds duplicates only at its COMMIT.
+		if _, err := t.exec(ctx, "SET SESSION tidb_constraint_check_in_place = 1"); err != nil {
+			return -1, err
+		}
+	}
 	if _, err := t.exec(ctx, "BEGIN"); err != nil {
 		return -1, err
 	}

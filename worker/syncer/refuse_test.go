@@ -1,0 +1,122 @@
+package syncer
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/testbed"
+)
+
+// ends waits for a run that needs an operator and gives its error.
+func (r *running) ends(t *testing.T) *fault.Error {
+	t.Helper()
+	select {
+	case <-r.done:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the run goes on: %+v", r.status())
+	}
+	err := r.stop()
+	var f *fault.Error
+	if !errors.As(err, &f) || fault.HintOf(err) == "" {
+		t.Fatalf("the run ended with %v, want an error with a hint", err)
+	}
+	t.Logf("%v\n  hint: %s", err, fault.HintOf(err))
+	return f
+}
+
+// TestPurgedBinlogStops: a binlog that is gone is never jumped over (peer-bugs 34).
+func TestPurgedBinlogStops(t *testing.T) {
+	testbed.SkipIfShort(t)
+	modes(t, func(t *testing.T, gtid bool) {
+		b := newBench(t, servers.MariaDB(t), secondMariaDB(t), gtid)
+		r := b.start()
+		b.exec("CREATE DATABASE "+b.schema(), "CREATE TABLE "+b.schema()+".a (id INT PRIMARY KEY)")
+		r.caughtUp()
+		r.end()
+		b.exec("INSERT INTO "+b.schema()+".a VALUES (1)", "FLUSH BINARY LOGS", "INSERT INTO "+b.schema()+".a VALUES (2)", "FLUSH BINARY LOGS")
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for left := 2; left > 1; <-tick.C {
+			// The server keeps files for a reader until it notices that it is gone.
+			b.exec("PURGE BINARY LOGS TO '" + b.master().Position.Name + "'")
+			left = 0
+			rows, err := b.up.DB().Query("SHOW BINARY LOGS")
+			b.must(err)
+			for rows.Next() {
+				left++
+			}
+			b.must(rows.Close())
+		}
+		b.epoch++
+		if f := b.start().ends(t); f.Code != codeGetEvent {
+			t.Errorf("code %d", f.Code)
+		}
+	})
+}
+
+// TestMissingRowStopsWhenStrict: an UPDATE that meets no row names the row, and
+// without strict is counted (peer-bugs 13).
+func TestMissingRowStopsWhenStrict(t *testing.T) {
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		b := newBench(t, up, down, false)
+		s := b.schema()
+		r := b.start()
+		b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY, v INT)", "INSERT INTO "+s+".a VALUES (1, 1), (2, 2)")
+		r.caughtUp()
+		b.must(b.down.Exec(t.Context(), "DELETE FROM "+s+".a WHERE id = 1"))
+		b.exec("UPDATE " + s + ".a SET v = 3")
+		if f := r.ends(t); f.Kind != fault.Data {
+			t.Errorf("kind %s", f.Kind)
+		}
+		b.epoch++
+		b.sub.Sync.Strict = false
+		r = b.start()
+		r.caughtUp()
+		if st := r.status(); st.UnmatchedRows != 1 || st.LastUnmatched == "" {
+			t.Errorf("status %+v", st)
+		}
+		r.end()
+	})
+}
+
+// TestStatementFormatStops: what a statement changed is never guessed.
+func TestStatementFormatStops(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), false)
+	s := b.schema()
+	r := b.start()
+	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)")
+	r.caughtUp()
+	conn, err := b.up.DB().Conn(t.Context())
+	b.must(err)
+	defer conn.Close()
+	for _, q := range []string{"SET SESSION binlog_format = 'STATEMENT'", "INSERT INTO " + s + ".a VALUES (1)", "SET SESSION binlog_format = 'ROW'"} {
+		_, err := conn.ExecContext(t.Context(), q)
+		b.must(err)
+	}
+	if f := r.ends(t); f.Code != codeDML {
+		t.Errorf("code %d", f.Code)
+	}
+}
+
+// TestDuplicateRowIsNamed: a refusal names the statement's row and position.
+func TestDuplicateRowIsNamed(t *testing.T) {
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		b := newBench(t, up, down, true)
+		s := b.schema()
+		r := b.start()
+		b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)")
+		r.caughtUp()
+		b.must(b.down.Exec(t.Context(), "INSERT INTO "+s+".a VALUES (7)"))
+		b.exec("INSERT INTO " + s + ".a VALUES (6), (7), (8)")
+		r.ends(t)
+		b.must(b.down.Exec(t.Context(), "DELETE FROM "+s+".a WHERE id = 7"))
+		b.epoch++
+		r = b.start()
+		r.caughtUp()
+		r.end()
+		b.equal()
+	})
+}
