@@ -37,6 +37,13 @@ func begin(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbco
 		if first, s.safeUntil, err = firstLocation(ctx, sub, m, up, global, known); err != nil {
 			return s, err
 		}
+		if !s.safeUntil.IsZero() {
+			// Before there are lane rows: a crash inside the window must not lose it.
+			g := checkpoint.Global{Location: first, SafeUntil: s.safeUntil}
+			if err := m.SaveGlobal(ctx, m.DB, g); err != nil {
+				return s, err
+			}
+		}
 	} else if known {
 		s.safeUntil = global.SafeUntil
 	}
