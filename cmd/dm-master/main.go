@@ -10,6 +10,6 @@ import (
 )
 
 func main() {
-	p := program.Program[config.MasterConfig]{Name: "dm-master", Parse: config.ParseMaster, Sample: config.SampleMaster(), Run: run}
+	p := program.Program[config.MasterConfig]{Name: "dm-master", Parse: config.ParseMaster, Sample: config.SampleMaster(), Usage: config.MasterUsage(), Run: run}
 	os.Exit(p.Main(os.Args[1:]))
 }

@@ -10,6 +10,6 @@ import (
 )
 
 func main() {
-	p := program.Program[config.WorkerConfig]{Name: "dm-worker", Parse: config.ParseWorker, Sample: config.SampleWorker(), Run: run}
+	p := program.Program[config.WorkerConfig]{Name: "dm-worker", Parse: config.ParseWorker, Sample: config.SampleWorker(), Usage: config.WorkerUsage(), Run: run}
 	os.Exit(p.Main(os.Args[1:]))
 }

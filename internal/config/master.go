@@ -4,7 +4,6 @@ import (
 	"flag"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/raftdm/raftdm/internal/fault"
 )
@@ -24,7 +23,6 @@ type MasterConfig struct {
 	AdvertisePeer  string // the same as others see it
 	InitialCluster []Member
 	DataDir        string
-	RPCTimeout     time.Duration
 	Log            Log
 	// Warnings are remarks about settings without effect, to be logged.
 	Warnings []string
@@ -56,6 +54,10 @@ type masterFile struct {
 	QuotaBackendBytes       int64   `toml:"quota-backend-bytes"`
 }
 
+// standardRPCTimeout is how long DM's masters wait for a worker. Ours never call
+// one: workers come to them.
+const standardRPCTimeout = "30s"
+
 const masterOp = "configure dm-master"
 
 func masterCodes() programCodes {
@@ -68,10 +70,10 @@ func masterFlags(m *masterFile) *flag.FlagSet {
 	fs.StringVar(&m.MasterAddr, "master-addr", "", "`host:port` to listen on for clients and workers")
 	fs.StringVar(&m.PeerURLs, "peer-urls", "http://127.0.0.1:8291", "`URL` to listen on for other masters")
 	fs.StringVar(&m.AdvertisePeerURLs, "advertise-peer-urls", "", "`URL` that other masters reach this one at (default: peer-urls)")
-	fs.StringVar(&m.InitialCluster, "initial-cluster", "", "first members as `name=URL,...` (default: this master alone)")
-	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of the masters of the cluster to join")
+	fs.StringVar(&m.InitialCluster, "initial-cluster", "", "first members as `name=URL,...`; only this master itself is supported yet")
+	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of the masters of the cluster to join (not supported yet)")
 	fs.StringVar(&m.DataDir, "data-dir", "", "directory for the cluster's state (default: default.{name})")
-	fs.StringVar(&m.V1SourcesPath, "v1-sources-path", "", "sources of a version 1.0 cluster to import")
+	fs.StringVar(&m.V1SourcesPath, "v1-sources-path", "", "sources of a version 1.0 cluster to import (not supported yet)")
 	fs.UintVar(&m.MaxTxnOps, "max-txn-ops", 0, "accepted, no effect")
 	fs.UintVar(&m.MaxRequestBytes, "max-request-bytes", 0, "accepted, no effect")
 	fs.StringVar(&m.AutoCompactionMode, "auto-compaction-mode", "", "accepted, no effect")
@@ -86,7 +88,7 @@ func MasterUsage() string { return usage(masterFlags(&masterFile{})) }
 // ParseMaster reads dm-master's arguments, without the program's name, and the
 // file they name. ErrVersion, ErrPrintSample and ErrHelp are answers, not failures.
 func ParseMaster(args []string) (MasterConfig, error) {
-	m := &masterFile{RPCTimeout: "30s"}
+	m := &masterFile{RPCTimeout: standardRPCTimeout}
 	if err := parseProgram(masterFlags(m), &m.common, m, args, masterCodes()); err != nil {
 		return MasterConfig{}, err
 	}
@@ -135,7 +137,7 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 	if c.Log, err = m.log(masterOp, codes.invalid); err != nil {
 		return MasterConfig{}, err
 	}
-	if c.RPCTimeout, err = positiveDuration(masterOp, 38014, "rpc-timeout", m.RPCTimeout); err != nil {
+	if _, err = positiveDuration(masterOp, 38014, "rpc-timeout", m.RPCTimeout); err != nil {
 		return MasterConfig{}, err
 	}
 	if c.Name == "" {
@@ -201,7 +203,6 @@ func (m *masterFile) warnings() []string {
 		key string
 		set bool
 	}{
-		{"log-rotate", m.LogRotate != ""},
 		{"rpc-rate-limit", m.RPCRateLimit != 0},
 		{"rpc-rate-burst", m.RPCRateBurst != 0},
 		{"max-txn-ops", m.MaxTxnOps != 0},
@@ -213,6 +214,12 @@ func (m *masterFile) warnings() []string {
 		if k.set {
 			out = append(out, k.key+" has no effect: the cluster's state is kept in another store than DM's")
 		}
+	}
+	if m.RPCTimeout != standardRPCTimeout {
+		out = append(out, "rpc-timeout has no effect: masters do not call workers, workers hold a connection to them")
+	}
+	if m.LogRotate != "" {
+		out = append(out, "log-rotate has no effect")
 	}
 	return out
 }

@@ -84,10 +84,10 @@ func (c *common) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.LogFormat, "log-format", "text", "log format: text or json")
 	fs.StringVar(&c.Name, "name", "", "unique name of this process in the cluster")
 	fs.StringVar(&c.AdvertiseAddr, "advertise-addr", "", "`host:port` that others reach this process at")
-	fs.StringVar(&c.SSLCA, "ssl-ca", "", "CA file for TLS between components")
-	fs.StringVar(&c.SSLCert, "ssl-cert", "", "certificate file for TLS between components")
-	fs.StringVar(&c.SSLKey, "ssl-key", "", "key file for TLS between components")
-	fs.Var(&c.CertAllowedCN, "cert-allowed-cn", "common `names` of allowed client certificates")
+	fs.StringVar(&c.SSLCA, "ssl-ca", "", "CA file for TLS between components (not supported yet)")
+	fs.StringVar(&c.SSLCert, "ssl-cert", "", "certificate file for TLS between components (not supported yet)")
+	fs.StringVar(&c.SSLKey, "ssl-key", "", "key file for TLS between components (not supported yet)")
+	fs.Var(&c.CertAllowedCN, "cert-allowed-cn", "common `names` of allowed client certificates (not supported yet)")
 }
 
 // parseProgram reads args into raw, then the file that they name, then args

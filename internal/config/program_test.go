@@ -84,7 +84,7 @@ func TestSamples(t *testing.T) {
 		t.Error(err, w.Warnings)
 	}
 	want := WorkerConfig{Name: "worker1", Addr: "127.0.0.1:8262", AdvertiseAddr: "127.0.0.1:8262", Join: []string{"127.0.0.1:8261"},
-		KeepaliveTTL: time.Minute, RelayKeepaliveTTL: 30 * time.Minute, Log: Log{Level: slog.LevelInfo, Format: "text"}}
+		KeepaliveTTL: time.Minute, Log: Log{Level: slog.LevelInfo, Format: "text"}}
 	if diff := cmp.Diff(want, w); diff != "" {
 		t.Errorf("the worker's sample (-want +got):\n%s", diff)
 	}

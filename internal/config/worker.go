@@ -14,9 +14,7 @@ type WorkerConfig struct {
 	// KeepaliveTTL is how long the cluster waits for a silent worker before it
 	// gives its source to another one.
 	KeepaliveTTL time.Duration
-	// RelayKeepaliveTTL is the same for a worker with relay logs.
-	RelayKeepaliveTTL time.Duration
-	Log               Log
+	Log          Log
 	// Warnings are remarks about settings without effect, to be logged.
 	Warnings []string
 }
@@ -30,6 +28,9 @@ type workerFile struct {
 	RelayKeepaliveTTL int64  `toml:"relay-keepalive-ttl"`
 }
 
+// standardRelayTTL is DM's relay-keepalive-ttl, in seconds.
+const standardRelayTTL = 1800
+
 const workerOp = "configure dm-worker"
 
 func workerCodes() programCodes {
@@ -42,7 +43,7 @@ func workerFlags(w *workerFile) *flag.FlagSet {
 	fs.StringVar(&w.WorkerAddr, "worker-addr", "", "`host:port` to listen on")
 	fs.StringVar(&w.Join, "join", "", "advertised `addresses` of masters, separated by commas")
 	fs.Int64Var(&w.KeepaliveTTL, "keepalive-ttl", 60, "`seconds` after which a silent worker loses its source")
-	fs.Int64Var(&w.RelayKeepaliveTTL, "relay-keepalive-ttl", 1800, "the same for a worker with relay logs")
+	fs.Int64Var(&w.RelayKeepaliveTTL, "relay-keepalive-ttl", standardRelayTTL, "accepted, no effect without relay logs")
 	return fs
 }
 
@@ -88,8 +89,11 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 	if c.KeepaliveTTL, err = ttl("keepalive-ttl", w.KeepaliveTTL); err != nil {
 		return WorkerConfig{}, err
 	}
-	if c.RelayKeepaliveTTL, err = ttl("relay-keepalive-ttl", w.RelayKeepaliveTTL); err != nil {
+	if _, err = ttl("relay-keepalive-ttl", w.RelayKeepaliveTTL); err != nil {
 		return WorkerConfig{}, err
+	}
+	if w.RelayKeepaliveTTL != standardRelayTTL {
+		c.Warnings = append(c.Warnings, "relay-keepalive-ttl has no effect: relay logs are not supported yet")
 	}
 	if w.LogRotate != "" {
 		c.Warnings = append(c.Warnings, "log-rotate has no effect")

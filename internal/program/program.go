@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,22 +28,27 @@ type Program[C any] struct {
 	Name   string
 	Parse  func(args []string) (C, error)
 	Sample string
+	Usage  string // what -help prints
 	// Run works until its context ends, which the first interrupt or TERM does;
 	// a second one ends the process at once.
 	Run func(ctx context.Context, cfg C) error
+	// Stdout and Stderr are where it prints; nil is the process's own.
+	Stdout, Stderr io.Writer
 }
 
 // Main runs the program with arguments (without its own name) and answers its exit code.
 func (p Program[C]) Main(args []string) int {
+	p = p.withOutput()
 	cfg, err := p.Parse(args)
 	switch {
 	case errors.Is(err, config.ErrHelp):
+		fmt.Fprint(p.Stdout, p.Usage)
 		return exitOK
 	case errors.Is(err, config.ErrVersion):
-		fmt.Print(version.Text())
+		fmt.Fprint(p.Stdout, version.Text())
 		return exitOK
 	case errors.Is(err, config.ErrPrintSample):
-		fmt.Print(p.Sample)
+		fmt.Fprint(p.Stdout, p.Sample)
 		return exitOK
 	case err != nil:
 		return p.complain(err, exitUsage)
@@ -56,11 +62,21 @@ func (p Program[C]) Main(args []string) int {
 	return exitOK
 }
 
+func (p Program[C]) withOutput() Program[C] {
+	if p.Stdout == nil {
+		p.Stdout = os.Stdout
+	}
+	if p.Stderr == nil {
+		p.Stderr = os.Stderr
+	}
+	return p
+}
+
 // complain prints an error and what to do about it.
 func (p Program[C]) complain(err error, code int) int {
-	fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+	fmt.Fprintf(p.Stderr, "%s: %v\n", p.Name, err)
 	if h := fault.HintOf(err); h != "" {
-		fmt.Fprintf(os.Stderr, "  hint: %s\n", h)
+		fmt.Fprintf(p.Stderr, "  hint: %s\n", h)
 	}
 	return code
 }
