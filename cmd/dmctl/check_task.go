@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +16,12 @@ func newCheckTask(s *shared) *cobra.Command {
 			if len(args) != 1 {
 				return usagef("check-task needs exactly one task file")
 			}
-			text, err := os.ReadFile(args[0])
+			text, err := readText("the task file", args[0])
 			if err != nil {
-				return unreadable("the task file", args[0], err)
+				return err
 			}
 			resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
-				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: string(text), ErrCnt: failures, WarnCnt: warnings})
+				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: text, ErrCnt: failures, WarnCnt: warnings})
 			})
 			if err != nil {
 				return err

@@ -254,7 +254,7 @@ func TestGoldenCommandLine(t *testing.T) {
 		"query-status a b --master-addr 127.0.0.1:1", "operate-source", "operate-source destroy x", "operate-source create -s x",
 		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "get-task-config task t",
 		"--rpc-timeout 0s --master-addr 127.0.0.1:1 query-status", "--master-addr nonsense query-status", "--config missing.toml query-status",
-		"decrypt nonsense",
+		"decrypt nonsense", "start-task testdata/latin1.yaml", "operate-source create testdata/latin1.yaml", "operate-source stop",
 	} {
 		tr.run(strings.Fields(line), strings.Fields(line))
 	}

@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -73,18 +74,23 @@ func sourceRequest(args, sources []string) (req *pb.OperateSourceRequest, paths 
 		return nil, nil, usagef("operate-source %s takes files; -s/--source is for stop and show", args[0])
 	}
 	for _, arg := range args[1:] {
-		text, err := os.ReadFile(arg)
-		switch {
-		case err == nil:
-			req.Config, paths = append(req.Config, string(text)), append(paths, arg)
-		case byID:
+		text, err := readText("a source file", arg)
+		var unread *fs.PathError
+		if byID && errors.As(err, &unread) {
 			req.SourceID = append(req.SourceID, arg)
-		default:
-			return nil, nil, unreadable("a source file", arg, err)
+			continue
 		}
+		if err != nil {
+			return nil, nil, err
+		}
+		req.Config, paths = append(req.Config, text), append(paths, arg)
 	}
 	if len(req.Config)+len(req.SourceID) == 0 && req.Op != pb.SourceOp_ShowSource {
-		return nil, nil, usagef("operate-source %s needs at least one file", args[0])
+		what := "file"
+		if byID {
+			what = "file or source id"
+		}
+		return nil, nil, usagef("operate-source %s needs at least one %s", args[0], what)
 	}
 	return req, paths, nil
 }

@@ -124,8 +124,3 @@ func (s *shared) settings(cmd *cobra.Command) ([]string, time.Duration, error) {
 	}
 	return c.MasterAddrs, c.RPCTimeout, nil
 }
-
-// unreadable says which file could not be read.
-func unreadable(what, path string, err error) error {
-	return &fault.Error{Op: "read " + what, Kind: fault.Invalid, Msg: "file " + path + " cannot be read", Err: err}
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,12 +23,12 @@ func newStartTask(s *shared) *cobra.Command {
 		if len(args) != 1 {
 			return usagef("start-task needs exactly one task file")
 		}
-		text, err := os.ReadFile(args[0])
+		text, err := readText("the task file", args[0])
 		if err != nil {
-			return unreadable("the task file", args[0], err)
+			return err
 		}
 		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.StartTaskResponse, error) {
-			return c.StartTask(rpc.FileNames(ctx, args[0]), &pb.StartTaskRequest{Task: string(text), Sources: s.sources, RemoveMeta: removeMeta})
+			return c.StartTask(rpc.FileNames(ctx, args[0]), &pb.StartTaskRequest{Task: text, Sources: s.sources, RemoveMeta: removeMeta})
 		})
 		if err != nil {
 			return err
