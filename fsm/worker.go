@@ -60,7 +60,7 @@ func (c RegisterWorker) apply(t *txn) (any, error) {
 		}
 		return nil, refuse(fault.Exists, codeWorkerExists,
 			fmt.Sprintf("worker %s is registered with address %s, not %s", c.Name, w.Addr, c.Addr),
-			"give the worker another name, or remove the old one first: offline-member --worker --name "+string(c.Name))
+			"give the worker another name, or start it with its former advertise-addr")
 	}
 	return nil, t.putWorker(Worker{Name: c.Name, Addr: c.Addr})
 }

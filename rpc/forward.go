@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -16,11 +17,13 @@ import (
 // lead: once, so that two masters that each believe in the other cannot play
 // ball. Requests about the contacted master itself are never forwarded.
 func (m *Master) forward(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !strings.HasPrefix(info.FullMethod, "/pb.Master/") || aboutItself(info.FullMethod) || m.cfg.Cluster.IsLeader() {
+	if !strings.HasPrefix(info.FullMethod, "/pb.Master/") || aboutItself(info.FullMethod) {
 		return next(ctx, req)
 	}
-	name, addr := m.cfg.Cluster.Leader()
+	name, addr := m.awaitLeader(ctx)
 	switch {
+	case m.cfg.Cluster.IsLeader():
+		return next(ctx, req)
 	case name == "" || name == m.cfg.Name:
 		return nil, notLeader("no master leads at the moment", "wait for the election, or start more masters: a majority is needed")
 	case addr == "":
@@ -50,6 +53,32 @@ func (m *Master) forward(ctx context.Context, req any, info *grpc.UnaryServerInf
 			Code: codeNoLeader, Err: plain(err), Hint: "try again, or send the request to another master"}
 	}
 	return reply, nil
+}
+
+// How long a request waits for an election, and how often it looks. A master
+// that has just been started leads within a second; an operator need not see it.
+const (
+	electWithin = 3 * time.Second
+	electLook   = 20 * time.Millisecond
+)
+
+// awaitLeader gives the leader, waiting for an election that is under way.
+func (m *Master) awaitLeader(ctx context.Context) (name, addr string) {
+	ctx, cancel := context.WithTimeout(ctx, electWithin)
+	defer cancel()
+	look := time.NewTicker(electLook)
+	defer look.Stop()
+	for {
+		name, addr = m.cfg.Cluster.Leader()
+		if m.cfg.Cluster.IsLeader() || (name != "" && name != m.cfg.Name) {
+			return name, addr
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return name, addr
+		}
+	}
 }
 
 // aboutItself tells which requests concern the contacted master only.

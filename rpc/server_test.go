@@ -45,7 +45,7 @@ func client(t *testing.T, addr string) (*grpc.ClientConn, pb.MasterClient) {
 // shape, and what is not there yet says so.
 func TestEveryMethodAnswers(t *testing.T) {
 	served := map[string]bool{"StartTask": true, "OperateTask": true, "QueryStatus": true, "CheckTask": true, "OperateSource": true,
-		"RegisterWorker": true, "ListMember": true}
+		"RegisterWorker": true, "ListMember": true, "GetMasterCfg": true}
 	s := rpctest.Open(t)
 	conn, _ := client(t, rpctest.Start(t, s, rpctest.Options{}))
 	methods := pb.File_dmmaster_proto.Services().Get(0).Methods()
@@ -240,6 +240,29 @@ func TestFollowersForwardOnce(t *testing.T) {
 	if err != nil || list.GetResult() || !strings.HasPrefix(list.GetMsg(), "[code=38043:") {
 		t.Errorf("%v, %v", list, err)
 	}
+}
+
+// TestRequestsWaitForAnElection: who asks a master that has just been started
+// gets its answer, not the news that nobody leads yet.
+func TestRequestsWaitForAnElection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		n := &network{}
+		lis := n.listen("m1")
+		run(t, t.Context(), "master", func(ctx context.Context) error {
+			return rpctest.New(rpctest.Open(t), rpctest.Options{ClientURL: "http://m1",
+				Elected: func() bool { return time.Since(began) > 900*time.Millisecond }}).Run(ctx, lis)
+		})
+		conn, err := rpc.Dial("m1", grpc.WithContextDialer(n.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		resp, err := pb.NewMasterClient(conn).QueryStatus(t.Context(), &pb.QueryStatusListRequest{})
+		if err != nil || !resp.GetResult() || time.Since(began) > time.Second {
+			t.Errorf("after %v: %v, %v", time.Since(began), resp, err)
+		}
+	})
 }
 
 // TestServerStopsInTime: open sessions do not keep a master from stopping, and

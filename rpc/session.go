@@ -28,6 +28,10 @@ const (
 	goodbyeIn    = time.Second     // a master gets this long to hear the goodbye
 	backoffFirst = 100 * time.Millisecond
 	backoffLast  = time.Second
+	// takenTwice is how long after its session was taken by another process a
+	// worker gives way when that happens again. The first time it insists: the
+	// other one may have been a request of its own that arrived late.
+	takenTwice = time.Minute
 )
 
 // SessionConfig is what a Session needs.
@@ -63,9 +67,10 @@ type Session struct {
 	// Only the goroutine of connect uses what follows.
 	id        uint64
 	clusterID string
-	leader    string   // whom to try first, "" when nobody said
-	masters   []string // every master heard of
-	next      int      // whom to try next
+	leader    string    // whom to try first, "" when nobody said
+	masters   []string  // every master heard of
+	next      int       // whom to try next
+	taken     time.Time // when another process last took the session
 }
 
 // NewSession makes a session; Run opens it.
@@ -80,7 +85,7 @@ func NewSession(cfg SessionConfig) *Session {
 // meanwhile. Its end says goodbye, which gives the source away at once: cancel
 // ctx only when nothing is written any more. It returns another error than
 // ctx's when the masters refuse this worker for good: its name is taken by
-// another address, or it belongs to another cluster.
+// another address or process, or it belongs to another cluster.
 func (s *Session) Run(ctx context.Context) error {
 	if len(s.masters) == 0 {
 		return fault.New(fault.Invalid, "no master to join is given")
@@ -104,6 +109,10 @@ func (s *Session) connect(ctx context.Context) error {
 			return &fault.Error{Op: "join the master at " + addr, Kind: fault.Conflict, Code: 40077, Err: plain(err),
 				Hint: "correct the worker's name, advertise-addr or join"}
 		}
+		if s.givesWay(err) {
+			return &fault.Error{Op: "run as worker " + s.cfg.Name, Kind: fault.Conflict, Code: 40077, Err: plain(err),
+				Hint: "give each dm-worker a name of its own"}
+		}
 		if welcomed {
 			wait, said = backoffFirst, ""
 		}
@@ -126,6 +135,17 @@ func (s *Session) connect(ctx context.Context) error {
 		}
 		wait = min(2*wait, backoffLast)
 	}
+}
+
+// givesWay tells whether another process goes on under this worker's name: each
+// would take the session from the other for ever.
+func (s *Session) givesWay(err error) bool {
+	if grpcstatus.Code(err) != codes.Aborted {
+		return false
+	}
+	before := s.taken
+	s.taken = time.Now()
+	return !before.IsZero() && time.Since(before) < takenTwice
 }
 
 // pick gives the leader if somebody named one, else the masters in turn.

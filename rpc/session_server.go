@@ -136,9 +136,15 @@ type visit struct {
 
 // Reasons to end a stream; the worker comes back.
 var (
-	errReplaced = fault.New(fault.Unavailable, "the session is over: it ended, or another process opened one under the same name")
+	errReplaced = fault.New(fault.Unavailable, "the session is over: its lease had ended")
 	errNoLease  = fault.New(fault.Unavailable, "the lease was not renewed: it is over, or this master does not lead any more")
 )
+
+// errTaken ends a stream in use whose session was superseded. A worker leaves its
+// old stream before it opens another session, so another process did.
+func errTaken(w fsm.WorkerName) error {
+	return grpcstatus.Error(codes.Aborted, fmt.Sprintf("another process has opened a session as worker %s", w))
+}
 
 // serve answers renewals and sends assignments until either side ends it. The
 // receiving goroutine ends when serve's caller has returned and gRPC thereby
@@ -235,12 +241,16 @@ func (v *visit) look(stream clusterpb.Sessions_SessionServer) error {
 	return nil
 }
 
-// assignment reads what the worker has to do; errReplaced when the session is over.
+// assignment reads what the worker has to do; errReplaced when the session is
+// over, errTaken when there is a newer one.
 func (v *visit) assignment() (fsm.Assignment, error) {
 	var now fsm.Assignment
 	err := v.s.m.cfg.Reader.View(func(view *fsm.View) error {
-		if w, ok := view.Worker(v.worker); !ok || w.Session != v.session {
+		switch w, ok := view.Worker(v.worker); {
+		case !ok || w.Session < v.session:
 			return errReplaced
+		case w.Session > v.session:
+			return errTaken(v.worker)
 		}
 		now = view.Assignment(v.worker)
 		return nil

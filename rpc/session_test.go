@@ -249,6 +249,90 @@ func TestRefusedNameEndsTheSession(t *testing.T) {
 	})
 }
 
+// TestTwinsDoNotTakeTurns: of two processes under one name and address one goes
+// on and the other ends and says why; they do not take the source from each
+// other for ever.
+func TestTwinsDoNotTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n := rpctest.Open(t), &network{}
+		run(t, t.Context(), "master", func(ctx context.Context) error {
+			return rpctest.New(s, rpctest.Options{ClientURL: "http://m1"}).Run(ctx, n.listen("m1"))
+		})
+		run(t, t.Context(), "scheduler", s.Schedule)
+		s.Must(t, fsm.PutSource{ID: "source-1", Config: "config"})
+		ctx, stop := context.WithCancel(t.Context())
+		endC := make(chan error, 2)
+		for range 2 {
+			w := newWorker()
+			go func() { endC <- rpc.NewSession(w.config(n, "m1")).Run(ctx) }()
+			pass(3 * time.Second)
+		}
+		var f *fault.Error
+		select {
+		case err := <-endC:
+			if !errors.As(err, &f) || f.Kind != fault.Conflict || f.Hint == "" || !strings.Contains(f.Error(), "worker-1") {
+				t.Errorf("one of two twins ended with %v", err)
+			}
+		default:
+			t.Error("both twins go on")
+		}
+		id := sessionOf(t, s, "worker-1")
+		pass(time.Minute)
+		if got := sessionOf(t, s, "worker-1"); id == 0 || got != id {
+			t.Errorf("the session %d of the one that goes on became %d", id, got)
+		}
+		stop()
+		<-endC
+		synctest.Wait()
+	})
+}
+
+// TestCreateWaitsForTheWorker: when operate-source create has answered,
+// query-status has something to show; a worker that says nothing is named.
+func TestCreateWaitsForTheWorker(t *testing.T) {
+	for _, mute := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, n, w := rpctest.Open(t), &network{}, newWorker()
+			lis := n.listen("m1")
+			run(t, t.Context(), "master", func(ctx context.Context) error {
+				return rpctest.New(s, rpctest.Options{ClientURL: "http://m1"}).Run(ctx, lis)
+			})
+			run(t, t.Context(), "scheduler", s.Schedule)
+			cfg := w.config(n, "m1")
+			cfg.Report = func() status.Report {
+				if w.assignments() == 0 || mute {
+					return status.Report{}
+				}
+				a := w.last(t)
+				if a.Source == nil {
+					return status.Report{}
+				}
+				return status.Report{Source: string(a.Source.ID), Epoch: uint64(a.Epoch)}
+			}
+			run(t, t.Context(), "session", rpc.NewSession(cfg).Run)
+			pass(1500 * time.Millisecond) // between two reports
+			conn, err := rpc.Dial("m1", grpc.WithContextDialer(n.dial))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			c := pb.NewMasterClient(conn)
+			resp, err := c.OperateSource(t.Context(), &pb.OperateSourceRequest{Op: pb.SourceOp_StartSource, Config: []string{sourceYAML}})
+			if err != nil || !resp.GetResult() || len(resp.GetSources()) != 1 {
+				t.Fatalf("%v, %v", resp, err)
+			}
+			line := resp.GetSources()[0]
+			if line.GetResult() == mute || line.GetWorker() != "worker-1" || mute != strings.HasPrefix(line.GetMsg(), "[code=38045:") {
+				t.Errorf("mute %v: %v", mute, line)
+			}
+			st, err := c.QueryStatus(t.Context(), &pb.QueryStatusListRequest{})
+			if err != nil || st.GetSources()[0].GetResult() == mute {
+				t.Errorf("mute %v: at once query-status says %v, %v", mute, st, err)
+			}
+		})
+	}
+}
+
 func TestFollowerNamesTheLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, n, w := rpctest.Open(t), &network{}, newWorker()

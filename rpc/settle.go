@@ -153,6 +153,7 @@ func unsettled(s seen) error {
 	switch {
 	case s.worker == "":
 		out.Msg = "the source has no worker: " + s.why
+		out.Hint = "start a dm-worker; the operation is recorded and takes effect then"
 	case !s.heard:
 		out.Msg = fmt.Sprintf("worker %s has not reported about the source yet", s.worker)
 	case s.is == nil:

@@ -49,7 +49,7 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 	}
 	for i, src := range sources {
 		if sources[i], err = m.cfg.Checker.CheckSource(ctx, src); err != nil {
-			return nil, fault.Wrap("source "+src.SourceID, err)
+			return nil, err // names the source
 		}
 	}
 	if err := m.putSources(ctx, sources); err != nil {
@@ -63,7 +63,13 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 		if err != nil {
 			return nil, err
 		}
-		out.Sources = append(out.Sources, sourceLine(id, worker, msgNoFreeWorker))
+		line := sourceLine(id, worker, msgNoFreeWorker)
+		if worker != "" && !m.awaitReport(ctx, id, time.Until(deadline)) {
+			line.Result = false
+			line.Msg = Message(&fault.Error{Kind: fault.Unavailable, Code: codeNoExpected,
+				Msg: fmt.Sprintf("the source is added, but worker %s has not begun with it yet", worker), Hint: "query-status shows how it goes on"})
+		}
+		out.Sources = append(out.Sources, line)
 	}
 	return out, nil
 }
@@ -124,6 +130,32 @@ func (m *Master) awaitBinding(ctx context.Context, id fsm.SourceID, within time.
 		return bound || !anyFree(v)
 	})
 	return worker, err
+}
+
+// awaitReport waits until the worker that serves a source has said so, so that
+// the next query-status has something to show; false when it did not in time.
+func (m *Master) awaitReport(ctx context.Context, id fsm.SourceID, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		news := m.reports.news()
+		var heard bool
+		err := m.cfg.Reader.View(func(v *fsm.View) error {
+			if b, ok := v.Binding(id); ok {
+				w, _ := v.Worker(b.Worker)
+				_, heard = m.reports.of(w, b)
+			}
+			return nil
+		})
+		if heard || err != nil {
+			return heard
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 func anyFree(v *fsm.View) bool {

@@ -7,6 +7,9 @@ import (
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
+// msgBeginning is shown while no unit runs yet: which one will is recorded on the target.
+const msgBeginning = "it is reading its state from the target"
+
 // subtaskRow renders a subtask's status as query-status shows it.
 //
 // result is null while all is well. A failure is shown there in both stages:
@@ -30,6 +33,8 @@ func subtaskRow(s status.Subtask) *pb.SubTaskStatus {
 		out.Status = &pb.SubTaskStatus_Load{Load: loadStatus(s.Load)}
 	case s.Sync != nil:
 		out.Status = &pb.SubTaskStatus_Sync{Sync: syncStatus(s.Sync)}
+	case s.Unit == status.UnitInvalid && s.Stage == status.StageRunning:
+		out.Status = &pb.SubTaskStatus_Msg{Msg: msgBeginning}
 	}
 	return out
 }

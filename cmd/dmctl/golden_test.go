@@ -164,7 +164,7 @@ func join(t *testing.T, s *rpctest.State, addr, name string, rows map[string]sta
 // unreachable is what the pre-check answers for one of the source files.
 func unreachable(src config.Source) (config.Source, error) {
 	if src.SourceID == "mysql-replica-03" {
-		return src, &fault.Error{Kind: fault.Unavailable, Side: fault.Upstream, Code: 10001, Msg: "cannot connect to 127.0.0.1:3308",
+		return src, &fault.Error{Op: "check source " + src.SourceID, Kind: fault.Unavailable, Side: fault.Upstream, Code: 10001, Msg: "cannot connect to 127.0.0.1:3308",
 			Hint: "is the server up, and may this host reach it?", Err: errors.New("connection refused")}
 	}
 	src.Flavor, src.ServerID = "mysql", 429500000

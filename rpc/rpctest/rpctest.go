@@ -140,6 +140,8 @@ type Options struct {
 	// CheckSource and CheckTask stand in for the pre-checks.
 	CheckSource func(config.Source) (config.Source, error)
 	CheckTask   func(subs []config.Subtask, failures, warnings int) error
+	// Elected, when set, says from when on this master leads; until then nobody does.
+	Elected func() bool
 	// Removed is called for every task whose meta tables are to be dropped.
 	Removed func(task string)
 	// Wrap may put something in front of the proposer.
@@ -165,7 +167,7 @@ func New(s *State, o Options) *Master {
 	if o.Wrap != nil {
 		proposer = o.Wrap(s)
 	}
-	m := rpc.NewMaster(rpc.MasterConfig{Name: "master-1", Proposer: proposer, Reader: s, Feed: s.Feed, Leases: leases,
+	m := rpc.NewMaster(rpc.MasterConfig{Name: "master-1", ConfigText: "name = \"master-1\"\n", Proposer: proposer, Reader: s, Feed: s.Feed, Leases: leases,
 		Cluster: cluster{o}, Checker: checker{o}, Target: target{o}, Explain: explain, Log: o.Log})
 	srv := rpc.NewServer(rpc.ServerConfig{Register: m.Register, Master: m, Metrics: prometheus.NewRegistry(),
 		Status: "Release Version: test", Log: o.Log})
@@ -235,11 +237,11 @@ func (l *Leases) Goodbye(w fsm.WorkerName, s fsm.SessionID) {
 
 type cluster struct{ o Options }
 
-func (c cluster) IsLeader() bool { return c.o.LeaderName == "" }
+func (c cluster) IsLeader() bool { return c.o.LeaderName == "" && (c.o.Elected == nil || c.o.Elected()) }
 
 func (c cluster) Leader() (string, string) {
 	switch {
-	case c.o.LeaderName == "none":
+	case c.o.LeaderName == "none", c.o.Elected != nil && !c.o.Elected():
 		return "", ""
 	case c.o.LeaderName != "":
 		return c.o.LeaderName, c.o.LeaderAddr
