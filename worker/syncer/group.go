@@ -35,6 +35,7 @@ type grouper struct {
 
 	loc  binlog.Location // the last boundary; what Position a restart begins at
 	file string          // the file being read
+	head head            // its beginning, or that of the file read before
 	cur  *open           // the transaction being read, nil between transactions
 
 	// sent says how far a cut transaction was handed on before the connection
@@ -134,7 +135,12 @@ func (g *grouper) other(h *replication.EventHeader, emit func(*Txn) error) error
 			g.cur.prepared = true
 		}
 		return g.end(h, emit)
-	case replication.FORMAT_DESCRIPTION_EVENT, replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
+	case replication.FORMAT_DESCRIPTION_EVENT:
+		if err := g.beginAnew(h); err != nil {
+			return err
+		}
+		return g.boundary(h, emit)
+	case replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
 		replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2, replication.STOP_EVENT:
 		return g.boundary(h, emit)
 	}
