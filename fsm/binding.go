@@ -62,7 +62,7 @@ func (c BindSource) apply(t *txn) (any, error) {
 	if err := t.putBinding(c.Source, c.Worker); err != nil {
 		return nil, err
 	}
-	return Epoch(t.index), nil
+	return t.mint(), nil
 }
 
 func (c UnbindSource) apply(t *txn) (any, error) {
@@ -76,9 +76,9 @@ func (c UnbindSource) apply(t *txn) (any, error) {
 	return true, t.delBinding(b)
 }
 
-// putBinding mints: the epoch is always the index of the command being applied.
+// putBinding mints the epoch.
 func (t *txn) putBinding(s SourceID, w WorkerName) error {
-	epoch := Epoch(t.index)
+	epoch := t.mint()
 	t.changed(Touch{Noun: NounBinding, Source: s, Worker: w, Epoch: epoch})
 	if err := t.putJSON(bucketBindings, []byte(s), bindingRecord{Worker: w, Epoch: epoch}); err != nil {
 		return err

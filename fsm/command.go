@@ -93,7 +93,8 @@ func kindOf[C Command, V any](name string, version int) kind {
 // for ever: a changed payload gets a new version beside the old one.
 func kinds() []kind {
 	return []kind{
-		kindOf[SetClusterID, none]("SetClusterID", 1),
+		kindOf[SetClusterID, none]("SetClusterID", 2),
+		kindOf[SetClusterID, none]("SetClusterID", 1), // without Epochs
 		kindOf[RegisterWorker, none]("RegisterWorker", 1),
 		kindOf[RemoveWorker, none]("RemoveWorker", 1),
 		kindOf[OpenSession, SessionID]("OpenSession", 1),

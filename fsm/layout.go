@@ -5,6 +5,7 @@ package fsm
 //	meta  "schema"          version of this layout, 8 bytes
 //	meta  "applied"         index of the last entry applied, 8 bytes
 //	meta  "cluster"         the cluster's id, text
+//	meta  "epochs"          what epochs are counted from, 8 bytes; missing: from 0
 //	meta  "changes.count"   records in changes, 8 bytes
 //	meta  "changes.floor"   index of the last change trimmed, 8 bytes
 //	meta  "requests.count"  records in requests, 8 bytes
@@ -30,6 +31,7 @@ const (
 	metaSchema        = "schema"
 	metaApplied       = "applied"
 	metaClusterID     = "cluster"
+	metaEpochs        = "epochs"
 	metaChangesCount  = "changes.count"
 	metaChangesFloor  = "changes.floor"
 	metaRequestsCount = "requests.count"

@@ -13,8 +13,9 @@ type (
 	WorkerName string
 	// Index is a raft log index: the clock of everything agreed.
 	Index uint64
-	// Epoch is the index at which a binding was minted. The target database
-	// fences by it: a worker with an older epoch cannot commit.
+	// Epoch is the number of a binding: the index at which it was minted, above
+	// SetClusterID.Epochs. The target database fences by it: a worker with an
+	// older epoch cannot commit.
 	Epoch uint64
 	// SessionID is the index at which a worker's session was opened.
 	SessionID uint64

@@ -4,8 +4,8 @@ package fsm
 //
 //	workers   <worker>  {"addr":…,"session":…,"ttl":…,"last":…}
 //
-// session 0 = offline. Sessions and epochs are raft indexes, so they never
-// repeat and only grow.
+// session 0 = offline. Sessions are raft indexes and epochs grow with them, so
+// neither ever repeats.
 
 import (
 	"fmt"

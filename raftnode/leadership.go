@@ -150,8 +150,9 @@ func (n *Node) foundCluster(ctx context.Context) error {
 	if _, err := rand.Read(id); err != nil {
 		return err
 	}
-	_, err := n.propose(ctx, fsm.Meta{Actor: "dm-master " + n.cfg.Name, Addr: n.cfg.advertise(), UnixMilli: time.Now().UnixMilli()},
-		fsm.SetClusterID{ID: hex.EncodeToString(id)})
+	now := time.Now().UnixMilli()
+	_, err := n.propose(ctx, fsm.Meta{Actor: "dm-master " + n.cfg.Name, Addr: n.cfg.advertise(), UnixMilli: now},
+		fsm.SetClusterID{ID: hex.EncodeToString(id), Epochs: fsm.Epoch(max(now, 0))})
 	return err
 }
 

@@ -81,6 +81,28 @@ func TestOneNodeLeadsSoonAndKeepsEverything(t *testing.T) {
 	}
 }
 
+// TestWipedFounderFencesItsPast: a master whose data directory was lost founds
+// another cluster, and the targets take its epochs for newer ones.
+func TestWipedFounderFencesItsPast(t *testing.T) {
+	bind := func(more int) (id string, epoch fsm.Epoch) {
+		c := raftnodetest.New(t, 1)
+		m := c.Leader()
+		for i := range more {
+			c.Do("", source(i))
+		}
+		for _, cmd := range []fsm.Command{fsm.PutSource{ID: "s", Config: "c"}, fsm.RegisterWorker{Name: "w", Addr: "h:1"},
+			fsm.OpenSession{Worker: "w", TTLSeconds: 60}} {
+			c.Do("", cmd)
+		}
+		return clusterID(t, m.Store), c.Do("", fsm.BindSource{Source: "s", Worker: "w"}).Value.(fsm.Epoch)
+	}
+	firstID, first := bind(100)
+	secondID, second := bind(0)
+	if firstID == secondID || second <= first {
+		t.Errorf("cluster %s minted epoch %d, its successor %s only %d", firstID, first, secondID, second)
+	}
+}
+
 func TestSnapshotsReplaceTheLog(t *testing.T) {
 	often := func(cfg *raftnode.Config) {
 		cfg.SnapshotEntries, cfg.TrailingEntries, cfg.SnapshotInterval = 10, 5, 20*time.Millisecond

@@ -56,7 +56,7 @@ func (g *Generator) meta() fsm.Meta {
 func (g *Generator) Command() fsm.Command {
 	switch g.rng.IntN(24) {
 	case 0:
-		return fsm.SetClusterID{ID: g.pick("c", 2)}
+		return fsm.SetClusterID{ID: g.pick("c", 2), Epochs: fsm.Epoch(g.rng.IntN(2) * 1000)}
 	case 1, 2:
 		return fsm.RegisterWorker{Name: g.worker(), Addr: g.pick("host", 2) + ":1"}
 	case 3:
