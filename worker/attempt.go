@@ -28,6 +28,7 @@ const targetRetry = 2 * time.Second
 // status may be read at any time.
 type attempt struct {
 	task    fsm.TaskName
+	worker  string // a label of DM's metrics
 	log     *slog.Logger
 	metrics prometheus.Registerer
 
@@ -158,9 +159,9 @@ func (a *attempt) newUnit(kind status.Unit, sub config.Subtask, meta *checkpoint
 	case status.UnitDump:
 		return dump.New(dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics})
 	case status.UnitLoad:
-		return load.New(load.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics})
+		return load.New(load.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker})
 	default:
-		return syncer.New(syncer.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics})
+		return syncer.New(syncer.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker})
 	}
 }
 

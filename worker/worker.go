@@ -169,7 +169,7 @@ func (w *Worker) start(ctx context.Context, st *subtask, wt wanted, now time.Tim
 	}
 	st.actual = actual{id: wt.id, revision: wt.revision, running: true}
 	st.backoff.started(now)
-	st.attempt = &attempt{task: st.task, metrics: w.metrics,
+	st.attempt = &attempt{task: st.task, worker: w.cfg.Name, metrics: w.metrics,
 		log: w.cfg.Log.With("task", string(st.task), "source", string(wt.id.source), "epoch", uint64(wt.id.epoch))}
 	actx, cancel := context.WithCancel(ctx)
 	st.cancel = cancel
