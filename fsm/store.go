@@ -101,7 +101,7 @@ func openDB(path string) (*bbolt.DB, error) {
 		InitialMmapSize: initialMmap,
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, &fault.Error{Kind: fault.Unavailable, Msg: "file " + path, Err: ErrLocked,
+		return nil, &fault.Error{Kind: fault.Unavailable, Err: ErrLocked,
 			Hint: "stop the other process, or give this one another data-dir"}
 	}
 	if err != nil {

@@ -43,15 +43,18 @@ func OpenStore(cfg Config) (*fsm.Store, error) {
 // claim makes the directory this member's, or says whose it is.
 func claim(dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return unusable(err)
 	}
 	path := filepath.Join(dir, memberFile)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return writeIdentity(dir, path, identity{Name: name})
+		if err := writeIdentity(dir, path, identity{Name: name}); err != nil {
+			return unusable(err)
+		}
+		return nil
 	}
 	if err != nil {
-		return err
+		return unusable(err)
 	}
 	var id identity
 	if err := json.Unmarshal(raw, &id); err != nil {
@@ -63,6 +66,12 @@ func claim(dir, name string) error {
 			"start it with --name "+id.Name+", or give it a data-dir of its own")
 	}
 	return nil
+}
+
+// unusable is a directory that this process cannot keep its data in.
+func unusable(err error) error {
+	return &fault.Error{Kind: fault.Invalid, Msg: "it cannot be written", Err: err,
+		Hint: "let the user of dm-master write there, make room, or give another data-dir"}
 }
 
 func writeIdentity(dir, path string, id identity) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -311,6 +312,22 @@ func TestAFailingStoreStopsTheNode(t *testing.T) {
 	c.Leader()
 	if n := sources(t, m.Store); n != 2 {
 		t.Errorf("%d sources after the restart, want 2: the second was committed", n)
+	}
+}
+
+// TestUnusableDataDirectory: what the operator has to change is in the hint.
+func TestUnusableDataDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below"), "/proc/none"} {
+		cfg := raftnode.DefaultConfig()
+		cfg.Name, cfg.DataDir = "m1", dir
+		_, err := raftnode.OpenStore(cfg)
+		if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(fault.HintOf(err), "data-dir") {
+			t.Errorf("%s: %v (hint: %s)", dir, err, fault.HintOf(err))
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 
 	leases := scheduler.NewLeases()
 	handlers := rpc.NewMaster(rpc.MasterConfig{
-		Name: m.cfg.Name, Proposer: m.node, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
+		Name: m.cfg.Name, ConfigText: m.cfg.Encode(), Proposer: m.node, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
 		Cluster: members{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound, Log: m.log,
 	})
 	server := rpc.NewServer(rpc.ServerConfig{

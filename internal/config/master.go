@@ -2,6 +2,7 @@ package config
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 
@@ -164,6 +165,28 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 	}
 	c.Warnings = m.warnings()
 	return c, nil
+}
+
+// Encode gives TOML that ParseMaster reads as the same value. There is no secret
+// in a master's configuration.
+func (c MasterConfig) Encode() string {
+	var b strings.Builder
+	line := func(key, value string) { fmt.Fprintf(&b, "%s = %s\n", key, tomlText(value)) }
+	line("name", c.Name)
+	line("master-addr", c.Addr)
+	line("advertise-addr", c.AdvertiseAddr)
+	line("peer-urls", "http://"+c.PeerAddr)
+	line("advertise-peer-urls", "http://"+c.AdvertisePeer)
+	members := make([]string, 0, len(c.InitialCluster))
+	for _, m := range c.InitialCluster {
+		members = append(members, m.Name+"=http://"+m.Peer)
+	}
+	line("initial-cluster", strings.Join(members, ","))
+	line("data-dir", c.DataDir)
+	line("log-level", c.Log.level())
+	line("log-format", c.Log.Format)
+	line("log-file", c.Log.File)
+	return b.String()
 }
 
 // peers reads the addresses for other masters and the first members.

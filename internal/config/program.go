@@ -36,6 +36,33 @@ type Log struct {
 // LevelFatal is the level that log-level: fatal shows and nothing below it.
 const LevelFatal = slog.LevelError + 4
 
+// level gives the level as the key log-level has it.
+func (l Log) level() string {
+	if l.Level == LevelFatal {
+		return "fatal"
+	}
+	return strings.ToLower(l.Level.String())
+}
+
+// tomlText writes any text as a TOML string.
+func tomlText(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, "\\u%04X", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
 // programCodes are DM's codes for what can be wrong with a program's arguments
 // and file, which differ between master and worker.
 type programCodes struct {

@@ -101,6 +101,31 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// What GetMasterCfg shows is a file that starts the same master.
+func TestMasterConfigRoundTrip(t *testing.T) {
+	for _, args := range [][]string{
+		{"-name", "master1", "-master-addr", "127.0.0.1:8261"},
+		{"-name", "m-1", "-master-addr", ":8261", "-advertise-addr", "dm.example:9261", "-peer-urls", "0.0.0.0:8291", "-advertise-peer-urls",
+			"http://dm.example:8291", "-data-dir", "/data/\"a\\b\tc", "-L", "fatal", "-log-format", "json", "-log-file", "/var/log/dm.log"},
+	} {
+		want, err := ParseMaster(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "f.toml")
+		if err := os.WriteFile(path, []byte(want.Encode()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseMaster([]string{"-config", path})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, want.Encode())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestUsageNamesEveryFlag(t *testing.T) {
 	for _, c := range []struct{ text, flags string }{
 		{MasterUsage(), "V print-sample-config config L log-file log-format name master-addr advertise-addr peer-urls advertise-peer-urls initial-cluster join data-dir max-txn-ops max-request-bytes auto-compaction-mode auto-compaction-retention quota-backend-bytes v1-sources-path ssl-ca ssl-cert ssl-key cert-allowed-cn"},

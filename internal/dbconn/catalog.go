@@ -10,19 +10,12 @@ import (
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-// IsSystemSchema tells whether a schema belongs to a server or to a tool and is
-// never replicated, whatever its case.
-func IsSystemSchema(name string) bool {
-	switch strings.ToLower(name) {
-	case "mysql", "sys", "information_schema", "performance_schema",
-		"metrics_schema", "inspection_schema", "dm_heartbeat":
-		return true
-	}
-	return false
-}
+// IsSystemSchema is filter's: such schemas are never replicated.
+func IsSystemSchema(name string) bool { return filter.IsSystemSchema(name) }
 
 // Variable gives the value of a server variable as a new session sees it.
 func (db *DB) Variable(ctx context.Context, name string) (string, error) {
