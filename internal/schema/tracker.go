@@ -68,6 +68,22 @@ func (t *Tracker) PutSchema(schema, createSQL string) error {
 	return nil
 }
 
+// HasSchema tells whether a schema is known.
+func (t *Tracker) HasSchema(schema string) bool {
+	_, known := t.schemas[t.fold(schema)]
+	return known
+}
+
+// CreateSchema gives the statement that creates a schema as it is known, its
+// character set spelled out, for PutSchema to read; "" when it is not known.
+func (t *Tracker) CreateSchema(schema string) string {
+	if !t.HasSchema(schema) {
+		return ""
+	}
+	charset, collate := t.schemaCharset(schema).resolve()
+	return fmt.Sprintf("CREATE DATABASE %s DEFAULT CHARACTER SET %s COLLATE %s", appendIdent(nil, schema), charset, collate)
+}
+
 // Put makes a table known, or replaces it, from the text of SHOW CREATE TABLE.
 func (t *Tracker) Put(schema, createSQL string) (*Table, error) {
 	d, named, err := parseCreate(createSQL, t.sqlMode, t.schemaCharset(schema))

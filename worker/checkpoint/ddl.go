@@ -29,6 +29,9 @@ type Intent struct {
 	// table or schema did not exist.
 	Before string `json:"before"`
 	Done   bool   `json:"done"`
+	// Refused is set when the target has answered that it does not execute the
+	// statement: then a changed structure does not mean that it ran.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // DDL reads the last intent; ok is false when there was none yet.

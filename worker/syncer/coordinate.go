@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,7 +68,7 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []cha
 	if t.DDL != nil {
 		list, err := c.parser.parse(t.DDL)
 		if err != nil {
-			return fault.Wrap(fmt.Sprintf("the transaction at %s", t.Begin), err)
+			return notExecutable(t, err)
 		}
 		if len(list) > 0 {
 			return c.barrier(reading, writing, t, list)
@@ -95,6 +96,34 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []cha
 	}
 	waits := c.order.assign(t)
 	return send(reading, lanes[t.lane], job{t: t, waits: waits})
+}
+
+// notExecutable says where a statement stands that cannot be executed here, and,
+// unless the error knows better, how to get past it.
+func notExecutable(t *Txn, err error) error {
+	out := &fault.Error{Op: fmt.Sprintf("the transaction at %s", t.Begin), Kind: fault.KindOf(err), Err: err, Hint: fault.HintOf(err)}
+	var inner *fault.Error
+	if errors.As(err, &inner) {
+		out.Side, out.Code = inner.Side, inner.Code
+	}
+	if out.Hint == "" {
+		out.Hint = wayAround(t)
+	}
+	return out
+}
+
+// wayAround says how an operator gets past a statement by hand: the task begins
+// anew behind it, on the data that is there.
+func wayAround(t *Txn) string {
+	if t.End.IsZero() { // a DDL inside a transaction that goes on behind it
+		return "execute its equivalent on the target by hand, then copy the data anew: stop-task, start-task --remove-meta"
+	}
+	place := fmt.Sprintf("binlog-name: %q, binlog-pos: %d", t.End.Position.Name, t.End.Position.Pos)
+	if !t.End.GTID.IsEmpty() {
+		place += fmt.Sprintf(", binlog-gtid: %q", t.End.GTID)
+	}
+	return "execute its equivalent on the target by hand and go on behind it: stop-task, set task-mode: incremental and meta: {" + place +
+		"} in the task file, start-task --remove-meta"
 }
 
 func send(ctx context.Context, q chan<- job, j job) error {

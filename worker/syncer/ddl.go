@@ -116,13 +116,16 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if err != nil {
 		return err
 	}
-	if *replay && now != in.Before {
+	if err := d.structures.prepare(ctx, one, in, *replay); err != nil {
+		return err
+	}
+	if *replay && !in.Refused && now != in.Before {
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
 	again := *replay
-	if !again {
-		in.Before = now
+	if !again || in.Refused {
+		in.Before, in.Refused = now, false
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err
 		}
@@ -138,16 +141,23 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		if again && alreadyDone(answer.Number) {
 			return nil
 		}
-		return refusedDDL(err)
+		return d.refused(ctx, t, in, before, err)
 	}
 	return err
 }
 
-func refusedDDL(err error) error {
-	out := dbconn.ExecError(fault.Downstream, "", err)
+// refused records that the target answered a statement with a refusal: it has
+// not run, whatever the structure says when an operator has been at work on it.
+func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, answer error) error {
+	in.Refused = true
+	if err := d.intend(ctx, t, *in, before); err != nil {
+		return err // nothing is lost: the next attempt is refused again
+	}
+	d.last = *in
+	out := dbconn.ExecError(fault.Downstream, "", answer)
 	var e *fault.Error
-	if errors.As(out, &e) && e.Hint == "" {
-		e.Hint = "change the target so that the statement succeeds, then resume-task"
+	if errors.As(out, &e) {
+		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround(t)
 	}
 	return out
 }
@@ -186,16 +196,9 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	if final && t.Last {
 		lane.Watermark = t.End
 	}
-	tables := one.tables
-	if len(tables) == 0 {
-		tables = d.structures.inSchema(one.watch.Schema)
-	}
-	texts := make([]string, len(tables))
-	for i, n := range tables {
-		var err error
-		if texts[i], err = d.structures.changed(ctx, n); err != nil {
-			return err
-		}
+	next, err := d.structures.after(ctx, one)
+	if err != nil {
+		return err
 	}
 	tx, err := d.meta.DB.BeginTx(ctx, nil)
 	if err != nil {
@@ -208,8 +211,8 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {
 		return err
 	}
-	for i, n := range tables {
-		if err := d.meta.SaveStructure(ctx, tx, n, texts[i]); err != nil {
+	for n, text := range next.texts {
+		if err := d.meta.SaveStructure(ctx, tx, n, text); err != nil {
 			return err
 		}
 	}
@@ -221,6 +224,7 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 		return err
 	}
 	d.last = in
+	d.structures.accept(next)
 	return nil
 }
 

@@ -19,6 +19,7 @@ const codeUnsupportedStmt = 36068
 // ddl is one statement for the target, cut out of a source's statement.
 type ddl struct {
 	text string
+	stmt ast.StmtNode
 	// watch is the table (or, without a Table, the schema) whose structure tells
 	// whether the statement ran.
 	watch schema.Name
@@ -103,6 +104,7 @@ func stripComments(text string) string {
 type ddlParser struct {
 	parser *parser.Parser
 	filter filter
+	lower  bool // the source keeps names in lower case, however statements spell them
 }
 
 // filter is what decides about tables and schemas, system schemas excluded.
@@ -128,13 +130,11 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 			return nil, dmlFound(st)
 		}
 		return nil, &fault.Error{Kind: fault.Unsupported, Code: codeParseDDL, Err: err,
-			Msg: fmt.Sprintf("the statement %q cannot be read (default schema %q)", excerpt(st.Text), st.Schema),
-			Hint: "execute its equivalent on the target by hand and let the source go on from behind it:" +
-				" stop-task, set the position behind the statement in the task's checkpoint, start-task"}
+			Msg: fmt.Sprintf("the statement %q cannot be read (default schema %q)", excerpt(st.Text), st.Schema)}
 	}
 	var out []ddl
 	for _, n := range nodes {
-		n.Accept(&qualifier{schema: st.Schema})
+		n.Accept(&qualifier{schema: st.Schema, lower: d.lower})
 		one, err := d.split(n, st)
 		if err != nil {
 			return nil, err
@@ -144,12 +144,19 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	return out, nil
 }
 
-// qualifier writes the default schema into names that have none.
-type qualifier struct{ schema string }
+// qualifier writes the default schema into names that have none, and all of
+// them as the source keeps them.
+type qualifier struct {
+	schema string
+	lower  bool
+}
 
 func (q *qualifier) Enter(n ast.Node) (ast.Node, bool) {
 	if t, ok := n.(*ast.TableName); ok && t.Schema.O == "" {
 		t.Schema = ast.NewCIStr(q.schema)
+	}
+	if t, ok := n.(*ast.TableName); ok && q.lower {
+		t.Schema, t.Name = ast.NewCIStr(t.Schema.L), ast.NewCIStr(t.Name.L)
 	}
 	return n, false
 }
@@ -209,12 +216,13 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 			out = append(out, one...)
 		}
 		return out, nil
+	case *ast.CreateViewStmt:
+		return nil, nil
 	case ast.DMLNode:
 		return nil, d.dml(n, st)
 	}
 	return nil, &fault.Error{Kind: fault.Unsupported, Code: codeUnsupportedStmt,
-		Msg:  fmt.Sprintf("not supported yet: the statement %q", excerpt(st.Text)),
-		Hint: "execute its equivalent on the target by hand and set the position behind it in the task's checkpoint"}
+		Msg: fmt.Sprintf("not supported yet: the statement %q", excerpt(st.Text))}
 }
 
 func (d *ddlParser) schemaDDL(n ast.StmtNode, name string) ([]ddl, error) {
@@ -225,7 +233,7 @@ func (d *ddlParser) schemaDDL(n ast.StmtNode, name string) ([]ddl, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ddl{{text: text, watch: schema.Name{Schema: name}}}, nil
+	return []ddl{{text: text, stmt: n, watch: schema.Name{Schema: name}}}, nil
 }
 
 func (d *ddlParser) tableDDL(n ast.StmtNode, name schema.Name) ([]ddl, error) {
@@ -236,7 +244,7 @@ func (d *ddlParser) tableDDL(n ast.StmtNode, name schema.Name) ([]ddl, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ddl{{text: text, watch: name, tables: []schema.Name{name}}}, nil
+	return []ddl{{text: text, stmt: n, watch: name, tables: []schema.Name{name}}}, nil
 }
 
 func (d *ddlParser) alter(n *ast.AlterTableStmt) ([]ddl, error) {
@@ -263,7 +271,7 @@ func (d *ddlParser) rename(n ast.StmtNode, from, to schema.Name) ([]ddl, error) 
 			Msg:  fmt.Sprintf("not supported yet: %q moves a table into or out of what the task replicates", excerpt(text)),
 			Hint: "let the block-allow-list of the task match both names or none"}
 	}
-	return []ddl{{text: text, watch: from, tables: []schema.Name{from, to}}}, nil
+	return []ddl{{text: text, stmt: n, watch: from, tables: []schema.Name{from, to}}}, nil
 }
 
 // dml refuses a data change in statement form, unless no table of the task is in it.

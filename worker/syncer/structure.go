@@ -3,24 +3,44 @@ package syncer
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
-// structures are the tables as they are at the position that the coordinator
-// has reached. Only the coordinator uses it.
+// structures are the tables as they are on the source at the position that the
+// coordinator has reached. Only the coordinator uses it.
 //
-// A table that is not known is read from the target. That is right, not only
-// likely: a DDL is executed with nothing else in flight, so whenever a row asks
-// for its table, the target has executed exactly the DDL before that row.
+// A known table is followed through each DDL by the tracker. A table that is
+// not known is read from the target, when a row or a DDL first asks for it: a
+// DDL is executed with nothing else in flight, so at that moment the target has
+// executed exactly the DDL before it. The same holds for a DDL that the tracker
+// has no rule for: behind it, the tables it touched are read from the target.
 type structures struct {
-	target *dbconn.DB
-	texts  map[schema.Name]string // what the meta tables say
-	plans  map[schema.Name]*plan
+	target  *dbconn.DB
+	tracker *schema.Tracker
+	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
+	plans   map[schema.Name]*plan
+	log     *slog.Logger
+}
+
+// newStructures begins with what the meta tables say. upstream tells what a
+// schema gets that is created without a character set.
+func newStructures(ctx context.Context, upstream, target *dbconn.DB, saved map[schema.Name]string, log *slog.Logger) (*structures, error) {
+	s := &structures{target: target, saved: saved, plans: map[schema.Name]*plan{}, log: log,
+		tracker: schema.NewTracker("", upstream.Server.LowerCaseTableNames != 0)}
+	var charset, collate string
+	err := upstream.QueryRowContext(ctx, "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server").Scan(&charset, &collate)
+	if err != nil {
+		return nil, dbconn.Error(fault.Upstream, "read the server's character set", err)
+	}
+	s.tracker.SetServerCharset(charset, collate)
+	return s, nil
 }
 
 // plan gives the plan of a table's rows.
@@ -28,65 +48,179 @@ func (s *structures) plan(ctx context.Context, n schema.Name) (*plan, error) {
 	if p := s.plans[n]; p != nil {
 		return p, nil
 	}
-	text, ok := s.texts[n]
-	if !ok {
-		var err error
-		if text, err = s.target.CreateTable(ctx, n); err != nil {
-			if absent(err) {
-				return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Err: err,
-					Msg:  "rows arrive for " + dbconn.Ident(n.Schema, n.Table) + ", which is not on the target",
-					Hint: "create the table on the target with the source's structure, then resume-task; or exclude it in the task's block-allow-list"}
-			}
-			return nil, err
-		}
+	t, err := s.table(ctx, n)
+	if absent(err) {
+		return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Err: err,
+			Msg:  "rows arrive for " + dbconn.Ident(n.Schema, n.Table) + ", which is not on the target",
+			Hint: "create the table on the target with the source's structure, then resume-task; or exclude it in the task's block-allow-list"}
 	}
-	t, err := schema.Parse(text, "", n.Schema)
 	if err != nil {
-		return nil, fault.Wrap("read the structure of "+dbconn.Ident(n.Schema, n.Table), err)
+		return nil, err
 	}
 	named := *t
-	named.Name = n // a structure keeps the name under which it was saved, whatever the letters' case
+	named.Name = n // the binlog's spelling, whatever the letters' case of the structure's
 	p := newPlan(&named, s.target.Server.Flavor == "mysql")
 	s.plans[n] = p
 	return p, nil
 }
 
-// changed forgets a table that a DDL has touched and answers its structure now,
-// "" when it does not exist any more.
-func (s *structures) changed(ctx context.Context, n schema.Name) (string, error) {
-	text, err := s.target.CreateTable(ctx, n)
-	if absent(err) {
-		text, err = "", nil
+// table gives the structure of a table, from memory, the meta tables or the target.
+func (s *structures) table(ctx context.Context, n schema.Name) (*schema.Table, error) {
+	t, err := s.tracker.Table(n)
+	if err == nil {
+		return t, nil
 	}
-	if err != nil {
-		return "", err
+	text, ok := s.saved[n]
+	if !ok {
+		if text, err = s.target.CreateTable(ctx, n); err != nil {
+			return nil, err
+		}
 	}
-	delete(s.plans, n)
-	delete(s.texts, n)
-	if text != "" {
-		s.texts[n] = text
-	}
-	return text, nil
+	return s.learn(ctx, n, text)
 }
 
-// inSchema lists the known tables of a schema.
-func (s *structures) inSchema(name string) []schema.Name {
-	var out []schema.Name
-	for n := range s.texts {
-		if n.Schema == name {
-			out = append(out, n)
+// learn makes a table known by its text, its schema first.
+func (s *structures) learn(ctx context.Context, n schema.Name, text string) (*schema.Table, error) {
+	if err := s.learnSchema(ctx, n.Schema); err != nil {
+		return nil, err
+	}
+	t, err := s.tracker.Put(n.Schema, text)
+	if err != nil {
+		return nil, fault.Wrap("read the structure of "+dbconn.Ident(n.Schema, n.Table), err)
+	}
+	if t.Name != n {
+		named := *t
+		named.Name = n // a structure keeps the name under which it was saved
+		s.tracker.PutTable(&named)
+		t = &named
+	}
+	delete(s.saved, n)
+	return t, nil
+}
+
+// learnSchema makes a schema's character set known.
+func (s *structures) learnSchema(ctx context.Context, name string) error {
+	if s.tracker.HasSchema(name) {
+		return nil
+	}
+	n := schema.Name{Schema: name}
+	text, ok := s.saved[n]
+	if !ok {
+		var err error
+		if text, err = s.target.CreateSchema(ctx, name); absent(err) {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
-	for n := range s.plans {
-		if _, both := s.texts[n]; !both && n.Schema == name {
-			out = append(out, n)
+	delete(s.saved, n)
+	return s.tracker.PutSchema(name, text)
+}
+
+// prepare makes known what one is about, before the target executes it. The
+// structure in an intent is from then and wins over what the target says now.
+func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Intent, replay bool) error {
+	for _, n := range one.tables {
+		if _, err := s.tracker.Table(n); err == nil {
+			continue
+		}
+		var err error
+		if _, saved := s.saved[n]; replay && !saved {
+			if n != in.Table || in.Before == "" {
+				continue
+			}
+			_, err = s.learn(ctx, n, in.Before)
+		} else {
+			_, err = s.table(ctx, n)
+		}
+		if err != nil && retryable(err) {
+			return err
+		}
+		// What is not there, or cannot be read, shows when the statement is applied.
+	}
+	return s.learnSchemaOf(ctx, one, replay)
+}
+
+func (s *structures) learnSchemaOf(ctx context.Context, one *ddl, replay bool) error {
+	if one.watch.Table == "" && replay {
+		return nil // the statement may have changed it already
+	}
+	err := s.learnSchema(ctx, one.watch.Schema)
+	if err != nil && !retryable(err) {
+		return nil
+	}
+	return err
+}
+
+// behind is the state behind one DDL: the tracker, and the texts of what
+// changed, "" for what is gone. A Name without a Table stands for a schema.
+type behind struct {
+	tracker *schema.Tracker
+	texts   map[schema.Name]string
+}
+
+// after works out the state behind one, which the target has executed. It
+// changes nothing: accept does, when the state is recorded.
+func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
+	b := behind{tracker: s.tracker.Clone(), texts: map[schema.Name]string{}}
+	changed, err := b.tracker.Apply("", one.stmt)
+	if err != nil {
+		s.log.Warn("the structure behind a DDL is read from the target", "statement", one.text, "why", err)
+		if changed, err = s.reread(ctx, &b, one); err != nil {
+			return b, err
 		}
 	}
-	return out
+	if one.watch.Table == "" {
+		b.texts[one.watch] = b.tracker.CreateSchema(one.watch.Schema)
+		if b.texts[one.watch] == "" { // dropped, and with it what nobody asked for
+			for n := range s.saved {
+				if n.Schema == one.watch.Schema {
+					b.texts[n] = ""
+				}
+			}
+		}
+	}
+	for _, n := range changed {
+		b.texts[n] = ""
+		if t, err := b.tracker.Table(n); err == nil {
+			b.texts[n] = t.CreateSQL
+		}
+	}
+	return b, nil
+}
+
+// reread reads the tables that one touched from the target.
+func (s *structures) reread(ctx context.Context, b *behind, one *ddl) ([]schema.Name, error) {
+	for _, n := range one.tables {
+		text, err := s.target.CreateTable(ctx, n)
+		if absent(err) {
+			b.tracker.Drop(n)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, err := b.tracker.Put(n.Schema, text); err != nil {
+			return nil, fault.Wrap("read the structure of "+dbconn.Ident(n.Schema, n.Table), err)
+		}
+	}
+	return one.tables, nil
+}
+
+// accept makes b the present state.
+func (s *structures) accept(b behind) {
+	s.tracker = b.tracker
+	for n := range b.texts {
+		delete(s.saved, n)
+	}
+	clear(s.plans) // a DDL is rare, and a plan is made in microseconds
 }
 
 // absent tells the errors of a server that has no such table or schema.
 func absent(err error) bool {
+	if err == nil {
+		return false
+	}
 	var answer *mysql.MySQLError
 	if !errors.As(err, &answer) {
 		return fault.Is(err, fault.NotFound)

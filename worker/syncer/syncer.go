@@ -80,7 +80,7 @@ func (u *Unit) Run(ctx context.Context) error {
 	if err != nil {
 		m.failed()
 	}
-	return fault.Wrap("sync task "+sub.Task+", source "+sub.SourceID, err)
+	return err // which task and source it was, the caller says
 }
 
 // Fill sets the unit's part of s.
@@ -152,10 +152,14 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	u.log.Info("the syncer begins", "pos", from.lane.Watermark.String(), "upstream", up.Server.Version, "downstream", rows.Server.Version)
-	return u.wire(up, rows, defs, from, texts), nil
+	tables, err := newStructures(ctx, up, defs, texts, u.log)
+	if err != nil {
+		return nil, err
+	}
+	return u.wire(up, rows, defs, from, tables), nil
 }
 
-func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, texts map[schema.Name]string) *pipeline {
+func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *pipeline {
 	sub := &u.cfg.Subtask
 	at := from.lane.Watermark
 	w := newWindow(at, from.lane.Applied)
@@ -165,8 +169,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, texts map[schema.Name
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
-	tables := &structures{target: defs, texts: texts, plans: map[schema.Name]*plan{}}
-	dp := &ddlParser{parser: parser.New(), filter: u.tables}
+	dp := &ddlParser{parser: parser.New(), filter: u.tables, lower: up.Server.LowerCaseTableNames == 1}
 	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
 		stats: u.stats, log: u.log, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
