@@ -160,6 +160,7 @@ func (b *bench) start() *running {
 		defer close(r.done)
 		r.err = r.unit.Run(ctx)
 	}()
+	b.t.Cleanup(func() { r.cancel(); <-r.done }) // also behind a test that failed
 	return r
 }
 
