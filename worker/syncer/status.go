@@ -31,6 +31,7 @@ type stats struct {
 	lastMiss  string
 	master    binlog.Location
 	at        binlog.Location // the last watermark seen, kept after the run
+	reached   binlog.Location // the watermark just before master was asked for
 	lag       int64
 	sampled   sample
 	recentTPS int64
@@ -101,9 +102,10 @@ func (s *stats) refresh(ctx context.Context, up *dbconn.DB) error {
 	defer tick.Stop()
 	for {
 		ask, cancel := context.WithTimeout(ctx, 5*refreshEvery)
+		before, _ := s.window.watermark()
 		master, err := up.MasterStatus(ask)
 		cancel()
-		s.sample(master, err == nil)
+		s.sample(before, master, err == nil)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -112,12 +114,15 @@ func (s *stats) refresh(ctx context.Context, up *dbconn.DB) error {
 	}
 }
 
-func (s *stats) sample(master binlog.Location, known bool) {
+// sample takes what the source has answered. Without an answer nothing is
+// known to have been reached.
+func (s *stats) sample(before, master binlog.Location, known bool) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reached = binlog.Location{}
 	if known {
-		s.master = master
+		s.master, s.reached = master, before
 		s.metrics.position("master", master.Position)
 	}
 	if d := now.Sub(s.sampled.at).Seconds(); d >= refreshEvery.Seconds()/2 {
@@ -146,14 +151,20 @@ func (s *stats) lookLocked(now time.Time) {
 	}
 }
 
+// syncedLocked tells whether the source was asked for its end after the
+// watermark had come there. A watermark that has moved on since shows that the
+// source wrote more, and how much more is for the next answer to say.
 func (s *stats) syncedLocked() bool {
-	if s.master.IsZero() {
+	if s.master.IsZero() || s.reached.IsZero() {
+		return false
+	}
+	if idle, _ := s.window.idle(); !idle {
 		return false
 	}
 	if s.byGTID {
-		return s.at.GTID.Contains(s.master.GTID)
+		return s.reached.GTID.Contains(s.master.GTID) && s.at.GTID.Equal(s.reached.GTID)
 	}
-	return s.at.Position.Compare(s.master.Position) >= 0
+	return s.reached.Position.Compare(s.master.Position) >= 0 && s.at.Position == s.reached.Position
 }
 
 // snapshot is the status as of now.
