@@ -16,6 +16,7 @@ type plan struct {
 	// insert is everything of an INSERT behind the verb and before the values.
 	insert string
 	write  []int // columns that are written: all that are not generated
+	enums  []int // columns that are written and may hold the error value
 	where  []int // columns that find a row: the key's, or all that are written
 	keyed  bool
 	// jsonType tells that the target has a JSON type of its own, with which a
@@ -35,6 +36,9 @@ func newPlan(t *schema.Table, jsonType bool) *plan {
 		}
 		cols = append(cols, dbconn.Ident(t.Columns[i].Name)...)
 		p.write = append(p.write, i)
+		if t.Columns[i].Type == "enum" {
+			p.enums = append(p.enums, i)
+		}
 	}
 	p.insert = string(append(cols, ") VALUES ("...))
 	if key := t.Key(); key != nil && wholeColumns(key) {
@@ -85,6 +89,8 @@ type stmt struct {
 	table *plan
 	// exact means that the statement must meet exactly one row.
 	exact bool
+	// mode is the sql_mode that the statement needs, "" for the session's own.
+	mode string
 }
 
 func (b *sqlBatch) reset() { b.text, b.stmts = b.text[:0], b.stmts[:0] }
@@ -127,8 +133,30 @@ func (b *sqlBatch) one(p *plan, r *Row, exact bool, write func([]byte, *Row, str
 		return fault.Wrap(fmt.Sprintf("write a row of %s as SQL", p.name), err)
 	}
 	b.text = text
-	b.stmts = append(b.stmts, stmt{end: len(text), row: r, table: p, exact: exact})
+	s := stmt{end: len(text), row: r, table: p, exact: exact}
+	if p.invalid(r) {
+		s.mode = invalidMode
+	}
+	b.stmts = append(b.stmts, s)
 	return nil
+}
+
+// invalidMode is rowsMode without what makes a server strict.
+const invalidMode = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
+
+// invalid tells whether the new image holds the error value of an ENUM, number
+// 0, which a source that is not strict puts in place of an unknown text. No
+// literal brings it into a strict session.
+func (p *plan) invalid(r *Row) bool {
+	if r.After == nil {
+		return false
+	}
+	for _, i := range p.enums {
+		if n, ok := r.After[i].(int64); ok && n == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *plan) appendInsert(dst []byte, r *Row, verb string) ([]byte, error) {

@@ -56,11 +56,15 @@ func (t *target) transaction(ctx context.Context, b *sqlBatch, update string) ([
 		return nil
 	}
 	for i := range len(b.stmts) + 1 {
-		var text []byte
+		text := []byte(update)
 		if i < len(b.stmts) {
 			text = b.part(i)
-		} else {
-			text = []byte(update)
+		}
+		if i < len(b.stmts) && b.stmts[i].mode != "" {
+			if err := t.inMode(ctx, b, i, send, &counts, &inText); err != nil {
+				return nil, t.fail(ctx, err)
+			}
+			continue
 		}
 		if inText > 0 && len(t.buf)+len(text)+1 > maxText {
 			if err := send(); err != nil {
@@ -78,6 +82,28 @@ func (t *target) transaction(ctx context.Context, b *sqlBatch, update string) ([
 	}
 	return counts, nil
 }
+
+// inMode executes statement i, alone, under an sql_mode of its own. What was
+// gathered before it goes out first.
+func (t *target) inMode(ctx context.Context, b *sqlBatch, i int, send func() error, counts *[]int64, inText *int) error {
+	if *inText > 0 {
+		if err := send(); err != nil {
+			return err
+		}
+	}
+	got, err := t.exec(ctx, modeText(b.stmts[i].mode)+";"+string(b.part(i))+";"+modeText(rowsMode))
+	if err != nil {
+		t.close() // the session may have been left in the other mode
+		return err
+	}
+	if len(got) != 3 {
+		return fault.New(fault.Internal, fmt.Sprintf("the target answered %d statements of 3", len(got)))
+	}
+	*counts = append(*counts, got[1])
+	return nil
+}
+
+func modeText(mode string) string { return "SET SESSION sql_mode = '" + mode + "'" }
 
 // commit ends the transaction. An error of the server's is an answer: TiDB and
 // InnoDB have rolled back. Anything else leaves the outcome open.
@@ -212,7 +238,11 @@ func (t *target) blame(ctx context.Context, b *sqlBatch) (int, error) {
 	}
 	defer t.rollback(ctx)
 	for i := range b.stmts {
-		_, err := t.exec(ctx, string(b.part(i)))
+		text := string(b.part(i))
+		if mode := b.stmts[i].mode; mode != "" {
+			text = modeText(mode) + ";" + text + ";" + modeText(rowsMode)
+		}
+		_, err := t.exec(ctx, text)
 		var answer *mysql.MySQLError
 		switch {
 		case err == nil:
