@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func sourceKeys(s *Source) keys {
 			v.doc.warnings = append(v.doc.warnings, RelayNotice)
 			return nil
 		},
-		"relay-binlog-name": inert(aText, relayNote),
+		"relay-binlog-name": relayBinlogName,
 		"relay-binlog-gtid": inert(aText, relayNote),
 		"relay-dir":         inert(aText, relayNote),
 		"from":              database(&s.From, nil),
@@ -96,6 +97,22 @@ func sourceID(dst *string) func(value) error {
 		}
 		return nil
 	}
+}
+
+// binlogName is what servers call their binlog files.
+var binlogName = regexp.MustCompile(`^.+\.[0-9]+$`)
+
+// relayBinlogName checks a setting that has no effect without relay logs.
+func relayBinlogName(v value) error {
+	var name string
+	if err := text(&name)(v); err != nil || name == "" {
+		return err
+	}
+	if !binlogName.MatchString(name) {
+		return v.hinted(40007, "write the name of a binlog file such as mysql-bin.000001, or remove the key", "%q is not the name of a binlog file", name)
+	}
+	v.warn("%s", relayNote)
+	return nil
 }
 
 func flavor(dst *string) func(value) error {
