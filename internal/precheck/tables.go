@@ -3,6 +3,7 @@ package precheck
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/config"
@@ -34,7 +35,41 @@ func (c *checker) tables(ctx context.Context) finding {
 		return unanswered(err)
 	}
 	f.details = append(f.details, keyless...)
+	cascades, err := c.cascades(ctx)
+	if err != nil {
+		return unanswered(err)
+	}
+	f.details = append(f.details, cascades...)
 	return f
+}
+
+// cascade is a foreign key in SHOW CREATE TABLE by which the server itself
+// changes rows of the table.
+var cascade = regexp.MustCompile("(?m)^ *CONSTRAINT (`(?:[^`]|``)+`) FOREIGN KEY .* ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL)")
+
+// cascades lists the foreign keys whose work the source's binlog does not show.
+// Full mode ends with the snapshot and does not need it.
+func (c *checker) cascades(ctx context.Context) ([]Detail, error) {
+	if c.sub.Mode == config.ModeFull {
+		return nil, nil
+	}
+	var out []Detail
+	for _, n := range c.selected {
+		text, err := c.db.CreateTable(ctx, n)
+		if fault.Is(err, fault.NotFound) {
+			continue // dropped meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range cascade.FindAllStringSubmatch(text, -1) {
+			out = append(out, Detail{Severity: Warning,
+				ShortErr: fmt.Sprintf("table %s foreign key %s changes rows by CASCADE or SET NULL, which the binlog does not show", dbconn.Ident(n.Schema, n.Table), m[1]),
+				Instruction: "such changes do not reach the target: make it ON DELETE RESTRICT ON UPDATE RESTRICT and let the application" +
+					" change the rows, or exclude the table"})
+		}
+	}
+	return out, nil
 }
 
 func (c *checker) listName() string {
