@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -106,8 +108,7 @@ func (s *Session) connect(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if refusedForGood(err) {
-			return &fault.Error{Op: "join the master at " + addr, Kind: fault.Conflict, Code: 40077, Err: plain(err),
-				Hint: "correct the worker's name, advertise-addr or join"}
+			return refusedBy(addr, plain(err).Error())
 		}
 		if s.givesWay(err) {
 			return &fault.Error{Op: "run as worker " + s.cfg.Name, Kind: fault.Conflict, Code: 40077, Err: plain(err),
@@ -207,10 +208,28 @@ func refusedForGood(err error) bool {
 	}
 }
 
+// refusedBy makes the error of a worker out of a master's words, of which the
+// advice is the hint.
+func refusedBy(addr, text string) error {
+	text, hint, ok := strings.Cut(text, ", Workaround: ")
+	if !ok {
+		hint = "correct the worker's name, advertise-addr or join"
+	}
+	return &fault.Error{Op: "join the master at " + addr, Kind: fault.Conflict, Code: 40077, Msg: text, Hint: hint}
+}
+
 // plain takes gRPC's words off an error.
 func plain(err error) error {
-	if st, ok := grpcstatus.FromError(err); ok && st.Code() != codes.OK {
-		return errors.New(st.Message())
+	st, ok := grpcstatus.FromError(err)
+	if !ok || st.Code() == codes.OK {
+		return err
 	}
-	return err
+	text := st.Message()
+	for _, frame := range []string{"connection error: desc = ", "transport: Error while dialing: "} {
+		text = strings.TrimPrefix(text, frame)
+		if inner, err := strconv.Unquote(text); err == nil {
+			text = inner
+		}
+	}
+	return errors.New(text)
 }

@@ -237,7 +237,9 @@ func (l *Leases) Goodbye(w fsm.WorkerName, s fsm.SessionID) {
 
 type cluster struct{ o Options }
 
-func (c cluster) IsLeader() bool { return c.o.LeaderName == "" && (c.o.Elected == nil || c.o.Elected()) }
+func (c cluster) IsLeader() bool {
+	return c.o.LeaderName == "" && (c.o.Elected == nil || c.o.Elected())
+}
 
 func (c cluster) Leader() (string, string) {
 	switch {
