@@ -126,7 +126,8 @@ func mariadbTemplate(ctx context.Context, mariadbd string) (string, error) {
 	}
 	id := sha256.Sum256([]byte(string(version) + templateSQL()))
 	return cached(fmt.Sprintf("mariadb-template-%x", id[:6]), func(dst string) error {
-		args := append(mariadbBaseArgs(dst), "--skip-test-db", "--auth-root-authentication-method=normal")
+		// Without --force a machine that cannot look up its own name is refused.
+		args := append(mariadbBaseArgs(dst), "--force", "--skip-test-db", "--auth-root-authentication-method=normal")
 		if out, err := exec.CommandContext(ctx, installer, args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 		}
