@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -223,18 +224,24 @@ func unknownSources(ids []string) error {
 	return fault.New(fault.NotFound, fmt.Sprintf("sources [%s] haven't been added", strings.Join(ids, " ")))
 }
 
-// namedSources gives the ids that a request names, by themselves or by files.
+// namedSources gives the ids that a request names, by themselves or by files,
+// each once.
 func namedSources(ctx context.Context, req *pb.OperateSourceRequest) ([]fsm.SourceID, error) {
 	var ids []fsm.SourceID
+	add := func(id string) {
+		if !slices.Contains(ids, fsm.SourceID(id)) {
+			ids = append(ids, fsm.SourceID(id))
+		}
+	}
 	for _, id := range req.GetSourceID() {
-		ids = append(ids, fsm.SourceID(id))
+		add(id)
 	}
 	if len(req.GetConfig()) == 0 {
 		return ids, nil
 	}
 	sources, _, err := decodeSources(ctx, req.GetConfig())
 	for _, src := range sources {
-		ids = append(ids, fsm.SourceID(src.SourceID))
+		add(src.SourceID)
 	}
 	return ids, err
 }

@@ -39,19 +39,33 @@ func ask[T proto.Message](cmd *cobra.Command, s *shared, call func(context.Conte
 	ctx = metadata.AppendToOutgoingContext(ctx, "raftdm-request-id", rand.Text(), "raftdm-actor", actor())
 	for {
 		conn, left, err := reach(ctx, addrs)
+		if cmd.Context().Err() != nil {
+			return none, interrupted()
+		}
 		if err != nil {
 			return none, err
 		}
 		resp, err := call(ctx, pb.NewMasterClient(conn))
 		_ = conn.Close()
-		if err == nil {
+		switch {
+		case err == nil:
 			return resp, nil
+		case cmd.Context().Err() != nil:
+			return none, interrupted()
+		case ctx.Err() != nil:
+			return none, &fault.Error{Kind: fault.Unavailable, Code: 38008, Msg: fmt.Sprintf("the master did not answer within the rpc-timeout of %s", timeout),
+				Hint: "look with query-status what became of the request"}
 		}
 		if addrs = left; status.Code(err) != codes.Unavailable || len(left) == 0 {
 			return none, &fault.Error{Kind: fault.Unavailable, Code: 38008, Msg: "the master did not answer the request",
 				Err: fmt.Errorf("%s", status.Convert(err).Message()), Hint: "look with query-status what became of it"}
 		}
 	}
+}
+
+// interrupted is the answer to Ctrl-C.
+func interrupted() error {
+	return fault.New(fault.Cancelled, "interrupted; what was asked for may be carried out nevertheless")
 }
 
 // reach connects to the first of the masters that lets it, and gives those

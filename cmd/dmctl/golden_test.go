@@ -188,7 +188,7 @@ func TestGoldenSources(t *testing.T) {
 	tr.do("query-status")
 	tr.do("list-member")
 	tr.do("list-member", "--worker", "--name", "nobody")
-	tr.do("operate-source", "stop", "testdata/source-2.yaml")
+	tr.do("operate-source", "stop", "testdata/source-2.yaml", "mysql-replica-02")
 	tr.do("operate-source", "stop", "mysql-replica-01", "mysql-replica-02")
 	tr.do("operate-source", "show")
 	tr.compare("sources.txt")
@@ -270,6 +270,34 @@ func TestUnreachableMaster(t *testing.T) {
 	want := "Error: [code=48001:class=dmctl:scope=internal:level=high], Message: can't connect to 127.0.0.1:1, RawCause: context deadline exceeded"
 	if got := stderr.String(); !strings.HasPrefix(got, want) || !strings.Contains(got, "Workaround: Please check your network connection.") {
 		t.Errorf("stderr: %s", got)
+	}
+}
+
+// TestImpatience: a master that takes its time is not called unreachable.
+func TestImpatience(t *testing.T) {
+	s := rpctest.Open(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	hang := make(chan struct{})
+	addr := rpctest.Start(t, s, rpctest.Options{CheckSource: func(src config.Source) (config.Source, error) {
+		interrupt()
+		<-hang
+		return src, nil
+	}})
+	defer close(hang)
+	for _, c := range []struct {
+		ctx           context.Context
+		timeout, want string
+	}{
+		{ctx, "10m", "Error: interrupted; what was asked for may be carried out nevertheless\n"},
+		{t.Context(), "300ms", "Error: [code=38008:class=dm-master:scope=internal:level=high], Message: the master did not answer within the rpc-timeout of 300ms, " +
+			"Workaround: look with query-status what became of the request\n"},
+	} {
+		var stderr bytes.Buffer
+		p := program{Args: []string{"operate-source", "create", "testdata/source-1.yaml", "--master-addr", addr, "--rpc-timeout", c.timeout},
+			Getenv: func(string) string { return "" }, Stdout: io.Discard, Stderr: &stderr}
+		if code := p.Run(c.ctx); code != 1 || stderr.String() != c.want {
+			t.Errorf("exit code %d, %s", code, stderr.String())
+		}
 	}
 }
 
