@@ -400,6 +400,11 @@ func (l *lane) blame(ctx context.Context, group []*Txn, err error) error {
 	if errors.Is(err, checkpoint.ErrFenced) || len(l.sql.stmts) == 0 {
 		return err
 	}
+	// The row may be refused because a successor has applied it: the fence stands
+	// behind the rows, and only one who is not fenced may call a row wrong.
+	if _, ferr := l.meta.ReadLane(ctx, l.id); errors.Is(ferr, checkpoint.ErrFenced) {
+		return ferr
+	}
 	i, single := l.target.blame(ctx, &l.sql)
 	if i < 0 {
 		return fault.Wrap(fmt.Sprintf("apply the transactions from %s to %s", group[0].Begin, group[len(group)-1].End.Position), refused(err))
