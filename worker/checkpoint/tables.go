@@ -21,6 +21,7 @@ func tables() []tableDef {
 		{suffix: suffixChunk, body: chunkColumns, fenced: true},
 		{suffix: suffixLane, body: laneColumns, fenced: true},
 		{suffix: suffixDDL, body: ddlColumns},
+		{suffix: suffixHead, body: headColumns},
 		{suffix: suffixStructure, body: structureColumns},
 		{suffix: suffixSyncer, body: syncerColumns},
 	}
@@ -38,6 +39,7 @@ const (
 	suffixChunk     = "_raftdm_chunk"
 	suffixLane      = "_raftdm_lane"
 	suffixDDL       = "_raftdm_ddl"
+	suffixHead      = "_raftdm_head"
 	suffixStructure = "_raftdm_structure"
 	suffixSyncer    = "_syncer_checkpoint"
 )

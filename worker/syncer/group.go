@@ -3,6 +3,7 @@ package syncer
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
 // MariaDB's GTID flags for XA, which go-mysql does not name.
@@ -35,8 +37,9 @@ type grouper struct {
 
 	loc  binlog.Location // the last boundary; what Position a restart begins at
 	file string          // the file being read
-	head head            // its beginning, or that of the file read before
-	cur  *open           // the transaction being read, nil between transactions
+	// head is its beginning, or that of the file read before; others read it.
+	head atomic.Pointer[checkpoint.Head]
+	cur  *open // the transaction being read, nil between transactions
 
 	// sent says how far a cut transaction was handed on before the connection
 	// broke or the process ended: its first rows are not handed on again.

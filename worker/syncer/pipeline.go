@@ -58,7 +58,13 @@ func (p *pipeline) run(ctx context.Context) error {
 	for i := range queues {
 		queues[i] = make(chan job, laneQueue)
 	}
-	g.Go(func() error { return p.read.run(reading, txns) })
+	g.Go(func() error {
+		if err := p.recall(reading); err != nil {
+			return err
+		}
+		return p.read.run(reading, txns)
+	})
+	g.Go(func() error { return p.remember(reading) })
 	g.Go(func() error { return p.coord.run(reading, gctx, txns, queues) })
 	for i, l := range p.lanes {
 		g.Go(func() error { return l.run(gctx, reading.Done(), queues[i]) })
