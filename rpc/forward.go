@@ -25,7 +25,7 @@ func (m *Master) forward(ctx context.Context, req any, info *grpc.UnaryServerInf
 	case m.cfg.Cluster.IsLeader():
 		return next(ctx, req)
 	case name == "" || name == m.cfg.Name:
-		return nil, notLeader("no master leads at the moment", "wait for the election, or start more masters: a majority is needed")
+		return nil, notLeader("no master leads at the moment", "try again; if it stays so, the log of dm-master says why: its disk is full or broken, or too few masters run")
 	case addr == "":
 		return nil, notLeader("master "+m.cfg.Name+" does not lead; the leader is "+name, "send the request to "+name)
 	case header(ctx, headerForwarded) != "":

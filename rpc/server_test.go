@@ -237,7 +237,7 @@ func TestFollowersForwardOnce(t *testing.T) {
 	}
 	_, c = client(t, rpctest.Start(t, rpctest.Open(t), rpctest.Options{LeaderName: "none"}))
 	list, err = c.ListMember(t.Context(), &pb.ListMemberRequest{})
-	if err != nil || list.GetResult() || !strings.HasPrefix(list.GetMsg(), "[code=38043:") {
+	if err != nil || list.GetResult() || !strings.HasPrefix(list.GetMsg(), "[code=38043:") || !strings.Contains(list.GetMsg(), "the log of dm-master says why") {
 		t.Errorf("%v, %v", list, err)
 	}
 }
