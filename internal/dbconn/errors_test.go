@@ -39,6 +39,8 @@ func TestErrorTable(t *testing.T) {
 		{"write conflict", number(9007), fault.Unavailable, codeQuery, ""},
 		{"unknown number", number(65000), fault.Internal, codeQuery, ""},
 		{"purged binlog", number(1236), fault.NotFound, codeQuery, "purged"},
+		{"row too large for TiDB", number(8025), fault.Invalid, codeQuery, "tidb_txn_entry_size_limit"},
+		{"transaction too large for TiDB", number(8004), fault.Invalid, codeQuery, "txn-total-size-limit"},
 		{"bad connection", driver.ErrBadConn, fault.Unavailable, codeBadConn, "restarted"},
 		{"invalid connection", mysql.ErrInvalidConn, fault.Unavailable, codeInvalid, "network"},
 		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, fault.Unavailable, codeDriver, "server runs"},

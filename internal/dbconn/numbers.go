@@ -52,6 +52,11 @@ func byNumber(number uint16) meaning {
 		return meaning{fault.Invalid, "correct the variable in the session section of this database"}
 	case 1153: // packet too large
 		return meaning{fault.Invalid, "raise max_allowed_packet on the server, for example SET GLOBAL max_allowed_packet = 134217728"}
+	case 8025: // TiDB: a row is larger than one entry of its store may be
+		return meaning{fault.Invalid, "raise TiDB's limit of one row, for example SET GLOBAL tidb_txn_entry_size_limit = 125829120" +
+			" (and raft-entry-max-size of TiKV), or leave the table out"}
+	case 8004: // TiDB: transaction too large
+		return meaning{fault.Invalid, "raise performance.txn-total-size-limit in TiDB's configuration"}
 	case 1236: // binlog not readable from there
 		return meaning{fault.NotFound, "the binlog was purged or the position is wrong: start the task from a position that the server still has"}
 	case 8108, 8200, 8214, 1105: // TiDB: not supported, or an unclassified error
