@@ -20,6 +20,9 @@ import (
 	"github.com/raftdm/raftdm/worker/syncer"
 )
 
+// metaMode makes the target refuse a record that it would otherwise cut.
+const metaMode = "STRICT_ALL_TABLES"
+
 // targetRetry is the pause between attempts to reach the target before the
 // first unit exists.
 const targetRetry = 2 * time.Second
@@ -100,7 +103,7 @@ func (a *attempt) openTarget(ctx context.Context, sub config.Subtask, epoch fsm.
 
 // openMeta makes one try of openTarget.
 func openMeta(ctx context.Context, sub config.Subtask, epoch fsm.Epoch) (*dbconn.DB, *checkpoint.Meta, error) {
-	db, err := dbconn.Open(ctx, fault.Downstream, sub.Target, dbconn.Options{TimeZone: "+00:00"})
+	db, err := dbconn.Open(ctx, fault.Downstream, sub.Target, dbconn.Options{TimeZone: "+00:00", SQLMode: metaMode})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -78,7 +78,7 @@ const laneColumns = `
   lane INT NOT NULL,
   epoch BIGINT UNSIGNED NOT NULL,
   attempt BIGINT UNSIGNED NOT NULL DEFAULT 0,
-  watermark TEXT,
+  watermark LONGTEXT,
   applied LONGTEXT,
   partial TEXT,` + timeColumns + `,
   PRIMARY KEY (source, lane)`
