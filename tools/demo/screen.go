@@ -69,13 +69,22 @@ type progress struct {
 	rate float64
 }
 
+// loaded turns bytes of the dump into rows: the status has none for the load,
+// and here all rows are about equally long.
+func (p *progress) loaded(done, total int64) int64 {
+	if total == 0 {
+		return 0
+	}
+	return int64(float64(done) / float64(total) * float64(p.demo.rows))
+}
+
 func (p *progress) show(t testbed.TaskStatus) {
 	var line string
 	switch {
 	case t.Dump != nil && t.Unit == "Dump":
 		line = fmt.Sprintf("dump       %-9s %8s rows/s", t.Dump.Progress, thousands(p.per(t.Unit, int64(t.Dump.FinishedRows))))
 	case t.Load != nil && t.Unit == "Load":
-		line = fmt.Sprintf("load       %-9s %8s KB/s  ", t.Load.Progress, thousands(p.per(t.Unit, int64(t.Load.FinishedBytes)/1000)))
+		line = fmt.Sprintf("load       %-9s %8s rows/s", t.Load.Progress, thousands(p.per(t.Unit, p.loaded(int64(t.Load.FinishedBytes), int64(t.Load.TotalBytes)))))
 	case t.Sync != nil && t.Unit == "Sync":
 		line = fmt.Sprintf("replicate  %-9s %8s rows/s  lag %ds", caught(t), thousands(p.per(t.Unit, int64(t.Sync.TotalRows))), t.Sync.Behind)
 	default:
