@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,10 +76,10 @@ func (a *attempt) run(ctx context.Context, sub config.Subtask, epoch fsm.Epoch) 
 			return nil
 		}
 		u := a.newUnit(kind, sub, meta)
-		a.set(u, kind, nil)
+		a.set(u, kind)
 		a.log.Info("unit starts", "unit", kind.String())
 		if err := u.Run(ctx); err != nil {
-			return fault.Wrap(fmt.Sprintf("%s task=%s source=%s", unitVerb(kind), sub.Task, sub.SourceID), err)
+			return fault.Wrap(fmt.Sprintf("%s task=%s source=%s", strings.ToLower(kind.String()), sub.Task, sub.SourceID), err)
 		}
 		a.log.Info("unit is done", "unit", kind.String())
 		if kind == lastUnit(sub.Mode) {
@@ -135,10 +136,10 @@ func (a *attempt) retry(ctx context.Context, err error) bool {
 }
 
 // set makes u the unit that is shown.
-func (a *attempt) set(u Unit, kind status.Unit, waiting error) {
+func (a *attempt) set(u Unit, kind status.Unit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unit, a.kind, a.waiting = u, kind, waiting
+	a.unit, a.kind, a.waiting = u, kind, nil
 }
 
 // fill shows what the attempt is doing.
@@ -175,9 +176,4 @@ func lastUnit(m config.Mode) status.Unit {
 		return status.UnitLoad
 	}
 	return status.UnitSync
-}
-
-// unitVerb is the word that starts an error of a unit.
-func unitVerb(u status.Unit) string {
-	return map[status.Unit]string{status.UnitDump: "dump", status.UnitLoad: "load", status.UnitSync: "sync"}[u]
 }

@@ -80,11 +80,7 @@ func (checker) CheckSource(ctx context.Context, s config.Source) (config.Source,
 
 // CheckTask runs the pre-checks.
 func (checker) CheckTask(ctx context.Context, subs []config.Subtask, ignore []string, failures, warnings int) error {
-	report, err := precheck.Check(ctx, subs, ignore)
-	if err != nil {
-		return err
-	}
-	return report.Err(failures, warnings)
+	return precheck.CheckTask(ctx, subs, ignore, failures, warnings)
 }
 
 // target cleans up on the target.

@@ -256,14 +256,14 @@ func TestCheckTaskUnreachable(t *testing.T) {
 		{"target", root, closed, fault.Downstream},
 	} {
 		sub := subtask(t, c.up, c.down, "all", "do-dbs: [shop]")
-		err := CheckTask(context.Background(), []config.Subtask{sub}, nil)
+		err := CheckTask(context.Background(), []config.Subtask{sub}, nil, 10, 10)
 		checkFault(t, c.name, err, fault.Unavailable, c.side, "the server cannot be reached")
 		var f *fault.Error
 		if !asFault(err, &f) || f.Code != codeOpenFailed {
 			t.Errorf("%s: code %d, want %d", c.name, f.Code, codeOpenFailed)
 		}
 		// DM: with nothing to check, connections are not tried either.
-		if err := CheckTask(context.Background(), []config.Subtask{sub}, []string{"all"}); err != nil {
+		if err := CheckTask(context.Background(), []config.Subtask{sub}, []string{"all"}, 10, 10); err != nil {
 			t.Errorf("%s: ignoring everything: %v", c.name, err)
 		}
 	}
@@ -293,13 +293,13 @@ func TestCheckTaskBinlogSettings(t *testing.T) {
 			if diff := cmp.Diff(c.want, findings(r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			err = r.Err(DefaultShown, DefaultShown)
+			err = r.Err(10, 10)
 			var f *fault.Error
 			if !asFault(err, &f) || f.Code != codeChecksFailed || !strings.HasPrefix(f.Msg, failedText) {
 				t.Errorf("the report became %v", err)
 			}
 			sub = subtask(t, s.Config(), s.Config(), "full", "do-dbs: [shop]")
-			if err := CheckTask(context.Background(), []config.Subtask{sub}, nil); err != nil {
+			if err := CheckTask(context.Background(), []config.Subtask{sub}, nil, 10, 10); err != nil {
 				t.Errorf("a full task does not need the binlog: %v", err)
 			}
 		})
@@ -311,7 +311,7 @@ func TestCheckTaskTargetTiDB(t *testing.T) {
 	prepare(t, up, "CREATE OR REPLACE DATABASE for_tidb", "CREATE TABLE for_tidb.t (id INT PRIMARY KEY)")
 	prepare(t, down, "CREATE USER 'poor'@'%' IDENTIFIED BY 'secret-of-poor'", "GRANT SELECT ON `dm_meta`.* TO 'poor'@'%'")
 	sub := subtask(t, up.Config(), down.Config(), "all", "do-dbs: [for_tidb]")
-	if err := CheckTask(context.Background(), []config.Subtask{sub}, nil); err != nil {
+	if err := CheckTask(context.Background(), []config.Subtask{sub}, nil, 10, 10); err != nil {
 		t.Error(err)
 	}
 	sub.Target.User, sub.Target.Password = "poor", "secret-of-poor"

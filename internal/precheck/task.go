@@ -36,18 +36,16 @@ const (
 // limit bounds all checks of a task, as in DM.
 const limit = 30 * time.Minute
 
-// DefaultShown is how many failures, and how many warnings, an error shows.
-const DefaultShown = 10
-
 // CheckTask checks the subtasks of one task, without the items in ignore. It is
 // nil when none failed; otherwise an error of code 26005 that lists the
-// findings, or the fault of the first server that cannot be reached.
-func CheckTask(ctx context.Context, subs []config.Subtask, ignore []string) error {
+// findings, so many failures and warnings at most, or the fault of the first
+// server that cannot be reached.
+func CheckTask(ctx context.Context, subs []config.Subtask, ignore []string, failures, warnings int) error {
 	r, err := Check(ctx, subs, ignore)
 	if err != nil {
 		return err
 	}
-	return r.Err(DefaultShown, DefaultShown)
+	return r.Err(failures, warnings)
 }
 
 // Check is CheckTask for callers who want the whole Report. Its error is about

@@ -81,11 +81,6 @@ func (d *definition) index(name string) int {
 	return slices.IndexFunc(d.indexes, func(x indexDef) bool { return strings.EqualFold(x.name, name) })
 }
 
-// attr finds an attribute by key. -1: none.
-func (c *columnDef) attr(key string) int {
-	return slices.IndexFunc(c.attrs, func(a attr) bool { return a.key == key })
-}
-
 // setAttr replaces or adds an attribute; no tokens removes it.
 func (c *columnDef) setAttr(key string, tokens []token) {
 	attrs := slices.DeleteFunc(slices.Clone(c.attrs), func(a attr) bool { return a.key == key })

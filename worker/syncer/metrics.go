@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/raftdm/raftdm/internal/binlog"
+	families "github.com/raftdm/raftdm/internal/metrics"
 )
 
 // metrics are DM's series of the syncer for one subtask. Several subtasks share
@@ -72,14 +72,7 @@ func register[C interface {
 	prometheus.Collector
 	DeletePartialMatch(prometheus.Labels) int
 }](reg prometheus.Registerer, m *metrics, c C) C {
-	if reg != nil {
-		var there prometheus.AlreadyRegisteredError
-		if err := reg.Register(c); errors.As(err, &there) {
-			if same, ok := there.ExistingCollector.(C); ok {
-				c = same
-			}
-		}
-	}
+	c = families.Family(reg, c)
 	m.collectors = append(m.collectors, c)
 	return c
 }
