@@ -69,3 +69,21 @@ func secure(op, key, s string) *fault.Error {
 	}
 	return nil
 }
+
+// joinAddresses reads the key join: client addresses of masters.
+func joinAddresses(op string, code int, s string) ([]string, error) {
+	if f := secure(op, "join", s); f != nil {
+		return nil, f
+	}
+	var out []string
+	for _, entry := range splitList(s) {
+		host, addr, ok := hostPort(entry)
+		if !ok || anyHost(host) {
+			f := keyFault(op, code, "join", "%q is not host:port of a master", entry)
+			f.Hint = "write the advertise-addr of masters, separated by commas"
+			return nil, f
+		}
+		out = append(out, addr)
+	}
+	return out, nil
+}

@@ -15,14 +15,18 @@ type Member struct {
 	Peer string // host:port of its peer address
 }
 
-// MasterConfig is how to run a master.
+// MasterConfig is how to run a master. How it comes to its cluster when its
+// data directory is empty is one of three: it founds one with InitialCluster,
+// it asks the masters of Join, or, when both are empty, it must not start. With
+// a data directory that is not empty, neither counts.
 type MasterConfig struct {
 	Name           string
-	Addr           string // listen address for clients and workers, host:port
-	AdvertiseAddr  string // the same as others see it
-	PeerAddr       string // listen address for masters, host:port
-	AdvertisePeer  string // the same as others see it
-	InitialCluster []Member
+	Addr           string   // listen address for clients and workers, host:port
+	AdvertiseAddr  string   // the same as others see it
+	PeerAddr       string   // listen address for masters, host:port
+	AdvertisePeer  string   // the same as others see it
+	InitialCluster []Member // the founders in the order given, this one included
+	Join           []string // client addresses, host:port, of other masters; then InitialCluster is empty
 	DataDir        string
 	Log            Log
 	// Warnings are remarks about settings without effect, to be logged.
@@ -71,8 +75,8 @@ func masterFlags(m *masterFile) *flag.FlagSet {
 	fs.StringVar(&m.MasterAddr, "master-addr", "", "`host:port` to listen on for clients and workers")
 	fs.StringVar(&m.PeerURLs, "peer-urls", "http://127.0.0.1:8291", "`URL` to listen on for other masters")
 	fs.StringVar(&m.AdvertisePeerURLs, "advertise-peer-urls", "", "`URL` that other masters reach this one at (default: peer-urls)")
-	fs.StringVar(&m.InitialCluster, "initial-cluster", "", "first members as `name=URL,...`; only this master itself is supported yet")
-	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of the masters of the cluster to join (not supported yet)")
+	fs.StringVar(&m.InitialCluster, "initial-cluster", "", "founders of a new cluster as `name=URL,...`, the same list on each (default: this master alone)")
+	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of masters of the cluster to join, separated by commas; instead of initial-cluster")
 	fs.StringVar(&m.DataDir, "data-dir", "", "directory for the cluster's state (default: default.{name})")
 	fs.StringVar(&m.V1SourcesPath, "v1-sources-path", "", "sources of a version 1.0 cluster to import (not supported yet)")
 	fs.UintVar(&m.MaxTxnOps, "max-txn-ops", 0, "accepted, no effect")
@@ -104,14 +108,10 @@ func (m *masterFile) unsupported() error {
 	if err := m.tls(masterOp); err != nil {
 		return err
 	}
-	members := splitList(m.InitialCluster)
 	for _, k := range []struct {
 		key string
 		set bool
 	}{
-		{"join", m.Join != ""},
-		{"initial-cluster with more than one master", len(members) > 1},
-		{"initial-cluster-state = " + m.InitialClusterState, m.InitialClusterState != "" && m.InitialClusterState != "new"},
 		{"peer-urls with more than one URL", len(splitList(m.PeerURLs)) > 1},
 		{"advertise-peer-urls with more than one URL", len(splitList(m.AdvertisePeerURLs)) > 1},
 		{"v1-sources-path", m.V1SourcesPath != ""},
@@ -163,7 +163,10 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 	if err := m.peers(&c); err != nil {
 		return MasterConfig{}, err
 	}
-	c.Warnings = m.warnings()
+	if err := m.membership(&c); err != nil {
+		return MasterConfig{}, err
+	}
+	c.Warnings = append(c.Warnings, m.warnings()...)
 	return c, nil
 }
 
@@ -177,11 +180,14 @@ func (c MasterConfig) Encode() string {
 	line("advertise-addr", c.AdvertiseAddr)
 	line("peer-urls", "http://"+c.PeerAddr)
 	line("advertise-peer-urls", "http://"+c.AdvertisePeer)
-	members := make([]string, 0, len(c.InitialCluster))
-	for _, m := range c.InitialCluster {
-		members = append(members, m.Name+"=http://"+m.Peer)
+	switch {
+	case len(c.Join) > 0:
+		line("join", strings.Join(c.Join, ","))
+	case len(c.InitialCluster) > 0:
+		line("initial-cluster", memberList(c.InitialCluster))
+	default:
+		line("initial-cluster-state", stateExisting)
 	}
-	line("initial-cluster", strings.Join(members, ","))
 	line("data-dir", c.DataDir)
 	line("log-level", c.Log.level())
 	line("log-format", c.Log.Format)
@@ -189,9 +195,9 @@ func (c MasterConfig) Encode() string {
 	return b.String()
 }
 
-// peers reads the addresses for other masters and the first members.
+// peers reads the addresses for other masters.
 func (m *masterFile) peers(c *MasterConfig) error {
-	const listenCode, advertiseCode, clusterCode = 38039, 38050, 38037
+	const listenCode, advertiseCode = 38039, 38050
 	var err error
 	if c.PeerAddr, err = listenAddress(masterOp, listenCode, "peer-urls", m.PeerURLs, "advertise-peer-urls", m.AdvertisePeerURLs); err != nil {
 		return err
@@ -200,20 +206,6 @@ func (m *masterFile) peers(c *MasterConfig) error {
 	if m.AdvertisePeerURLs != "" {
 		if c.AdvertisePeer, err = advertisedAddress(masterOp, advertiseCode, "advertise-peer-urls", m.AdvertisePeerURLs); err != nil {
 			return err
-		}
-	}
-	self := Member{Name: c.Name, Peer: c.AdvertisePeer}
-	c.InitialCluster = []Member{self}
-	for _, entry := range splitList(m.InitialCluster) {
-		name, peer, _ := strings.Cut(entry, "=")
-		_, addr, ok := hostPort(peer)
-		if !ok || name == "" {
-			return keyFault(masterOp, clusterCode, "initial-cluster", "expected name=http://host:port, got %q", entry)
-		}
-		if got := (Member{Name: name, Peer: addr}); got != self {
-			f := keyFault(masterOp, clusterCode, "initial-cluster", "%q is not this master, which is %s=http://%s", entry, self.Name, self.Peer)
-			f.Hint = "make initial-cluster agree with name and advertise-peer-urls, or remove it"
-			return f
 		}
 	}
 	return nil

@@ -181,7 +181,7 @@ func decodeTOML(file string, data []byte, raw any, codes programCodes) error {
 
 // tomlType is how the TOML library reports a value of the wrong type: the place
 // is only in its text.
-var tomlType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:incompatible types: TOML value has type (\w+); destination has type (\w+)|(.*))$`)
+var tomlType = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]+)"\): (?:incompatible types: TOML value has type (\S+); destination has type (\w+)|(.*))$`)
 
 func wrongType(file string, err error, code int) error {
 	m := tomlType.FindStringSubmatch(err.Error())
@@ -197,6 +197,9 @@ func wrongType(file string, err error, code int) error {
 
 // typeName is a type of TOML or Go in the words of an operator.
 func typeName(t string) string {
+	if strings.HasPrefix(t, "[]") {
+		return "a list"
+	}
 	switch strings.TrimRight(t, "0123456789") {
 	case "int", "integer", "uint":
 		return "a whole number"

@@ -107,7 +107,16 @@ func TestMasterConfigRoundTrip(t *testing.T) {
 		{"-name", "master1", "-master-addr", "127.0.0.1:8261"},
 		{"-name", "m-1", "-master-addr", ":8261", "-advertise-addr", "dm.example:9261", "-peer-urls", "0.0.0.0:8291", "-advertise-peer-urls",
 			"http://dm.example:8291", "-data-dir", "/data/\"a\\b\tc", "-L", "fatal", "-log-format", "json", "-log-file", "/var/log/dm.log"},
+		{"-name", "m1", "-master-addr", "10.0.0.1:8261", "-peer-urls", "http://10.0.0.1:8291", "-initial-cluster", "m1=http://10.0.0.1:8291,m2=http://10.0.0.2:8291"},
+		{"-name", "m3", "-master-addr", "10.0.0.3:8261", "-join", "http://10.0.0.1:8261,10.0.0.2:8261"},
+		{"-config", "existing"},
 	} {
+		if args[1] == "existing" {
+			args[1] = filepath.Join(t.TempDir(), "existing.toml")
+			if err := os.WriteFile(args[1], []byte("name = \"m1\"\nmaster-addr = \"10.0.0.1:8261\"\ninitial-cluster-state = \"existing\"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		want, err := ParseMaster(args)
 		if err != nil {
 			t.Fatal(err)

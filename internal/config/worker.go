@@ -83,7 +83,7 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 		c.Name = c.AdvertiseAddr
 		c.Warnings = append(c.Warnings, "name is not set, this worker is called "+c.Name)
 	}
-	if c.Join, err = joinAddresses(w.Join); err != nil {
+	if c.Join, err = workerJoin(w.Join); err != nil {
 		return WorkerConfig{}, err
 	}
 	if c.KeepaliveTTL, err = ttl("keepalive-ttl", w.KeepaliveTTL); err != nil {
@@ -101,17 +101,10 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 	return c, nil
 }
 
-func joinAddresses(s string) ([]string, error) {
-	if f := secure(workerOp, "join", s); f != nil {
-		return nil, f
-	}
-	var out []string
-	for _, entry := range splitList(s) {
-		addr, err := advertisedAddress(workerOp, workerCodes().invalid, "join", entry)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, addr)
+func workerJoin(s string) ([]string, error) {
+	out, err := joinAddresses(workerOp, workerCodes().invalid, s)
+	if err != nil {
+		return nil, err
 	}
 	if len(out) == 0 {
 		f := keyFault(workerOp, workerCodes().invalid, "join", "the addresses of the masters are missing")
