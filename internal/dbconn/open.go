@@ -22,6 +22,10 @@ const connLifetime = 30 * time.Minute
 type DB struct {
 	*sql.DB
 	Server Server
+	// Idle is how long a connection may rest before it is replaced rather than
+	// used again, because the server may have ended it; 0: as long as it likes.
+	// The pool sees to it; whoever holds a connection for long does so himself.
+	Idle time.Duration
 
 	side fault.Side
 }
@@ -52,14 +56,19 @@ func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) 
 	if server.TiDB {
 		vars = append(vars, tidbVariables(o)...)
 	}
+	var idle time.Duration
+	if limit := abandonVariables(side, cfg); len(limit) > 0 {
+		vars, idle = append(vars, limit...), abandoned/2
+	}
 	pool := sql.OpenDB(&connector{Connector: plain, vars: vars})
 	pool.SetMaxOpenConns(o.maxConns())
 	pool.SetMaxIdleConns(o.maxConns())
 	pool.SetConnMaxLifetime(connLifetime)
+	pool.SetConnMaxIdleTime(idle)
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(Error(side, op, err), pool.Close())
 	}
-	return &DB{DB: pool, Server: server, side: side}, nil
+	return &DB{DB: pool, Server: server, Idle: idle, side: side}, nil
 }
 
 // probe asks over one plain connection, before any variable is set, what the

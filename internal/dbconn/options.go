@@ -118,6 +118,22 @@ func tidbVariables(o Options) []variable {
 	return out
 }
 
+// abandoned is how long a session on a target may be silent before the server
+// ends it. Without it a worker that was suspended or cut off in the middle of a
+// transaction would keep its row locks for hours (wait_timeout is 8 h by
+// default), and whoever takes over could not write.
+const abandoned = 20 * time.Second
+
+// abandonVariables set that limit, unless the user set one.
+func abandonVariables(side fault.Side, cfg config.Database) []variable {
+	const name = "wait_timeout"
+	own := func(k string) bool { return strings.EqualFold(k, name) }
+	if side != fault.Downstream || slices.ContainsFunc(slices.Collect(maps.Keys(cfg.Session)), own) {
+		return nil
+	}
+	return []variable{{name, strconv.Itoa(int(abandoned / time.Second))}}
+}
+
 func isVariableName(s string) bool {
 	if s == "" {
 		return false

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,6 +142,33 @@ func TestOldEpochWritesNothing(t *testing.T) {
 		p, err := fresh.Phase(ctx)
 		if err != nil || len(chunks) != 2 || chunks["a"].Offset != 0 || len(structures) != 0 || p.Unit != status.UnitInvalid {
 			t.Errorf("the old epoch left a trace: %v %v %+v %v", chunks, structures, p, err)
+		}
+	})
+}
+
+// TestTakeOverFromASuspendedWorker is peer-bugs 4: a process that was suspended
+// in the middle of a transaction holds its locks, and nobody tells the server.
+// Whoever takes over waits some seconds, not hours, and the rest of the old
+// transaction is refused.
+func TestTakeOverFromASuspendedWorker(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *dbconn.DB) {
+		t.Parallel()
+		ctx, sub := t.Context(), subtask(t, "s1")
+		old, err := checkpoint.Open(ctx, db, sub, 5)
+		must(t, err)
+		tx, err := db.BeginTx(ctx, nil)
+		must(t, err)
+		defer tx.Rollback() //nolint:errcheck // the server has ended the session
+		must(t, old.SetPhase(ctx, tx, checkpoint.Phase{Unit: status.UnitLoad}))
+		limited, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		fresh, err := checkpoint.Open(limited, db, sub, 6)
+		must(t, err)
+		if err := tx.Commit(); err == nil {
+			t.Error("the transaction of the old epoch was committed")
+		}
+		if p, err := fresh.Phase(ctx); err != nil || p.Unit != status.UnitInvalid {
+			t.Errorf("it left a trace: %+v, %v", p, err)
 		}
 	})
 }

@@ -27,6 +27,7 @@ const maxText = 900 << 10
 type target struct {
 	db   *dbconn.DB
 	conn *sql.Conn
+	used time.Time // when conn was used last
 	buf  []byte
 }
 
@@ -161,6 +162,9 @@ func (t *target) rollback(ctx context.Context) {
 
 // open makes a connection where there is none.
 func (t *target) open(ctx context.Context) error {
+	if t.conn != nil && t.db.Idle > 0 && time.Since(t.used) > t.db.Idle {
+		t.close()
+	}
 	if t.conn != nil {
 		return nil
 	}
@@ -210,6 +214,7 @@ func (t *target) exec(ctx context.Context, text string) ([]int64, error) {
 		counts = all.AllRowsAffected()
 		return nil
 	})
+	t.used = time.Now()
 	if err != nil {
 		var answer *mysql.MySQLError
 		if !errors.As(err, &answer) {
