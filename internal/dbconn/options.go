@@ -58,6 +58,7 @@ func driverConfig(cfg config.Database, o Options) (*mysql.Config, error) {
 	c.Addr = address(cfg)
 	c.User, c.Passwd = cfg.User, cfg.Password.Reveal()
 	c.Timeout = dialTimeout
+	c.DialFunc = dial
 	c.ReadTimeout, c.WriteTimeout = ioTimeout, ioTimeout
 	if o.IOTimeout > 0 {
 		c.ReadTimeout, c.WriteTimeout = o.IOTimeout, o.IOTimeout
