@@ -12,6 +12,7 @@ import (
 	"fmt"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
 )
 
 // BindSource gives a source without a worker to a worker that is online and
@@ -22,9 +23,20 @@ type BindSource struct {
 	Worker WorkerName
 }
 
-// UnbindSource takes a source from its worker. Value: bool, whether it had one.
+// UnbindSource takes a source from its worker. Value: bool, whether it did.
 type UnbindSource struct {
 	Source SourceID
+	// Epoch limits it to the binding that was meant; 0 means any.
+	Epoch Epoch `json:",omitempty"`
+}
+
+// TransferSource is an operator's wish that another worker serve a source. It
+// is refused unless that worker is online and free (46006), and while the
+// present worker has a subtask of it that is wanted Running (46019). The source
+// is there already: nothing changes. Value: Epoch.
+type TransferSource struct {
+	Source SourceID
+	Worker WorkerName
 }
 
 type bindingRecord struct {
@@ -47,19 +59,76 @@ func (c BindSource) apply(t *txn) (any, error) {
 		return nil, refuse(fault.Conflict, codeInvalidTransition,
 			fmt.Sprintf("source %s is bound to worker %s", c.Source, b.Worker), "")
 	}
+	if err := t.mayServe(w, c.Source); err != nil {
+		return nil, err
+	}
+	return t.bind(w, c.Source)
+}
+
+func (c TransferSource) apply(t *txn) (any, error) {
+	if _, ok := t.Source(c.Source); !ok {
+		return nil, noSource(c.Source)
+	}
+	w, ok := t.Worker(c.Worker)
+	if !ok {
+		return nil, noWorker(c.Worker)
+	}
+	old, bound := t.Binding(c.Source)
+	if bound && old.Worker == c.Worker {
+		return old.Epoch, nil
+	}
+	if err := t.mayServe(w, c.Source); err != nil {
+		return nil, err
+	}
+	if !bound {
+		return t.bind(w, c.Source)
+	}
+	if running := t.wantedRunning(c.Source); len(running) > 0 {
+		return nil, refuse(fault.Conflict, codeStillRunning,
+			fmt.Sprintf("source %s cannot leave worker %s while its tasks %v are running", c.Source, old.Worker, running),
+			"pause-task them first")
+	}
+	if err := t.delBinding(old); err != nil {
+		return nil, err
+	}
+	return t.bind(w, c.Source)
+}
+
+// wantedRunning gives the tasks of a source that are to run. One that is not
+// expanded yet will be.
+func (v *View) wantedRunning(s SourceID) []TaskName {
+	var out []TaskName
+	for _, task := range v.Tasks() {
+		if _, has := task.Sources[s]; !has {
+			continue
+		}
+		if st, expanded := v.Subtask(task.Name, s); !expanded || st.Stage == status.StageRunning {
+			out = append(out, task.Name)
+		}
+	}
+	return out
+}
+
+// mayServe refuses a worker that cannot take a source now.
+func (v *View) mayServe(w Worker, s SourceID) error {
 	if w.Session == 0 {
-		return nil, refuse(fault.Conflict, codeInvalidTransition,
-			fmt.Sprintf("worker %s is offline and cannot serve source %s", c.Worker, c.Source), "start the dm-worker process")
+		return refuse(fault.Conflict, codeInvalidTransition,
+			fmt.Sprintf("worker %s is offline and cannot serve source %s", w.Name, s), "start the dm-worker process")
 	}
-	if b, busy := t.BindingOf(c.Worker); busy {
-		return nil, refuse(fault.Conflict, codeInvalidTransition,
-			fmt.Sprintf("worker %s serves source %s and cannot serve source %s", c.Worker, b.Source, c.Source), "add a worker")
+	if b, busy := v.BindingOf(w.Name); busy {
+		return refuse(fault.Conflict, codeInvalidTransition,
+			fmt.Sprintf("worker %s serves source %s and cannot serve source %s", w.Name, b.Source, s), "add a worker")
 	}
-	w.LastSource = c.Source
+	return nil
+}
+
+// bind gives a source without worker to a free one, and its epoch.
+func (t *txn) bind(w Worker, s SourceID) (any, error) {
+	w.LastSource = s
 	if err := t.putWorker(w); err != nil {
 		return nil, err
 	}
-	if err := t.putBinding(c.Source, c.Worker); err != nil {
+	if err := t.putBinding(s, w.Name); err != nil {
 		return nil, err
 	}
 	return t.mint(), nil
@@ -70,7 +139,7 @@ func (c UnbindSource) apply(t *txn) (any, error) {
 		return nil, noSource(c.Source)
 	}
 	b, bound := t.Binding(c.Source)
-	if !bound {
+	if !bound || (c.Epoch != 0 && c.Epoch != b.Epoch) {
 		return false, nil
 	}
 	return true, t.delBinding(b)

@@ -27,6 +27,9 @@ const (
 	NounBinding Noun = "binding"
 	NounTask    Noun = "task"
 	NounSubtask Noun = "subtask"
+	NounMember  Noun = "member"
+	// NounLoadFiles is keyed by source and task; Worker holds them.
+	NounLoadFiles Noun = "load_files"
 )
 
 // Touch is one record that a command wrote or deleted: its key, and its new
@@ -36,6 +39,7 @@ type Touch struct {
 	Source  SourceID   `json:"source,omitempty"`
 	Task    TaskName   `json:"task,omitempty"`
 	Worker  WorkerName `json:"worker,omitempty"`
+	Member  MasterName `json:"member,omitempty"`
 	Deleted bool       `json:"deleted,omitempty"`
 	// Epoch is a binding's new epoch.
 	Epoch Epoch `json:"epoch,omitempty"`

@@ -102,11 +102,17 @@ func kinds() []kind {
 		kindOf[PutSource, none]("PutSource", 1),
 		kindOf[RemoveSource, none]("RemoveSource", 1),
 		kindOf[BindSource, Epoch]("BindSource", 1),
-		kindOf[UnbindSource, bool]("UnbindSource", 1),
+		kindOf[UnbindSource, bool]("UnbindSource", 2),
+		kindOf[UnbindSource, bool]("UnbindSource", 1), // without Epoch
+		kindOf[TransferSource, Epoch]("TransferSource", 1),
 		kindOf[StartTask, Started]("StartTask", 1),
 		kindOf[StopTask, []SourceID]("StopTask", 1),
 		kindOf[PutSubtask, bool]("PutSubtask", 1),
 		kindOf[SetStage, []SourceID]("SetStage", 1),
+		kindOf[PutMember, none]("PutMember", 1),
+		kindOf[RemoveMember, none]("RemoveMember", 1),
+		kindOf[HoldLoadFiles, none]("HoldLoadFiles", 1),
+		kindOf[DropLoadFiles, none]("DropLoadFiles", 1),
 	}
 }
 

@@ -72,7 +72,8 @@ func (m *machine) view(fn func(*fsm.View)) {
 }
 
 // world is where every refusal is tried: w1 serves s1, w2 is free, w3 is
-// offline; s2 has no worker; task t has s1 (expanded) and s2 (not yet).
+// offline; s2 has no worker; task t has s1 (expanded, with load files on w1)
+// and s2 (not yet). m1 and m2 are masters.
 func world(m *machine) {
 	m.do(
 		fsm.RegisterWorker{Name: "w1", Addr: "h1:8262"}, fsm.RegisterWorker{Name: "w2", Addr: "h2:8262"},
@@ -83,6 +84,9 @@ func world(m *machine) {
 		fsm.BindSource{Source: "s1", Worker: "w1"},
 		fsm.StartTask{Name: "t", Sources: map[fsm.SourceID]string{"s1": "cfg1 secret3", "s2": "cfg2"}},
 		fsm.PutSubtask{Task: "t", Source: "s1"},
+		fsm.HoldLoadFiles{Task: "t", Source: "s1", Worker: "w1"},
+		fsm.PutMember{Name: "m1", Peer: "h1:8291", Client: "h1:8261", Instance: "dir1"},
+		fsm.PutMember{Name: "m2", Peer: "h2:8291", Client: "h2:8261", Instance: "dir2"},
 	)
 }
 
@@ -128,6 +132,25 @@ func TestRefusals(t *testing.T) {
 		{"stage that cannot be wanted", fsm.SetStage{Task: "t", Stage: status.StageFinished}, fault.Invalid, 46015, "task t cannot be asked to become Finished, only Running or Paused"},
 		{"subtask of unknown task", fsm.PutSubtask{Task: "u", Source: "s1"}, fault.NotFound, 46018, "task u has no source or not exist, please check the task name and status"},
 		{"subtask of source not in task", fsm.PutSubtask{Task: "t", Source: "s3"}, fault.NotFound, 46017, "task t has no source s3"},
+		{"transfer unknown source", fsm.TransferSource{Source: "s9", Worker: "w2"}, fault.NotFound, 46008, "source s9 does not exist"},
+		{"transfer to unknown worker", fsm.TransferSource{Source: "s1", Worker: "w9"}, fault.NotFound, 46004, "worker w9 does not exist"},
+		{"transfer to offline worker", fsm.TransferSource{Source: "s1", Worker: "w3"}, fault.Conflict, 46006, "worker w3 is offline and cannot serve source s1"},
+		{"transfer to busy worker", fsm.TransferSource{Source: "s2", Worker: "w1"}, fault.Conflict, 46006, "worker w1 serves source s1 and cannot serve source s2"},
+		{"transfer of a running source", fsm.TransferSource{Source: "s1", Worker: "w2"}, fault.Conflict, 46019, "source s1 cannot leave worker w1 while its tasks [t] are running"},
+		{"load files of unknown task", fsm.HoldLoadFiles{Task: "u", Source: "s1", Worker: "w1"}, fault.NotFound, 46018, "task u has no source or not exist, please check the task name and status"},
+		{"load files of source not in task", fsm.HoldLoadFiles{Task: "t", Source: "s3", Worker: "w1"}, fault.NotFound, 46017, "task t has no source s3"},
+		{"load files on unknown worker", fsm.HoldLoadFiles{Task: "t", Source: "s1", Worker: "w9"}, fault.NotFound, 46004, "worker w9 does not exist"},
+		{"load files on another worker", fsm.HoldLoadFiles{Task: "t", Source: "s1", Worker: "w2"}, fault.Conflict, 0, "worker w2 does not serve source s1"},
+		{"load files of unbound source", fsm.HoldLoadFiles{Task: "t", Source: "s2", Worker: "w2"}, fault.Conflict, 0, "worker w2 does not serve source s2"},
+		{"member without name", fsm.PutMember{Peer: "a:1", Client: "a:2", Instance: "i"}, fault.Invalid, 0, "the master name is empty"},
+		{"member without peer", fsm.PutMember{Name: "m9", Client: "a:2", Instance: "i"}, fault.Invalid, 0, "the master peer address is empty"},
+		{"member without client", fsm.PutMember{Name: "m9", Peer: "a:1", Instance: "i"}, fault.Invalid, 0, "the master client address is empty"},
+		{"member without instance", fsm.PutMember{Name: "m9", Peer: "a:1", Client: "a:2"}, fault.Invalid, 0, "the master instance is empty"},
+		{"member of another directory", fsm.PutMember{Name: "m1", Peer: "h1:8291", Client: "h1:8261", Instance: "new"}, fault.Exists, 38040, "master m1 joined before with another data directory"},
+		{"member at a taken peer", fsm.PutMember{Name: "m9", Peer: "h1:8291", Client: "h9:8261", Instance: "i"}, fault.Exists, 38040, "master m9 cannot have the address h1:8291, which is that of master m1"},
+		{"member at a taken client", fsm.PutMember{Name: "m9", Peer: "h9:8291", Client: "h2:8261", Instance: "i"}, fault.Exists, 38040, "master m9 cannot have the address h2:8261, which is that of master m2"},
+		{"member moves to a taken address", fsm.PutMember{Name: "m1", Peer: "h2:8261", Client: "h1:8261", Instance: "dir1"}, fault.Exists, 38040, "master m1 cannot have the address h2:8261, which is that of master m2"},
+		{"remove unknown member", fsm.RemoveMember{Name: "m9"}, fault.NotFound, 38048, "master m9 does not exist"},
 		{"cluster without id", fsm.SetClusterID{}, fault.Invalid, 0, "the cluster id is empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -352,6 +375,10 @@ func TestChangesTellWhoAndWhatButNoConfiguration(t *testing.T) {
 			{Index: 10, Kind: "StartTask", Meta: meta, Touched: []fsm.Touch{{Noun: fsm.NounTask, Task: "t"}}},
 			{Index: 11, Kind: "PutSubtask", Meta: meta, Touched: []fsm.Touch{
 				{Noun: fsm.NounSubtask, Source: "s1", Task: "t", Stage: status.StageRunning}}},
+			{Index: 12, Kind: "HoldLoadFiles", Meta: meta, Touched: []fsm.Touch{
+				{Noun: fsm.NounLoadFiles, Source: "s1", Task: "t", Worker: "w1"}}},
+			{Index: 13, Kind: "PutMember", Meta: meta, Touched: []fsm.Touch{{Noun: fsm.NounMember, Member: "m1"}}},
+			{Index: 14, Kind: "PutMember", Meta: meta, Touched: []fsm.Touch{{Noun: fsm.NounMember, Member: "m2"}}},
 		}
 		if diff := cmp.Diff(want, changes); diff != "" {
 			t.Error(diff)
@@ -366,18 +393,18 @@ func TestChangesTellWhoAndWhatButNoConfiguration(t *testing.T) {
 
 func TestChangesAreTrimmedByCount(t *testing.T) {
 	m := newMachine(t, fsm.Limits{Changes: 4, Requests: 1})
-	world(m) // eleven changes
+	world(m) // fourteen changes
 	m.view(func(v *fsm.View) {
-		if got := v.ChangesFloor(); got != 7 {
-			t.Errorf("floor %d, want 7", got)
+		if got := v.ChangesFloor(); got != 10 {
+			t.Errorf("floor %d, want 10", got)
 		}
-		if _, _, err := v.ChangesAfter(6, 100); !errors.Is(err, fsm.ErrCompacted) {
-			t.Errorf("after 6: %v", err)
+		if _, _, err := v.ChangesAfter(9, 100); !errors.Is(err, fsm.ErrCompacted) {
+			t.Errorf("after 9: %v", err)
 		}
-		if got, to, err := v.ChangesAfter(7, 3); err != nil || len(got) != 3 || to != 10 {
-			t.Errorf("after 7: %v up to %d, %v", got, to, err)
+		if got, to, err := v.ChangesAfter(10, 3); err != nil || len(got) != 3 || to != 13 {
+			t.Errorf("after 10: %v up to %d, %v", got, to, err)
 		}
-		if _, _, err := v.ChangesAfter(12, 1); !errors.Is(err, fsm.ErrCompacted) {
+		if _, _, err := v.ChangesAfter(15, 1); !errors.Is(err, fsm.ErrCompacted) {
 			t.Errorf("after the future: %v", err)
 		}
 	})

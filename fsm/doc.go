@@ -1,18 +1,22 @@
-// Package fsm holds what the cluster has agreed on: sources, workers, tasks,
-// subtasks and who is bound to what. It knows nothing of raft, networks or
+// Package fsm holds what the cluster has agreed on: members, sources,
+// workers, tasks, subtasks and who is bound to what. It knows nothing of raft, networks or
 // databases to migrate; it is a function from a log of commands to a state.
 //
 // Glossary, one word per idea:
 //
 //	source    an upstream database; its configuration is text here
 //	worker    a registered dm-worker; online while it has a session
+//	member    a dm-master that belongs to the cluster
+//	instance  a member's data directory, named by a random id
 //	session   a worker's connection to the cluster, named by a log index
 //	binding   which worker serves a source
 //	epoch     the log index at which a binding was minted; the target fences by it
+//	transfer  an operator's move of a source to another worker
 //	task      what an operator started, with one configuration per source
 //	subtask   a task's part for one source
 //	stage     what is wanted of a subtask: Running or Paused
 //	revision  the log index of the last command about a subtask
+//	load files  what a full migration has on a worker's disk and not yet in the target
 //	change    what one command did, without configuration text
 //	refusal   a command's answer that it cannot be carried out; a result, not a failure
 //
@@ -29,7 +33,9 @@
 //   - a bound worker is online;
 //   - a binding's epoch only grows, as does a worker's session;
 //   - a task has at least one source, and all its sources exist;
-//   - a subtask exists only for a source of its task;
+//   - a subtask exists only for a source of its task, as do load files;
+//   - the worker that holds load files is registered;
+//   - no two members share an address;
 //   - a command that was refused wrote nothing.
 //
 // Failure cases: a command that is not understood is refused and skipped. A

@@ -25,6 +25,8 @@ var (
 
 // DM's numbers for the refusals (spec errors.md §6).
 const (
+	codeJoin              = 38040
+	codeNoMaster          = 38048
 	codeWorkerExists      = 46003
 	codeNoWorker          = 46004
 	codeWorkerOnline      = 46005
@@ -36,6 +38,7 @@ const (
 	codeInvalidStage      = 46015
 	codeNoSubtaskSource   = 46017
 	codeNoTask            = 46018
+	codeStillRunning      = 46019
 )
 
 // refuse makes the refusal of a command.

@@ -12,11 +12,16 @@ package fsm
 //
 // The other buckets are drawn in the files of their nouns.
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 const (
 	bucketBindings     = "bindings"
 	bucketChanges      = "changes"
+	bucketLoadFiles    = "load_files"
+	bucketMembers      = "members"
 	bucketMeta         = "meta"
 	bucketRequestOrder = "request_order"
 	bucketRequests     = "requests"
@@ -37,14 +42,23 @@ const (
 	metaRequestsCount = "requests.count"
 )
 
-// schemaVersion is the version of the layout. A store or snapshot of another
-// version is refused, never guessed at.
-const schemaVersion = 1
+// schemaVersion is the version of the layout. A store or snapshot of a later
+// version is refused, never guessed at; one of an earlier version is brought up
+// to this one. Version 2 added buckets and took nothing away.
+const schemaVersion = 2
+
+// readable tells whether a store or snapshot of a version can be read.
+func readable(version uint64) bool { return version == 1 || version == schemaVersion }
 
 // buckets lists all buckets by name: the order of Walk and of snapshots.
-func buckets() []string {
+func buckets() []string { return slices.Sorted(slices.Values(bucketNumbers())) }
+
+// bucketNumbers lists all buckets in the order of their numbers in a snapshot.
+// Numbers stay for ever: new buckets go to the end.
+func bucketNumbers() []string {
 	return []string{bucketBindings, bucketChanges, bucketMeta, bucketRequestOrder, bucketRequests,
-		bucketServing, bucketSources, bucketSubtasks, bucketTasks, bucketWorkers}
+		bucketServing, bucketSources, bucketSubtasks, bucketTasks, bucketWorkers,
+		bucketMembers, bucketLoadFiles}
 }
 
 func (v *View) metaNumber(key string) uint64 {

@@ -7,7 +7,7 @@ package fsm
 //	version  4 bytes  big endian, schemaVersion
 //	applied  8 bytes  big endian
 //	length   8 bytes  big endian, of the records
-//	records  each: bucket number 1 byte (as in buckets), key length uvarint, key, value length uvarint, value
+//	records  each: bucket number 1 byte (as in bucketNumbers), key length uvarint, key, value length uvarint, value
 //	sha256   32 bytes of everything before
 
 import (
@@ -105,7 +105,7 @@ func (s *Snapshot) WriteTo(w io.Writer) (int64, error) {
 }
 
 func writeRecords(w io.Writer, v *View) error {
-	names := buckets()
+	names := bucketNumbers()
 	var head []byte
 	return v.Walk(func(bucket string, key, value []byte) error {
 		head = append(head[:0], byte(slices.Index(names, bucket)))
@@ -191,9 +191,10 @@ func readSnapshot(tx *bbolt.Tx, r io.Reader) (Index, error) {
 	if !bytes.HasPrefix(head, []byte(snapshotMagic)) {
 		return 0, damaged("it does not begin like one", nil)
 	}
-	if v := binary.BigEndian.Uint32(fixed); v != schemaVersion {
+	version := uint64(binary.BigEndian.Uint32(fixed))
+	if !readable(version) {
 		return 0, &fault.Error{Kind: fault.Unsupported, Err: ErrSchema,
-			Msg: fmt.Sprintf("the snapshot has version %d, this program knows %d", v, schemaVersion)}
+			Msg: fmt.Sprintf("the snapshot has version %d, this program knows %d", version, schemaVersion)}
 	}
 	applied := Index(binary.BigEndian.Uint64(fixed[4:]))
 	length := binary.BigEndian.Uint64(fixed[12:])
@@ -211,14 +212,14 @@ func readSnapshot(tx *bbolt.Tx, r io.Reader) (Index, error) {
 		return 0, damaged("bytes follow the checksum", err)
 	}
 	v := &View{tx: tx}
-	if v.Index() != applied || v.metaNumber(metaSchema) != schemaVersion {
+	if v.Index() != applied || v.metaNumber(metaSchema) != version {
 		return 0, damaged("its records contradict its header", nil)
 	}
-	return applied, nil
+	return applied, putSchema(tx)
 }
 
 func readRecords(tx *bbolt.Tx, in *bufio.Reader, sum hash.Hash, length uint64) error {
-	names := buckets()
+	names := bucketNumbers()
 	rec := &recordReader{in: in, sum: sum, left: length}
 	for rec.left > 0 && rec.err == nil {
 		n := rec.byte()

@@ -18,7 +18,7 @@ type PutSource struct {
 }
 
 // RemoveSource forgets a source and takes it from its worker. It is refused
-// while a task has the source (46010). Value: none.
+// while a task has the source (46010); so no load files can be left. Value: none.
 type RemoveSource struct {
 	ID SourceID
 }

@@ -116,7 +116,7 @@ func openDB(path string) (*bbolt.DB, error) {
 func initialise(tx *bbolt.Tx) error {
 	if meta := tx.Bucket([]byte(bucketMeta)); meta != nil {
 		v := &View{tx: tx}
-		if got := v.metaNumber(metaSchema); got != schemaVersion {
+		if got := v.metaNumber(metaSchema); !readable(got) {
 			return &fault.Error{Kind: fault.Unsupported, Err: ErrSchema,
 				Msg: fmt.Sprintf("version %d, this program knows %d", got, schemaVersion)}
 		}
@@ -126,6 +126,10 @@ func initialise(tx *bbolt.Tx) error {
 			return err
 		}
 	}
+	return putSchema(tx)
+}
+
+func putSchema(tx *bbolt.Tx) error {
 	return tx.Bucket([]byte(bucketMeta)).Put([]byte(metaSchema), binary.BigEndian.AppendUint64(nil, schemaVersion))
 }
 

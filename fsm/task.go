@@ -31,8 +31,8 @@ type Started struct {
 	Existed []SourceID `json:"existed,omitempty"`
 }
 
-// StopTask removes sources from a task, with their subtasks; the task goes
-// with its last source. Value: []SourceID, those removed.
+// StopTask removes sources from a task, with their subtasks and load files; the
+// task goes with its last source. Value: []SourceID, those removed.
 type StopTask struct {
 	Name TaskName
 	// Sources to remove; empty means all of them.
@@ -97,6 +97,11 @@ func (c StopTask) apply(t *txn) (any, error) {
 		delete(task.Sources, s)
 		if err := t.delSubtask(c.Name, s); err != nil {
 			return nil, err
+		}
+		if f, ok := t.loadFiles(c.Name, s); ok {
+			if err := t.delLoadFiles(f); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(task.Sources) > 0 {

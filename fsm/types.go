@@ -11,6 +11,8 @@ type (
 	TaskName string
 	// WorkerName names a dm-worker.
 	WorkerName string
+	// MasterName names a dm-master.
+	MasterName string
 	// Index is a raft log index: the clock of everything agreed.
 	Index uint64
 	// Epoch is the number of a binding: the index at which it was minted, above
@@ -43,6 +45,24 @@ type Worker struct {
 	TTLSeconds int64
 	// LastSource is the source it served last; affinity for the next binding.
 	LastSource SourceID
+}
+
+// Member is a dm-master that belongs to the cluster.
+type Member struct {
+	Name MasterName
+	// Peer and Client are the advertised addresses, host:port.
+	Peer, Client string
+	// Instance is the random id of its data directory: the same name with
+	// another one has forgotten what it promised.
+	Instance string
+}
+
+// LoadFiles says that a worker's disk has files of a full migration that are
+// not loaded yet.
+type LoadFiles struct {
+	Task   TaskName
+	Source SourceID
+	Worker WorkerName
 }
 
 // Binding says which worker serves a source, and since which epoch.

@@ -20,7 +20,8 @@ type RegisterWorker struct {
 	Addr string
 }
 
-// RemoveWorker forgets a worker that is offline. Value: none.
+// RemoveWorker forgets a worker that is offline (46005 else), and with it the
+// load files on its disk. Value: none.
 type RemoveWorker struct {
 	Name WorkerName
 }
@@ -73,6 +74,14 @@ func (c RemoveWorker) apply(t *txn) (any, error) {
 	if w.Session != 0 {
 		return nil, refuse(fault.Conflict, codeWorkerOnline, fmt.Sprintf("worker %s is still online", c.Name),
 			"stop the dm-worker process first")
+	}
+	for _, f := range t.LoadFiles() {
+		if f.Worker != c.Name {
+			continue
+		}
+		if err := t.delLoadFiles(f); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.del(bucketWorkers, []byte(c.Name)); err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func (g *Generator) meta() fsm.Meta {
 
 // Command gives a random command.
 func (g *Generator) Command() fsm.Command {
-	switch g.rng.IntN(24) {
+	switch g.rng.IntN(32) {
 	case 0:
 		return fsm.SetClusterID{ID: g.pick("c", 2), Epochs: fsm.Epoch(g.rng.IntN(2) * 1000)}
 	case 1, 2:
@@ -72,13 +72,23 @@ func (g *Generator) Command() fsm.Command {
 	case 12, 13, 14:
 		return fsm.BindSource{Source: g.source(), Worker: g.worker()}
 	case 15:
-		return fsm.UnbindSource{Source: g.source()}
+		return fsm.UnbindSource{Source: g.source(), Epoch: fsm.Epoch(g.rng.IntN(2) * g.rng.IntN(g.n+1))}
 	case 16, 17:
 		return fsm.StartTask{Name: g.task(), Sources: g.configs()}
 	case 18:
 		return fsm.StopTask{Name: g.task(), Sources: g.some()}
 	case 19, 20, 21:
 		return fsm.PutSubtask{Task: g.task(), Source: g.source()}
+	case 22, 23:
+		return fsm.TransferSource{Source: g.source(), Worker: g.worker()}
+	case 24, 25:
+		return fsm.HoldLoadFiles{Task: g.task(), Source: g.source(), Worker: g.worker()}
+	case 26:
+		return fsm.DropLoadFiles{Task: g.task(), Source: g.source(), Worker: g.worker()}
+	case 27, 28:
+		return fsm.PutMember{Name: g.master(), Peer: g.pick("m", 4) + ":8291", Client: g.pick("m", 4) + ":8261", Instance: g.pick("i", 2)}
+	case 29:
+		return fsm.RemoveMember{Name: g.master()}
 	default:
 		return fsm.SetStage{Task: g.task(), Sources: g.some(), Stage: status.Stage(2 + g.rng.IntN(3))}
 	}
@@ -90,6 +100,7 @@ func (g *Generator) pick(prefix string, n int) string {
 
 func (g *Generator) worker() fsm.WorkerName { return fsm.WorkerName(g.pick("w", 4)) }
 func (g *Generator) source() fsm.SourceID   { return fsm.SourceID(g.pick("s", 4)) }
+func (g *Generator) master() fsm.MasterName { return fsm.MasterName(g.pick("m", 3)) }
 func (g *Generator) task() fsm.TaskName     { return fsm.TaskName(g.pick("t", 3)) }
 
 func (g *Generator) session() fsm.SessionID {

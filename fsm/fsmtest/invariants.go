@@ -33,6 +33,8 @@ func (c *Checker) Check(v *fsm.View) error {
 	c.bindings(v, claim)
 	c.workers(v, claim)
 	c.tasks(v, claim)
+	c.loadFiles(v, claim)
+	c.members(v, claim)
 	return errors.Join(append(bad, v.Err())...)
 }
 
@@ -86,5 +88,32 @@ func (c *Checker) tasks(v *fsm.View, claim func(bool, string, ...any)) {
 		claim(exists && has, "subtask %s/%s has no task", st.Task, st.Source)
 		claim(cfg == st.Config, "subtask %s/%s has another configuration than its task", st.Task, st.Source)
 		claim(st.Revision > 0 && st.Revision <= v.Index(), "subtask %s/%s has revision %d at index %d", st.Task, st.Source, st.Revision, v.Index())
+	}
+}
+
+func (c *Checker) loadFiles(v *fsm.View, claim func(bool, string, ...any)) {
+	found := 0
+	for _, f := range v.LoadFiles() {
+		t, exists := v.Task(f.Task)
+		_, has := t.Sources[f.Source]
+		claim(exists && has, "load files of %s/%s, which is no subtask", f.Task, f.Source)
+		_, exists = v.Worker(f.Worker)
+		claim(exists, "load files of %s/%s are on worker %s, which does not exist", f.Task, f.Source, f.Worker)
+	}
+	for _, s := range v.Sources() {
+		found += len(v.LoadFilesOf(s.ID))
+	}
+	claim(found == len(v.LoadFiles()), "%d load files by source, %d in all", found, len(v.LoadFiles()))
+}
+
+func (c *Checker) members(v *fsm.View, claim func(bool, string, ...any)) {
+	owner := map[string]fsm.MasterName{}
+	for _, m := range v.Members() {
+		claim(m.Name != "" && m.Peer != "" && m.Client != "" && m.Instance != "", "member %+v lacks something", m)
+		for _, addr := range []string{m.Peer, m.Client} {
+			other, taken := owner[addr]
+			claim(!taken || other == m.Name, "members %s and %s have the address %s", other, m.Name, addr)
+			owner[addr] = m.Name
+		}
 	}
 }
