@@ -2,9 +2,10 @@ package fsm
 
 // Bucket layout
 //
-//	changes   <index, 8 bytes big endian>  {"kind":…,"actor":…,"at":…,"touched":[…]}
+//	changes   <index, 8 bytes big endian>  {"kind":…,"meta":{…},"touched":[…],"clock":…}
 //
-// One record per command that changed something, oldest trimmed by count. It
+// One record per command that changed something, oldest trimmed by count and
+// age. clock is missing when it is the proposer's, which meta has. It
 // is the audit trail and what fsm/feed reads. It never holds configuration:
 // that carries passwords, and whoever may see it reads it from a View.
 
@@ -58,6 +59,16 @@ type Change struct {
 	Touched []Touch `json:"touched"`
 }
 
+// changeRecord is a change as it is stored.
+type changeRecord struct {
+	Change
+	// Clock is the newest clock of all commands up to this one, 0 when the
+	// command's own is.
+	Clock int64 `json:"clock,omitempty"`
+}
+
+func (r changeRecord) clock() int64 { return max(r.Clock, r.Meta.UnixMilli) }
+
 // ChangesAfter gives the changes with an index above from, oldest first and at
 // most limit of them, and the index up to which they are complete. It answers
 // ErrCompacted when some of them were trimmed, or lie in the future.
@@ -89,7 +100,11 @@ func (v *View) ChangesFloor() Index {
 
 // record appends the change of the command just applied and trims the oldest.
 func (b *batch) record(ch Change) error {
-	raw, err := json.Marshal(ch)
+	rec := changeRecord{Change: ch}
+	if b.clock != ch.Meta.UnixMilli {
+		rec.Clock = b.clock
+	}
+	raw, err := json.Marshal(rec)
 	if err != nil {
 		return fault.Wrap("encode change", err)
 	}
@@ -99,17 +114,33 @@ func (b *batch) record(ch Change) error {
 	}
 	b.changes++
 	b.applied = append(b.applied, ch)
-	// In small steps: a lowered limit must not make one command slow.
-	for n := 0; n < trimStep && b.changes > uint64(b.limits.Changes); n++ {
+	// In small steps: neither a lowered limit nor the first command after a
+	// quiet week must be slow.
+	for range trimStep {
 		c := bucket.Cursor()
-		k, _ := c.First()
+		k, oldest := c.First()
+		if b.changes <= uint64(b.limits.Changes) && !b.overAged(k, oldest) {
+			break
+		}
 		b.floor = Index(binary.BigEndian.Uint64(k))
 		if err := c.Delete(); err != nil {
 			return err
 		}
 		b.changes--
 	}
-	return nil
+	return b.err
+}
+
+// overAged tells whether the oldest change may go for its age.
+func (b *batch) overAged(k, oldest []byte) bool {
+	if b.limits.ChangesAge == 0 {
+		return false
+	}
+	var rec changeRecord
+	if !b.unmarshal(bucketChanges, k, oldest, &rec) {
+		return false
+	}
+	return b.clock-rec.clock() > b.limits.ChangesAge.Milliseconds()
 }
 
 func indexKey(i Index) []byte { return binary.BigEndian.AppendUint64(nil, uint64(i)) }

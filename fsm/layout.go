@@ -8,6 +8,7 @@ package fsm
 //	meta  "epochs"          what epochs are counted from, 8 bytes; missing: from 0
 //	meta  "changes.count"   records in changes, 8 bytes
 //	meta  "changes.floor"   index of the last change trimmed, 8 bytes
+//	meta  "clock"           the newest Meta.UnixMilli that a command brought, 8 bytes
 //	meta  "requests.count"  records in requests, 8 bytes
 //
 // The other buckets are drawn in the files of their nouns.
@@ -39,6 +40,7 @@ const (
 	metaEpochs        = "epochs"
 	metaChangesCount  = "changes.count"
 	metaChangesFloor  = "changes.floor"
+	metaClock         = "clock"
 	metaRequestsCount = "requests.count"
 )
 

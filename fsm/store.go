@@ -17,14 +17,18 @@ import (
 // Limits bound what the store keeps of the past. They decide what is trimmed
 // and so belong to the agreed state: every member must run with the same.
 type Limits struct {
-	// Changes is how many changes are kept.
+	// Changes is how many changes are kept at most.
 	Changes int
+	// ChangesAge is how long a change is kept at most; 0 means for ever.
+	ChangesAge time.Duration
 	// Requests is how many results are kept for repeated requests.
 	Requests int
 }
 
 // DefaultLimits are the limits of every cluster; tests take smaller ones.
-func DefaultLimits() Limits { return Limits{Changes: 10_000, Requests: 10_000} }
+func DefaultLimits() Limits {
+	return Limits{Changes: 10_000, ChangesAge: 7 * 24 * time.Hour, Requests: 10_000}
+}
 
 const (
 	// trimStep is how many records at most one command trims: two, so that a
@@ -75,7 +79,7 @@ func Open(path string) (*Store, error) { return OpenLimits(path, DefaultLimits()
 
 // OpenLimits is Open with other limits.
 func OpenLimits(path string, l Limits) (*Store, error) {
-	if l.Changes < 1 || l.Requests < 1 {
+	if l.Changes < 1 || l.Requests < 1 || l.ChangesAge < 0 {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("limits must be positive: %+v", l))
 	}
 	// What a Restore left that did not get to its end.

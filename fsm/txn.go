@@ -48,6 +48,7 @@ type batch struct {
 	changes  uint64
 	requests uint64
 	floor    Index
+	clock    int64 // milliseconds, see metaClock
 	applied  []Change
 }
 
@@ -57,6 +58,7 @@ func newBatch(tx *bbolt.Tx, limits Limits) *batch {
 	b.changes = v.metaNumber(metaChangesCount)
 	b.requests = v.metaNumber(metaRequestsCount)
 	b.floor = v.ChangesFloor()
+	b.clock = int64(v.metaNumber(metaClock))
 	return b
 }
 
@@ -71,6 +73,7 @@ func (b *batch) apply(e Entry) (Result, error) {
 	if bad != nil {
 		return Result{Index: e.Index, Err: bad}, nil
 	}
+	b.clock = max(b.clock, env.Meta.UnixMilli)
 	if id := env.Meta.RequestID; id != "" {
 		if err := checkName("request id", string(id)); err != nil {
 			return b.result(nil, err)
@@ -115,6 +118,7 @@ func (b *batch) finish(applied Index) error {
 		b.putNumber(metaApplied, uint64(applied)),
 		b.putNumber(metaChangesCount, b.changes),
 		b.putNumber(metaChangesFloor, uint64(b.floor)),
+		b.putNumber(metaClock, uint64(b.clock)),
 		b.putNumber(metaRequestsCount, b.requests),
 	)
 }

@@ -41,7 +41,8 @@ func (g *Generator) Entry(index fsm.Index) (fsm.Entry, error) {
 }
 
 func (g *Generator) meta() fsm.Meta {
-	m := fsm.Meta{Actor: "generator", UnixMilli: int64(g.n)}
+	// Clocks differ, and now and then one has none or comes from far behind.
+	m := fsm.Meta{Actor: "generator", UnixMilli: int64(g.n * g.rng.IntN(4))}
 	switch p := g.rng.IntN(10); {
 	case p < 2 && len(g.recent) > 0:
 		m.RequestID = g.recent[g.rng.IntN(len(g.recent))]

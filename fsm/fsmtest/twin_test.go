@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.etcd.io/bbolt"
@@ -16,7 +17,9 @@ import (
 )
 
 // Small, so that trimming happens all the time.
-func limits() fsm.Limits { return fsm.Limits{Changes: 7, Requests: 5} }
+func limits() fsm.Limits {
+	return fsm.Limits{Changes: 9, ChangesAge: 12 * time.Millisecond, Requests: 5}
+}
 
 // rough is the store that everything happens to.
 type rough struct {
