@@ -88,7 +88,7 @@ var ErrChunkMoved = errors.New("the chunk row was written by another transaction
 func (m *Meta) AdvanceChunk(ctx context.Context, ex Execer, c Chunk) error {
 	const op = "record the load progress"
 	res, err := ex.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+
-		" SET byte_offset = ?, rows_done = ?, attempt = attempt + 1 WHERE source = ? AND file = ? AND dump_id = ? AND attempt = ? AND epoch = ?",
+		" SET byte_offset = ?, rows_done = ?, attempt = attempt + 1 WHERE source = ? AND file = ? AND dump_id = ? AND attempt = ?"+fence+"?",
 		c.Offset, c.Rows, m.Source, c.File, c.DumpID, c.Attempt, m.Epoch)
 	if err != nil {
 		return m.wrap(op, err)
@@ -112,7 +112,7 @@ func (m *Meta) ReadChunk(ctx context.Context, file string) (Chunk, error) {
 		return Chunk{}, m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	res, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+" SET attempt = attempt + 1 WHERE source = ? AND file = ? AND epoch = ?",
+	res, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+" SET attempt = attempt + 1 WHERE source = ? AND file = ?"+fence+"?",
 		m.Source, file, m.Epoch)
 	if err := m.matched(op, res, err); err != nil {
 		return Chunk{}, err

@@ -149,8 +149,8 @@ func (m *Meta) LaneUpdate(l Lane) (string, error) {
 	if err != nil {
 		return "", m.wrap("record lane progress", err)
 	}
-	return fmt.Sprintf("UPDATE %s SET attempt = attempt + 1, watermark = %s, applied = %s, partial = %s WHERE source = %s AND lane = %d AND epoch = %d",
-		m.table(suffixLane), quote(v[0]), quote(v[1]), quote(v[2]), quote(m.Source), l.Lane, m.Epoch), nil
+	return fmt.Sprintf("UPDATE %s SET attempt = attempt + 1, watermark = %s, applied = %s, partial = %s WHERE source = %s AND lane = %d%s%d",
+		m.table(suffixLane), quote(v[0]), quote(v[1]), quote(v[2]), quote(m.Source), l.Lane, fence, m.Epoch), nil
 }
 
 // Fenced is the error for a LaneUpdate that matched no row.
@@ -177,7 +177,7 @@ func (m *Meta) ReadLane(ctx context.Context, lane int) (Lane, error) {
 		return Lane{}, m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	res, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixLane)+" SET attempt = attempt + 1 WHERE source = ? AND lane = ? AND epoch = ?",
+	res, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixLane)+" SET attempt = attempt + 1 WHERE source = ? AND lane = ?"+fence+"?",
 		m.Source, lane, m.Epoch)
 	if err := m.matched(op, res, err); err != nil {
 		return Lane{}, err

@@ -149,7 +149,7 @@ func (m *Meta) raise(ctx context.Context, tx *sql.Tx, table string) error {
 // hold fences a transaction that adds rows: it touches the subtask row under
 // our epoch and so waits for, or loses against, a TakeOver.
 func (m *Meta) hold(ctx context.Context, ex Execer) error {
-	res, err := ex.ExecContext(ctx, "UPDATE "+m.table(suffixSubtask)+" SET attempt = attempt + 1 WHERE source = ? AND epoch = ?",
+	res, err := ex.ExecContext(ctx, "UPDATE "+m.table(suffixSubtask)+" SET attempt = attempt + 1 WHERE source = ?"+fence+"?",
 		m.Source, m.Epoch)
 	return m.matched("hold the source in the target", res, err)
 }

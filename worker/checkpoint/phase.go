@@ -61,7 +61,7 @@ func (m *Meta) SetPhase(ctx context.Context, ex Execer, p Phase) error {
 		unit = p.Unit.String()
 	}
 	res, err := ex.ExecContext(ctx, "UPDATE "+m.table(suffixSubtask)+
-		" SET attempt = attempt + 1, unit = ?, finished = ?, dump_id = ?, snapshot = ? WHERE source = ? AND epoch = ?",
+		" SET attempt = attempt + 1, unit = ?, finished = ?, dump_id = ?, snapshot = ? WHERE source = ?"+fence+"?",
 		unit, p.Finished, p.DumpID, snapshot, m.Source, m.Epoch)
 	return m.matched(op, res, err)
 }
