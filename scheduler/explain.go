@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/fsm"
@@ -23,19 +24,25 @@ func WhyUnbound(v *fsm.View, s fsm.SourceID) string {
 	if len(workers) == 0 {
 		return "no worker is registered"
 	}
+	has := map[fsm.WorkerName]string{}
+	for _, f := range v.LoadFilesOf(s) {
+		has[f.Worker] = fmt.Sprintf(" and has load files of task %s", f.Task)
+	}
 	var reasons []string
 	for _, w := range workers {
 		b, serves := v.BindingOf(w.Name)
 		switch {
 		case serves:
-			reasons = append(reasons, fmt.Sprintf("%s serves %s", w.Name, b.Source))
+			reasons = append(reasons, fmt.Sprintf("%s serves %s%s", w.Name, b.Source, has[w.Name]))
 		case w.Session == 0:
-			reasons = append(reasons, fmt.Sprintf("%s is offline", w.Name))
+			reasons = append(reasons, fmt.Sprintf("%s is offline%s", w.Name, has[w.Name]))
 		default:
 			// A free worker is bound within moments, unless the leader is away.
 			return fmt.Sprintf("worker %s is free and about to be bound", w.Name)
 		}
 	}
+	// Who has files is who an operator should look after.
+	slices.SortStableFunc(reasons, func(a, b string) int { return strings.Count(b, " has load ") - strings.Count(a, " has load ") })
 	if more := len(reasons) - namedWorkers; more > 0 {
 		reasons = append(reasons[:namedWorkers], fmt.Sprintf("and %d more", more))
 	}
@@ -50,6 +57,8 @@ func describe(c fsm.Command) string {
 		return fmt.Sprintf("expand task %s for source %s", c.Task, c.Source)
 	case fsm.BindSource:
 		return fmt.Sprintf("bind source %s to worker %s", c.Source, c.Worker)
+	case fsm.UnbindSource:
+		return fmt.Sprintf("take source %s from its worker", c.Source)
 	case fsm.ExpireSession:
 		return fmt.Sprintf("end session %d of worker %s", c.Session, c.Worker)
 	default:

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/status"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
@@ -69,6 +70,18 @@ func (s *script) run(line string) {
 		s.apply(fsm.BindSource{Source: fsm.SourceID(w[1]), Worker: fsm.WorkerName(w[2])})
 	case "unbind":
 		s.apply(fsm.UnbindSource{Source: fsm.SourceID(w[1])})
+	case "transfer":
+		s.apply(fsm.TransferSource{Source: fsm.SourceID(w[1]), Worker: fsm.WorkerName(w[2])})
+	case "remove":
+		s.apply(fsm.RemoveSource{ID: fsm.SourceID(w[1])})
+	case "hold": // task source worker
+		s.apply(fsm.HoldLoadFiles{Task: fsm.TaskName(w[1]), Source: fsm.SourceID(w[2]), Worker: fsm.WorkerName(w[3])})
+	case "drop":
+		s.apply(fsm.DropLoadFiles{Task: fsm.TaskName(w[1]), Source: fsm.SourceID(w[2]), Worker: fsm.WorkerName(w[3])})
+	case "pause":
+		s.apply(fsm.SetStage{Task: fsm.TaskName(w[1]), Stage: status.StagePaused})
+	case "resume":
+		s.apply(fsm.SetStage{Task: fsm.TaskName(w[1]), Stage: status.StageRunning})
 	case "task":
 		cfg := map[fsm.SourceID]string{}
 		for _, id := range w[2:] {
@@ -185,4 +198,14 @@ func TestWhyUnbound(t *testing.T) {
 		s.run(fmt.Sprintf("worker x%d", i))
 	}
 	check("s2", "no free worker: w1 serves s1, x0 is offline, x1 is offline, x2 is offline, x3 is offline, and 3 more")
+	// Who has the load files is named, however many others there are.
+	s.run("task t s1")
+	s.run("worker z")
+	s.run("online z")
+	s.run("unbind s1")
+	s.run("bind s1 z")
+	s.run("hold t s1 z")
+	s.run("offline z")
+	s.run("bind s2 w1")
+	check("s1", "no free worker: z is offline and has load files of task t, w1 serves s2, x0 is offline, x1 is offline, x2 is offline, and 4 more")
 }
