@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -16,8 +17,9 @@ import (
 // Binaries is where dm-master, dm-worker and dmctl were built.
 type Binaries struct{ Dir string }
 
-// BuildBinaries compiles the product's three programs into dir.
-func BuildBinaries(ctx context.Context, dir string) (Binaries, error) {
+// BuildBinaries compiles the product's three programs into dir, with build
+// tags if any are given.
+func BuildBinaries(ctx context.Context, dir string, tags ...string) (Binaries, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return Binaries{}, err
@@ -28,7 +30,7 @@ func BuildBinaries(ctx context.Context, dir string) (Binaries, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Binaries{}, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags="+strings.Join(tags, ","), "-o", dir+string(filepath.Separator),
 		"./cmd/dm-master", "./cmd/dm-worker", "./cmd/dmctl")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -43,6 +45,12 @@ func (b Binaries) path(program string) string { return filepath.Join(b.Dir, prog
 // under Dir. Its methods are for one goroutine, those of its processes for any.
 type Cluster struct {
 	Dir string
+	// Net, when it is set before anything is started, stands between the
+	// processes: they listen behind its gates and know each other by those.
+	Net *Net
+	// TTL is the workers' keepalive-ttl; by default short enough that a killed
+	// worker is missed within a test's patience.
+	TTL time.Duration
 
 	bin     Binaries
 	masters []*Process
@@ -50,40 +58,20 @@ type Cluster struct {
 }
 
 // NewCluster prepares a cluster; nothing is started yet.
-func NewCluster(dir string, bin Binaries) *Cluster { return &Cluster{Dir: dir, bin: bin} }
+func NewCluster(dir string, bin Binaries) *Cluster {
+	return &Cluster{Dir: dir, bin: bin, TTL: 10 * time.Second}
+}
 
 // Process is one dm-master or dm-worker. Stop, Kill and Start may be called in
 // turn; address and directory stay the same.
 type Process struct {
 	Name string
-	Addr string // where it serves its clients
+	Addr string // where its clients reach it
 
-	proc  *process
-	ready func(ctx context.Context) error
-}
-
-// StartMaster starts a dm-master on free ports with its own data directory and
-// waits until it leads. extra is added to its arguments.
-func (c *Cluster) StartMaster(ctx context.Context, name string, extra ...string) (*Process, error) {
-	peer, err := FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.prepare("dm-master", name)
-	if err != nil {
-		return nil, err
-	}
-	p.proc.args = append([]string{"--name=" + name, "--master-addr=" + p.Addr, "--advertise-addr=" + p.Addr,
-		"--peer-urls=http://" + peer, "--data-dir=" + filepath.Join(c.Dir, name, "data")}, extra...)
-	p.ready = func(ctx context.Context) error {
-		if err := serves(ctx, p.Addr); err != nil {
-			return err
-		}
-		_, err := c.ListMember(ctx)
-		return err
-	}
-	c.masters = append(c.masters, p)
-	return p, p.Start(ctx)
+	listen string // where it listens; Addr, or behind its gate
+	peer   string // a master's address for the others
+	proc   *process
+	ready  func(ctx context.Context) error
 }
 
 // StartWorker starts a dm-worker that joins the cluster's masters and waits
@@ -93,8 +81,8 @@ func (c *Cluster) StartWorker(ctx context.Context, name string, extra ...string)
 	if err != nil {
 		return nil, err
 	}
-	p.proc.args = append([]string{"--name=" + name, "--worker-addr=" + p.Addr, "--advertise-addr=" + p.Addr,
-		"--join=" + c.MasterAddr(), "--keepalive-ttl=" + strconv.Itoa(workerTTL)}, extra...)
+	p.proc.args = append([]string{"--name=" + name, "--worker-addr=" + p.listen, "--advertise-addr=" + p.Addr,
+		"--join=" + c.MasterAddr(), "--keepalive-ttl=" + strconv.Itoa(int(c.TTL.Seconds()))}, extra...)
 	p.ready = func(ctx context.Context) error {
 		if err := serves(ctx, p.Addr); err != nil {
 			return err
@@ -114,23 +102,35 @@ func (c *Cluster) StartWorker(ctx context.Context, name string, extra ...string)
 	return p, p.Start(ctx)
 }
 
-// workerTTL is the workers' lease in seconds: short, so that a killed worker
-// is missed within a test's patience.
-const workerTTL = 10
-
 func (c *Cluster) prepare(program, name string) (*Process, error) {
 	dir := filepath.Join(c.Dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	addr, err := FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	return &Process{Name: name, Addr: addr, proc: &process{
+	p := &Process{Name: name, proc: &process{
 		name: program + " " + name, path: c.bin.path(program),
 		logFile: filepath.Join(dir, program+".log"), dir: dir,
-	}}, nil
+	}}
+	if c.Net != nil {
+		c.Net.Join(name, p.proc.livePID)
+	}
+	var err error
+	p.listen, p.Addr, err = c.port(p)
+	return p, err
+}
+
+// port gives a free address for a process to listen on, and the one to tell
+// others.
+func (c *Cluster) port(p *Process) (listen, advertise string, err error) {
+	if listen, err = FreeAddr(); err != nil || c.Net == nil {
+		return listen, listen, err
+	}
+	g, err := c.Net.Gate(p.Name, listen)
+	if err != nil {
+		return "", "", err
+	}
+	p.proc.follow(g.Lives)
+	return listen, g.Addr(), nil
 }
 
 // MasterAddr gives the comma list of the masters' client addresses.
@@ -169,11 +169,16 @@ func (c *Cluster) Close(ctx context.Context) error {
 
 // Start starts the process (again) and waits until it is of use.
 func (p *Process) Start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
-	defer cancel()
 	if err := p.proc.start(); err != nil {
 		return err
 	}
+	return p.AwaitReady(ctx)
+}
+
+// AwaitReady waits until a launched process is of use.
+func (p *Process) AwaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
 	return p.proc.waitReady(ctx, p.ready)
 }
 

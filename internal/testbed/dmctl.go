@@ -35,7 +35,12 @@ type SourceResult struct {
 // Dmctl runs dmctl against the cluster's masters. The error is set only when
 // dmctl could not be run; what it answered is in the Output.
 func (c *Cluster) Dmctl(ctx context.Context, args ...string) (Output, error) {
-	cmd := exec.CommandContext(ctx, c.bin.path("dmctl"), append([]string{"--master-addr", c.MasterAddr()}, args...)...)
+	return c.DmctlTo(ctx, c.MasterAddr(), args...)
+}
+
+// DmctlTo is Dmctl with the masters to ask, addresses separated by commas.
+func (c *Cluster) DmctlTo(ctx context.Context, masters string, args ...string) (Output, error) {
+	cmd := exec.CommandContext(ctx, c.bin.path("dmctl"), append([]string{"--master-addr", masters}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, c.Dir
 	err := cmd.Run()
@@ -75,7 +80,11 @@ func (c *Cluster) Do(ctx context.Context, args ...string) (Response, error) {
 
 // ask runs dmctl, insists on exit code 0 and decodes the JSON it printed.
 func (c *Cluster) ask(ctx context.Context, into any, args ...string) error {
-	out, err := c.Dmctl(ctx, args...)
+	return c.askOf(ctx, c.MasterAddr(), into, args...)
+}
+
+func (c *Cluster) askOf(ctx context.Context, masters string, into any, args ...string) error {
+	out, err := c.DmctlTo(ctx, masters, args...)
 	if err != nil {
 		return err
 	}
@@ -95,7 +104,16 @@ func (c *Cluster) ask(ctx context.Context, into any, args ...string) error {
 // Members is the answer of list-member.
 type Members struct {
 	Leader  string
+	Masters []MasterMember
 	Workers []WorkerMember
+}
+
+// MasterMember is one master as the one that was asked sees it.
+type MasterMember struct {
+	Name       string
+	Alive      bool
+	PeerURLs   []string
+	ClientURLs []string
 }
 
 // WorkerMember is one worker as the masters see it.
@@ -105,24 +123,35 @@ type WorkerMember struct {
 
 // ListMember asks who is in the cluster; no leader is an error.
 func (c *Cluster) ListMember(ctx context.Context) (Members, error) {
+	return c.ListMemberOf(ctx, c.MasterAddr())
+}
+
+// ListMemberOf is ListMember with the masters to ask.
+func (c *Cluster) ListMemberOf(ctx context.Context, masters string) (Members, error) {
 	var answer struct {
 		Result  bool   `json:"result"`
 		Msg     string `json:"msg"`
 		Members []struct {
 			Leader *struct{ Msg, Name, Addr string } `json:"leader"`
+			Master *struct {
+				Masters []MasterMember `json:"masters"`
+			} `json:"master"`
 			Worker *struct {
 				Msg     string         `json:"msg"`
 				Workers []WorkerMember `json:"workers"`
 			} `json:"worker"`
 		} `json:"members"`
 	}
-	if err := c.ask(ctx, &answer, "list-member"); err != nil {
+	if err := c.askOf(ctx, masters, &answer, "list-member"); err != nil {
 		return Members{}, err
 	}
 	var m Members
 	for _, e := range answer.Members {
 		if e.Leader != nil {
 			m.Leader = e.Leader.Name
+		}
+		if e.Master != nil {
+			m.Masters = e.Master.Masters
 		}
 		if e.Worker != nil {
 			m.Workers = e.Worker.Workers

@@ -32,9 +32,10 @@ type process struct {
 	logFile string
 
 	mu   sync.Mutex
-	cmd  *exec.Cmd     // nil before the first start
-	done chan struct{} // closed when cmd ended
-	err  error         // result of cmd, valid once done is closed
+	cmd  *exec.Cmd                       // nil before the first start
+	news []func(exitedC <-chan struct{}) // called at every start; see follow
+	done chan struct{}                   // closed when cmd ended
+	err  error                           // result of cmd, valid once done is closed
 }
 
 // start launches the process. The child dies with the thread that started it
@@ -75,7 +76,21 @@ func (p *process) start() error {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	p.cmd, p.done, p.err = cmd, done, nil
+	for _, f := range p.news {
+		f(done)
+	}
 	return nil
+}
+
+// follow has f told of every life of the process, a present one included. It
+// must not block.
+func (p *process) follow(f func(exitedC <-chan struct{})) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.news = append(p.news, f)
+	if p.aliveLocked() {
+		f(p.done)
+	}
 }
 
 func (p *process) aliveLocked() bool {
@@ -88,6 +103,16 @@ func (p *process) aliveLocked() bool {
 	default:
 		return true
 	}
+}
+
+// livePID gives the id of the present life, 0 when there is none.
+func (p *process) livePID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.aliveLocked() {
+		return 0
+	}
+	return p.cmd.Process.Pid
 }
 
 // alive tells whether the process runs.

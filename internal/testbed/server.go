@@ -118,6 +118,18 @@ func (s *Server) Close() error {
 	return err
 }
 
+// Behind puts a gate of a network before the server. The answer tells its
+// address, which sessions have to use to be seen and disturbed.
+func (s *Server) Behind(n *Net, name string) (*Gate, error) {
+	g, err := n.Gate(name, s.Addr())
+	if err != nil {
+		return nil, err
+	}
+	n.Join(name, s.proc.livePID)
+	s.proc.follow(g.Lives)
+	return g, nil
+}
+
 // Exec runs statements of root, one after the other.
 func (s *Server) Exec(ctx context.Context, statements ...string) error {
 	for _, q := range statements {
