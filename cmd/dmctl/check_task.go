@@ -20,7 +20,7 @@ func newCheckTask(s *shared) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
+			resp, err := ask(cmd, s, reads, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
 				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: text, ErrCnt: failures, WarnCnt: warnings})
 			})
 			if err != nil {

@@ -255,6 +255,9 @@ func TestGoldenCommandLine(t *testing.T) {
 		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "get-task-config task t",
 		"--rpc-timeout 0s --master-addr 127.0.0.1:1 query-status", "--master-addr nonsense query-status", "--config missing.toml query-status",
 		"decrypt nonsense", "start-task testdata/latin1.yaml", "operate-source create testdata/latin1.yaml", "operate-source stop",
+		"transfer-source s1", "transfer-source s1 w1 w2", "transfer-source -s s1 w1 w2", "operate-leader", "operate-leader remove", "operate-leader evict m1",
+		"offline-member", "offline-member m1", "offline-member --master", "offline-member -m -w -n m1", "offline-member --worker -n", "offline-member -n m1",
+		"list-member m1", "list-member -n", "transfer-source --help", "operate-leader --help", "offline-member --help", "list-member --help",
 	} {
 		tr.run(strings.Fields(line), strings.Fields(line))
 	}
@@ -289,8 +292,9 @@ func TestImpatience(t *testing.T) {
 		timeout, want string
 	}{
 		{ctx, "10m", "Error: interrupted; what was asked for may be carried out nevertheless\n"},
-		{t.Context(), "300ms", "Error: [code=38008:class=dm-master:scope=internal:level=high], Message: the master did not answer within the rpc-timeout of 300ms, " +
-			"Workaround: look with query-status what became of the request\n"},
+		{t.Context(), "300ms", "Error: [code=38008:class=dm-master:scope=internal:level=high], Message: the master " + addr +
+			" did not answer within the rpc-timeout of 300ms; the request may or may not have been carried out, " +
+			"Workaround: look with query-status or list-member what became of it\n"},
 	} {
 		var stderr bytes.Buffer
 		p := program{Args: []string{"operate-source", "create", "testdata/source-1.yaml", "--master-addr", addr, "--rpc-timeout", c.timeout},

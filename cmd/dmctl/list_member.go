@@ -19,7 +19,7 @@ func newListMember(s *shared) *cobra.Command {
 		if len(args) > 0 {
 			return usagef("list-member takes flags only, not %q", args[0])
 		}
-		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.ListMemberResponse, error) {
+		resp, err := ask(cmd, s, reads, func(ctx context.Context, c pb.MasterClient) (*pb.ListMemberResponse, error) {
 			return c.ListMember(ctx, &req)
 		})
 		if err != nil {

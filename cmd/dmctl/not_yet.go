@@ -14,8 +14,8 @@ import (
 func notYet() []*cobra.Command {
 	hidden := []string{"show-ddl-locks", "unlock-ddl-lock", "handle-error", "operate-schema", "get-config"}
 	var out []*cobra.Command
-	for _, name := range append([]string{"transfer-source", "start-relay", "stop-relay", "pause-relay", "resume-relay", "purge-relay",
-		"binlog", "shard-ddl-lock", "binlog-schema", "config", "offline-member", "operate-leader"}, hidden...) {
+	for _, name := range append([]string{"start-relay", "stop-relay", "pause-relay", "resume-relay", "purge-relay",
+		"binlog", "shard-ddl-lock", "binlog-schema", "config"}, hidden...) {
 		cmd := &cobra.Command{Use: name, Short: "not supported yet", Hidden: slices.Contains(hidden, name),
 			DisableFlagParsing: true, PersistentPreRunE: func(*cobra.Command, []string) error { return nil }}
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -36,7 +36,11 @@ func newOperateSource(s *shared) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSourceResponse, error) {
+		e := writes
+		if req.Op == pb.SourceOp_ShowSource {
+			e = reads
+		}
+		resp, err := ask(cmd, s, e, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSourceResponse, error) {
 			return c.OperateSource(rpc.FileNames(ctx, paths...), req)
 		})
 		if err != nil {

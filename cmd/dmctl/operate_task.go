@@ -58,7 +58,7 @@ func operateTask(s *shared, op pb.TaskOp, name, short string) *cobra.Command {
 }
 
 func operate(cmd *cobra.Command, s *shared, op pb.TaskOp, task string) (*pb.OperateTaskResponse, error) {
-	return ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.OperateTaskResponse, error) {
+	return ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.OperateTaskResponse, error) {
 		return c.OperateTask(ctx, &pb.OperateTaskRequest{Op: op, Name: task, Sources: s.sources})
 	})
 }

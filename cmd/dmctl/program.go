@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/raftdm/raftdm/rpc"
 )
@@ -21,6 +22,15 @@ type program struct {
 	Args           []string
 	Getenv         func(string) string
 	Stdout, Stderr io.Writer
+	// ElectFor replaces electFor in tests.
+	ElectFor time.Duration
+}
+
+func (p program) patience() time.Duration {
+	if p.ElectFor > 0 {
+		return p.ElectFor
+	}
+	return electFor
 }
 
 // Run executes the command line and gives the exit code.

@@ -38,7 +38,7 @@ func newQueryStatus(s *shared) *cobra.Command {
 }
 
 func queryStatus(cmd *cobra.Command, s *shared, task string) (*pb.QueryStatusListResponse, error) {
-	return ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.QueryStatusListResponse, error) {
+	return ask(cmd, s, reads, func(ctx context.Context, c pb.MasterClient) (*pb.QueryStatusListResponse, error) {
 		return c.QueryStatus(ctx, &pb.QueryStatusListRequest{Name: task, Sources: s.sources})
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,15 @@ type shared struct {
 	sources                            []string
 	encrypt, decrypt                   string
 	version, fail                      bool
+
+	noteMu sync.Mutex // several requests may run at the same time
+}
+
+// note tells the operator something beside the answer.
+func (s *shared) note(text string) {
+	s.noteMu.Lock()
+	defer s.noteMu.Unlock()
+	fmt.Fprintln(s.Stderr, text)
 }
 
 const rootHelp = `dmctl sends one operation to a dm-master and prints its answer as JSON.
@@ -57,7 +67,8 @@ func newRoot(s *shared) *cobra.Command {
 	_ = root.Flags().MarkHidden("decrypt")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return s.early(cmd) }
 	root.AddCommand(newOperateSource(s), newStartTask(s), newStopTask(s), newPauseTask(s), newResumeTask(s),
-		newQueryStatus(s), newCheckTask(s), newListMember(s), newEncrypt(s), newDecrypt(s))
+		newQueryStatus(s), newCheckTask(s), newListMember(s), newTransferSource(s), newOfflineMember(s), newOperateLeader(s),
+		newEncrypt(s), newDecrypt(s))
 	root.AddCommand(notYet()...)
 	return root
 }

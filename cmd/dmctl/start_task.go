@@ -27,7 +27,7 @@ func newStartTask(s *shared) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		resp, err := ask(cmd, s, func(ctx context.Context, c pb.MasterClient) (*pb.StartTaskResponse, error) {
+		resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.StartTaskResponse, error) {
 			return c.StartTask(rpc.FileNames(ctx, args[0]), &pb.StartTaskRequest{Task: text, Sources: s.sources, RemoveMeta: removeMeta})
 		})
 		if err != nil {
