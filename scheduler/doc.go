@@ -44,6 +44,24 @@
 // anew. So a worker stops by itself before its source is given away. Once a
 // lease has ended it is never renewed; the worker opens a new session.
 //
+// # Dead processes
+//
+// A lease of a minute is long to wait for a process that is known to be dead.
+// The leader probes the address of an online worker that it has not heard of
+// for 1.5 s, every 500 ms, by opening a connection. Two refusals in a row end
+// the session at once: the machine is there, and nobody listens. That takes
+// less than 3 s. A new leader does the same for workers that do not come to it.
+//
+// Everything else waits for the end of the lease: a probe without answer, since
+// a worker that is cut off may go on writing until then, and one that is
+// accepted, since the process is there, be it stopped. A worker that is heard
+// of between the probes is spared.
+//
+// Ending a lease early is safe though the process might live after all, behind
+// a firewall that refuses or an advertise-addr that is wrong: the target fences
+// by the epoch, and a deposed worker's transactions fail. It opens a new
+// session and works on.
+//
 // Failure cases: a refusal or an unknown outcome is no error, as the next view
 // shows what became of it; the loop tries again after a pause. A plan that was
 // carried out in part is completed by the next leader's.

@@ -20,7 +20,8 @@ type Leases struct {
 type lease struct {
 	session fsm.SessionID
 	heard   time.Time
-	// over: the worker said goodbye, or the lease was found to have ended.
+	// over: the worker said goodbye, its process was found dead, or the lease
+	// was found to have ended.
 	// There is no way back, even before the session's end is agreed on: a
 	// renewal in between would let a worker go on that loses its source.
 	over bool
@@ -53,6 +54,11 @@ func (l *Leases) Goodbye(w fsm.WorkerName, s fsm.SessionID) {
 		return
 	}
 	l.last[w] = lease{session: s, heard: time.Now(), over: true}
+	l.wake()
+}
+
+// wake has the loop look at the leases.
+func (l *Leases) wake() {
 	select {
 	case l.wakeC <- struct{}{}:
 	default:

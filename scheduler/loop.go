@@ -33,12 +33,14 @@ type Loop struct {
 	feed     *feed.Feed
 	proposer Proposer
 	leases   *Leases
+	prober   Prober // may be nil
 	log      *slog.Logger
 }
 
-// New makes a loop; Run runs it.
-func New(store *fsm.Store, f *feed.Feed, p Proposer, l *Leases, log *slog.Logger) *Loop {
-	return &Loop{store: store, feed: f, proposer: p, leases: l, log: log}
+// New makes a loop; Run runs it. Without a prober a worker whose process died
+// is offline only when its lease ends.
+func New(store *fsm.Store, f *feed.Feed, p Proposer, l *Leases, prober Prober, log *slog.Logger) *Loop {
+	return &Loop{store: store, feed: f, proposer: p, leases: l, prober: prober, log: log}
 }
 
 // Run works until ctx ends, which it does when this node's term as leader is
@@ -51,6 +53,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.follow(ctx, changedC) })
 	g.Go(func() error { return l.work(ctx, changedC) })
+	if l.prober != nil {
+		g.Go(func() error { return l.probe(ctx) })
+	}
 	return g.Wait()
 }
 

@@ -24,6 +24,8 @@ type bench struct {
 	*script
 	leases *Leases
 	loop   *Loop
+	feed   *feed.Feed
+	prober *fakeProber
 
 	mu       sync.Mutex // guards the fields below, and the script's index
 	proposed []string
@@ -32,9 +34,18 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{script: newScript(t), leases: NewLeases()}
-	b.loop = New(b.store, feed.New(b.store), b, b.leases, slog.New(slog.DiscardHandler))
+	b := &bench{script: newScript(t), prober: &fakeProber{answers: map[string]answer{}}}
+	b.feed = feed.New(b.store)
+	b.elect()
 	return b
+}
+
+// elect makes another member the one that is to lead: it knows no leases.
+func (b *bench) elect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.leases = NewLeases()
+	b.loop = New(b.store, b.feed, b, b.leases, b.prober, slog.New(slog.DiscardHandler))
 }
 
 // Propose is the cluster.
@@ -223,5 +234,25 @@ func TestFailedProposalsAreRepeatedSlowly(t *testing.T) {
 		b.answer(nil)
 		pass(retryAfter)
 		b.want("in the end", "bind source s1 to worker w1", "bind source s2 to worker w2")
+	})
+}
+
+// renew renews a worker's session with whoever leads.
+func (b *bench) renew(w string) {
+	s := b.session(w)
+	b.mu.Lock()
+	l := b.leases
+	b.mu.Unlock()
+	l.Renew(fsm.WorkerName(w), s)
+}
+
+// serves tells when a source is not served by a worker.
+func (b *bench) serves(s, w string) {
+	b.t.Helper()
+	pass(2 * debounce)
+	b.view(func(v *fsm.View) {
+		if got, _ := v.Binding(fsm.SourceID(s)); got.Worker != fsm.WorkerName(w) {
+			b.t.Errorf("%s is served by %q, want %s", s, got.Worker, w)
+		}
 	})
 }

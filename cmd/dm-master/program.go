@@ -110,7 +110,7 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 		Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) }, Master: handlers,
 		Metrics: registry, Status: version.Text(), Health: m.health, Log: m.log,
 	})
-	loop := scheduler.New(m.store, m.feed, m.node, leases, m.log)
+	loop := scheduler.New(m.store, m.feed, m.node, leases, tcpProber{}, m.log)
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx, lis) })
