@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"io"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -13,7 +14,11 @@ import (
 // failure on nothing is applied and no snapshot is taken.
 type bridge struct {
 	store *fsm.Store
+	state State // where entries are applied
+	ops   *operations
 	fail  func(error) // told once
+	full  func(bool)  // whether the disk has no room
+	done  <-chan struct{}
 	// failed is written and read by raft's goroutine only.
 	failed error
 }
@@ -34,7 +39,7 @@ func (b *bridge) ApplyBatch(logs []*raft.Log) []any {
 				entries[i].Data = l.Data
 			}
 		}
-		if results, b.failed = b.store.Apply(entries); b.failed != nil {
+		if results, b.failed = b.apply(entries); b.failed != nil {
 			b.fail(b.failed)
 		}
 	}
@@ -46,6 +51,32 @@ func (b *bridge) ApplyBatch(logs []*raft.Log) []any {
 		}
 	}
 	return answers
+}
+
+// apply waits while the disk is full: the store applies a batch in one
+// transaction, so that one which failed has left nothing behind.
+func (b *bridge) apply(entries []fsm.Entry) (results []fsm.Result, err error) {
+	once := func() error {
+		defer b.ops.begin("apply to the state")()
+		return unharmed(stateFile, func() error { results, err = b.state.Apply(entries); return err })
+	}
+	waited := false
+	for {
+		err := once()
+		if !diskFull(err) {
+			if waited {
+				b.full(false)
+			}
+			return results, err
+		}
+		b.full(true)
+		waited = true
+		select {
+		case <-time.After(spaceWait):
+		case <-b.done:
+			return nil, err
+		}
+	}
 }
 
 // Snapshot takes the state for raft to keep.

@@ -6,6 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/raftdm/raftdm/fsm"
 )
 
 // Member is one member of the group.
@@ -43,11 +47,37 @@ type Config struct {
 	// TransferTimeout bounds a transfer of leadership, which has no bound of
 	// its own when the receiver hangs.
 	TransferTimeout time.Duration
+	// DiskTimeout is how long one write may take before the disk counts as
+	// hanging: a leader then hands over or stops.
+	DiskTimeout time.Duration
 	// SnapshotInterval is how often it is asked whether SnapshotEntries came
 	// in since the last snapshot; TrailingEntries stay in the log after one
 	// for followers that are a little behind.
 	SnapshotInterval                 time.Duration
 	SnapshotEntries, TrailingEntries uint64
+
+	// Seams is for tests; programs leave it empty.
+	Seams Seams
+}
+
+// Storage is where raft keeps its log, its term and its vote.
+type Storage interface {
+	raft.LogStore
+	raft.StableStore
+}
+
+// State is the store as committed entries reach it.
+type State interface {
+	Apply(entries []fsm.Entry) ([]fsm.Result, error)
+}
+
+// Seams let a test stand between a node and the network or the disk. Each may be nil.
+type Seams struct {
+	// Transport replaces TCP and its handshake.
+	Transport func(addr string) (raft.Transport, error)
+	// Storage wraps what raft writes, State what the store does.
+	Storage func(Storage) Storage
+	State   func(State) State
 }
 
 // DefaultConfig gives the timings: a single node leads within a second, and
@@ -61,6 +91,7 @@ func DefaultConfig() Config {
 		ProposeTimeout:   5 * time.Second,
 		RPCTimeout:       5 * time.Second,
 		TransferTimeout:  5 * time.Second,
+		DiskTimeout:      3 * time.Second,
 		SnapshotInterval: 30 * time.Second,
 		SnapshotEntries:  8192,
 		TrailingEntries:  8192,
@@ -100,7 +131,7 @@ func (c Config) Validate() error {
 		v    time.Duration
 	}{{"heartbeat timeout", c.HeartbeatTimeout}, {"election timeout", c.ElectionTimeout}, {"lease timeout", c.LeaseTimeout},
 		{"propose timeout", c.ProposeTimeout}, {"rpc timeout", c.RPCTimeout}, {"transfer timeout", c.TransferTimeout},
-		{"snapshot interval", c.SnapshotInterval}} {
+		{"disk timeout", c.DiskTimeout}, {"snapshot interval", c.SnapshotInterval}} {
 		need(d.v > 0, "%s: %s is not positive", d.name, d.v)
 	}
 	need(c.LeaseTimeout <= c.HeartbeatTimeout, "lease timeout: %s is above the heartbeat timeout %s", c.LeaseTimeout, c.HeartbeatTimeout)

@@ -1,11 +1,14 @@
 package raftnode
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -28,44 +31,80 @@ const (
 // identity is what member.json holds.
 type identity struct {
 	Name string `json:"name"`
+	// Instance tells this directory from any other that the member had or has.
+	Instance string `json:"instance"`
+	// Founders stands for the initial cluster that was founded here, so that
+	// two founders with different lists notice; empty on members that joined.
+	Founders string `json:"founders,omitempty"`
+}
+
+// Instance gives the id of a data directory, minted when it was created.
+func Instance(dir string) (string, error) {
+	id, err := readIdentity(filepath.Join(dir, memberFile))
+	return id.Instance, fault.Wrap("read the instance of data-dir "+dir, err)
 }
 
 // OpenStore opens the state of a member in its data directory, creating both
 // when they are missing. It is refused when another process has it open, or
 // when the directory belongs to another member.
 func OpenStore(cfg Config) (*fsm.Store, error) {
-	if err := claim(cfg.DataDir, cfg.Name); err != nil {
+	if _, err := claim(cfg.DataDir, cfg.Name); err != nil {
 		return nil, fault.Wrap("open data-dir "+cfg.DataDir, err)
 	}
-	return fsm.Open(filepath.Join(cfg.DataDir, stateFile))
+	path := filepath.Join(cfg.DataDir, stateFile)
+	var s *fsm.Store
+	err := unharmed(path, func() (err error) {
+		s, err = fsm.Open(path)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // claim makes the directory this member's, or says whose it is.
-func claim(dir, name string) error {
+func claim(dir, name string) (identity, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return unusable(err)
+		return identity{}, unusable(err)
 	}
 	path := filepath.Join(dir, memberFile)
+	id, err := readIdentity(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return identity{}, err
+	}
+	if err == nil && id.Name != name {
+		return identity{}, badDir(fmt.Sprintf("it belongs to member %s, and this process is %s", id.Name, name),
+			"start it with --name "+id.Name+", or give it a data-dir of its own")
+	}
+	if id.Instance != "" {
+		return id, nil
+	}
+	raw := make([]byte, 8)
+	if _, err := rand.Read(raw); err != nil {
+		return identity{}, err
+	}
+	id.Name, id.Instance = name, hex.EncodeToString(raw)
+	if err := writeIdentity(dir, id); err != nil {
+		return identity{}, unusable(err)
+	}
+	return id, nil
+}
+
+func readIdentity(path string) (identity, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		if err := writeIdentity(dir, path, identity{Name: name}); err != nil {
-			return unusable(err)
-		}
-		return nil
+		return identity{}, err
 	}
 	if err != nil {
-		return unusable(err)
+		return identity{}, unusable(err)
 	}
 	var id identity
 	if err := json.Unmarshal(raw, &id); err != nil {
-		return &fault.Error{Kind: fault.Corrupt, Msg: "file " + path + " is not readable", Err: errors.Join(ErrDataDir, err),
-			Hint: fmt.Sprintf(`write {"name":%q} into it if the directory is this member's`, name)}
+		return identity{}, &fault.Error{Kind: fault.Corrupt, Msg: "file " + path + " is not readable", Err: errors.Join(ErrDataDir, err),
+			Hint: "put the file back if the directory is this member's, or give it an empty data-dir and let it join anew"}
 	}
-	if id.Name != name {
-		return badDir(fmt.Sprintf("it belongs to member %s, and this process is %s", id.Name, name),
-			"start it with --name "+id.Name+", or give it a data-dir of its own")
-	}
-	return nil
+	return id, nil
 }
 
 // unusable is a directory that this process cannot keep its data in.
@@ -74,7 +113,8 @@ func unusable(err error) error {
 		Hint: "let the user of dm-master write there, make room, or give another data-dir"}
 }
 
-func writeIdentity(dir, path string, id identity) error {
+func writeIdentity(dir string, id identity) error {
+	path := filepath.Join(dir, memberFile)
 	raw, err := json.Marshal(id)
 	if err != nil {
 		return err
@@ -100,15 +140,20 @@ func writeIdentity(dir, path string, id identity) error {
 
 // disk is what raft keeps in the data directory.
 type disk struct {
-	log   *raftboltdb.BoltStore
+	bolt  *raftboltdb.BoltStore
+	log   *guard // bolt as raft sees it
 	snaps *raft.FileSnapshotStore
 }
 
-func openDisk(cfg Config) (*disk, error) {
+func openDisk(cfg Config, ops *operations) (*disk, error) {
 	path := filepath.Join(cfg.DataDir, logFile)
-	log, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
-		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	}})
+	var bolt *raftboltdb.BoltStore
+	err := unharmed(path, func() (err error) {
+		bolt, err = raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
+			Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		}})
+		return err
+	})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, &fault.Error{Kind: fault.Unavailable, Msg: "file " + path, Err: fsm.ErrLocked,
 			Hint: "stop the other process, or give this one another data-dir"}
@@ -118,9 +163,13 @@ func openDisk(cfg Config) (*disk, error) {
 	}
 	snaps, err := raft.NewFileSnapshotStoreWithLogger(cfg.DataDir, keptSnapshot, newLogger(cfg.Logger))
 	if err != nil {
-		return nil, errors.Join(fault.Wrap("open snapshots in "+cfg.DataDir, err), log.Close())
+		return nil, errors.Join(fault.Wrap("open snapshots in "+cfg.DataDir, err), bolt.Close())
 	}
-	return &disk{log: log, snaps: snaps}, nil
+	var inner Storage = bolt
+	if wrap := cfg.Seams.Storage; wrap != nil {
+		inner = wrap(inner)
+	}
+	return &disk{bolt: bolt, log: newGuard(inner, path, ops), snaps: snaps}, nil
 }
 
 // start tells how a node starts on what it found.
@@ -138,10 +187,6 @@ func (d *disk) inspect(applied fsm.Index) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
-	last, err := d.log.LastIndex()
-	if err != nil {
-		return start{}, err
-	}
 	snaps, err := d.snaps.List()
 	if err != nil {
 		return start{}, err
@@ -149,6 +194,15 @@ func (d *disk) inspect(applied fsm.Index) (start, error) {
 	newest := uint64(0)
 	if len(snaps) > 0 {
 		newest = snaps[0].Index
+		// A process that died while it installed a snapshot.
+		if err := d.log.settle(newest, snaps[0].Term); err != nil {
+			return start{}, err
+		}
+		d.log.forget()
+	}
+	last, err := d.log.LastIndex()
+	if err != nil {
+		return start{}, err
 	}
 	if uint64(applied) > max(last, newest) {
 		return start{}, badDir(fmt.Sprintf("%s has applied entry %d, but %s ends at entry %d: a part of the directory is missing or was replaced",
@@ -156,4 +210,27 @@ func (d *disk) inspect(applied fsm.Index) (start, error) {
 			"put back the whole directory, or start this member with an empty one")
 	}
 	return start{fresh: !exists, keepState: uint64(applied) >= newest}, nil
+}
+
+// unharmed calls fn, which opens or reads the database at path, and turns the
+// panics and page faults of a damaged file into an error.
+func unharmed(path string, fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = damaged(path, fmt.Errorf("%v", r))
+		}
+	}()
+	err = fn()
+	for _, is := range []error{berrors.ErrInvalid, berrors.ErrChecksum, berrors.ErrVersionMismatch} {
+		if errors.Is(err, is) {
+			return damaged(path, err)
+		}
+	}
+	return err
+}
+
+func damaged(path string, err error) error {
+	return &fault.Error{Kind: fault.Corrupt, Msg: "file " + path + " is damaged", Err: errors.Join(ErrDataDir, err),
+		Hint: "put back the whole data-dir, or take this member out with offline-member and let it join anew with an empty one"}
 }

@@ -3,6 +3,8 @@ package raftnode
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -22,6 +24,11 @@ var (
 	ErrClosed = errors.New("this dm-master is shutting down")
 	// ErrDataDir: the data directory does not fit this member.
 	ErrDataDir = errors.New("the data directory does not fit")
+	// ErrDiskHangs: a write to the data directory does not come to an end.
+	ErrDiskHangs = errors.New("the disk hangs")
+	// ErrTransferStuck: raft refuses everything because of a transfer of
+	// leadership that it lost track of.
+	ErrTransferStuck = errors.New("a transfer of leadership does not end")
 )
 
 // outcome says what raft's error means to whoever proposed.
@@ -33,6 +40,9 @@ func outcome(err error) error {
 		return notLeader()
 	case errors.Is(err, raft.ErrEnqueueTimeout):
 		return &fault.Error{Kind: fault.Unavailable, Err: ErrBusy}
+	case diskFull(err):
+		return &fault.Error{Kind: fault.Unavailable, Msg: "the disk of this dm-master is full", Err: errors.Join(ErrUnknownOutcome, err),
+			Hint: "make room in its data-dir; until then another dm-master leads"}
 	default:
 		// Leadership lost, a failing disk, shutting down, a passed deadline:
 		// the entry may be on other members already.
@@ -69,4 +79,10 @@ func unknown(cause error) error {
 
 func badDir(msg, hint string) error {
 	return &fault.Error{Kind: fault.Conflict, Msg: msg, Hint: hint, Err: ErrDataDir}
+}
+
+func diskHangs(dir, what string, age time.Duration) error {
+	return &fault.Error{Kind: fault.Unavailable, Err: ErrDiskHangs,
+		Msg:  fmt.Sprintf("to %s has taken %s and is not done", what, age.Round(time.Millisecond)),
+		Hint: "see what holds up the disk of " + dir + ", then start this dm-master again"}
 }

@@ -89,7 +89,11 @@ func (n *Node) watch(ctx context.Context) {
 			if leading {
 				gen := n.step(Leadership{})
 				term := n.raft.CurrentTerm()
-				n.wg.Go(func() { n.become(ctx, gen, term) })
+				if n.Evicted() {
+					n.wg.Go(func() { n.yield(ctx, gen) })
+				} else {
+					n.wg.Go(func() { n.become(ctx, gen, term) })
+				}
 			} else {
 				n.step(Leadership{})
 			}
@@ -123,9 +127,21 @@ func (n *Node) publish(l Leadership) {
 // become says that this node leads, once it has applied everything that was
 // acknowledged in earlier terms and the cluster has its id.
 func (n *Node) become(ctx context.Context, gen, term uint64) {
-	if err := n.await(ctx, func() raft.Future { return n.raft.Barrier(n.cfg.ProposeTimeout) }); err != nil {
-		n.log.Warn("leadership was lost before it began", "term", term, "err", err)
-		return
+	for {
+		err := n.await(ctx, func() raft.Future { return n.raft.Barrier(n.cfg.ProposeTimeout) })
+		n.noteTransfer(err)
+		if err == nil {
+			break
+		}
+		if !n.current(gen) || n.raft.State() != raft.Leader {
+			n.log.Warn("leadership was lost before it began", "term", term, "err", err)
+			return
+		}
+		select {
+		case <-time.After(leaderWait):
+		case <-n.done:
+			return
+		}
 	}
 	if err := n.foundCluster(ctx); err != nil {
 		n.log.Warn("the cluster could not be given its id", "term", term, "err", err)
@@ -135,7 +151,7 @@ func (n *Node) become(ctx context.Context, gen, term uint64) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.gen == gen {
+	if n.gen == gen && !n.evicted {
 		n.publish(Leadership{Leading: true, Term: term})
 	}
 }

@@ -20,13 +20,19 @@ const connPool = 3
 
 // Node is a running member. All methods may be called from any goroutine.
 type Node struct {
-	cfg    Config
-	log    *slog.Logger
-	store  *fsm.Store
-	raft   *raft.Raft
-	disk   *disk
-	trans  *raft.NetworkTransport
-	notify chan bool // raft's news of leadership, taken by watch
+	cfg     Config
+	id      identity
+	fresh   bool // see Fresh
+	log     *slog.Logger
+	store   *fsm.Store
+	state   State // the store, or what a test put in its place
+	raft    *raft.Raft
+	disk    *disk
+	ops     *operations
+	trouble *troubles
+	wire    *wire
+	notify  chan bool     // raft's news of leadership, taken by watch
+	running chan struct{} // closed once raft runs
 
 	wg   sync.WaitGroup
 	done chan struct{} // closed when the node stops, by Close or by a failure
@@ -35,6 +41,8 @@ type Node struct {
 	lead      Leadership
 	leadMoved chan struct{} // closed and replaced when lead changes
 	gen       uint64        // counts raft's news
+	evicted   bool
+	refusing  time.Time // since when raft refuses for a transfer, zero when it does not
 	applied   fsm.Index
 	moved     chan struct{} // closed and replaced when applied changes
 	err       error
@@ -49,24 +57,28 @@ func Open(ctx context.Context, cfg Config, store *fsm.Store) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, &fault.Error{Op: op, Kind: fault.Invalid, Err: err}
 	}
-	if err := claim(cfg.DataDir, cfg.Name); err != nil {
+	id, err := claim(cfg.DataDir, cfg.Name)
+	if err != nil {
 		return nil, fault.Wrap(op, err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fault.Wrap(op, err)
 	}
-	d, err := openDisk(cfg)
+	ops := newOperations()
+	d, err := openDisk(cfg, ops)
 	if err != nil {
 		return nil, fault.Wrap(op, err)
 	}
-	n := &Node{cfg: cfg, log: cfg.Logger, store: store, disk: d, notify: make(chan bool), done: make(chan struct{}),
+	n := &Node{cfg: cfg, id: id, log: cfg.Logger, store: store, state: store, disk: d, ops: ops, trouble: newTroubles(cfg.Logger),
+		notify: make(chan bool), running: make(chan struct{}), done: make(chan struct{}),
 		leadMoved: make(chan struct{}), moved: make(chan struct{}), applied: store.Applied()}
 	if err := n.open(); err != nil {
-		return nil, fault.Wrap(op, errors.Join(err, d.log.Close()))
+		return nil, fault.Wrap(op, errors.Join(err, d.bolt.Close()))
 	}
 	// Leading is not part of starting: it outlives ctx and ends with Close.
 	rest := context.WithoutCancel(ctx)
 	n.wg.Go(func() { n.watch(rest) })
+	n.wg.Go(func() { n.tend(rest) })
 	return n, nil
 }
 
@@ -76,31 +88,66 @@ func (n *Node) open() error {
 	if err != nil {
 		return err
 	}
-	s, err := listen(n.cfg.Listen, n.cfg.advertise())
-	if err != nil {
-		return &fault.Error{Kind: fault.Unavailable, Msg: "cannot listen on " + n.cfg.Listen, Err: err,
-			Hint: "stop the process that has the address, or change peer-urls"}
+	n.fresh = st.fresh && len(n.cfg.InitialCluster) == 0
+	if founders := digest(n.cfg.InitialCluster); st.fresh && n.id.Founders != founders {
+		n.id.Founders = founders
+		if err := writeIdentity(n.cfg.DataDir, n.id); err != nil {
+			return unusable(err)
+		}
 	}
-	hlog := newLogger(n.cfg.Logger)
-	n.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: s, MaxPool: connPool, Timeout: n.cfg.RPCTimeout, Logger: hlog})
+	if wrap := n.cfg.Seams.State; wrap != nil {
+		n.state = wrap(n.store)
+	}
+	n.disk.log.fail, n.disk.log.done, n.disk.log.full = n.fail, n.done, n.diskFull
+	if err := n.connect(); err != nil {
+		return err
+	}
 	rc := n.raftConfig()
 	rc.NoSnapshotRestoreOnStart = st.keepState
+	snaps := snapshots{n.disk.snaps, n.disk.log}
 	if st.fresh && len(n.cfg.InitialCluster) > 0 {
-		if err := raft.BootstrapCluster(rc, n.disk.log, n.disk.log, n.disk.snaps, n.trans, founders(n.cfg)); err != nil {
-			return errors.Join(fmt.Errorf("found the cluster: %w", err), n.trans.Close())
+		if err := raft.BootstrapCluster(rc, n.disk.log, n.disk.log, snaps, n.wire, founders(n.cfg)); err != nil {
+			return errors.Join(fmt.Errorf("found the cluster: %w", err), n.wire.Close())
 		}
 	}
 	n.store.Observe(n.observe)
-	b := &bridge{store: n.store, fail: n.fail}
-	if n.raft, err = raft.NewRaft(rc, b, n.disk.log, n.disk.log, n.disk.snaps, n.trans); err != nil {
-		return errors.Join(err, n.trans.Close())
+	b := &bridge{store: n.store, state: n.state, ops: n.ops, fail: n.fail, full: n.diskFull, done: n.done}
+	// raft panics on a log that it can not read while it starts.
+	err = unharmed(n.disk.log.path, func() (err error) {
+		n.raft, err = raft.NewRaft(rc, b, n.disk.log, n.disk.log, snaps, n.wire)
+		return err
+	})
+	if err != nil {
+		return errors.Join(err, n.wire.Close())
 	}
+	n.disk.log.start()
+	close(n.running)
 	if err := n.checkAddress(); err != nil {
 		n.stop(nil)
 		return errors.Join(err, n.raft.Shutdown().Error())
 	}
 	return nil
+}
+
+// connect makes the transport.
+func (n *Node) connect() error {
+	if make := n.cfg.Seams.Transport; make != nil {
+		t, err := make(n.cfg.advertise())
+		if err != nil {
+			return err
+		}
+		n.wire, err = newWire(t, n.disk.log, n.snapshotAgain)
+		return err
+	}
+	s, err := listen(n.cfg.Listen, n.cfg.advertise(), n, n.cfg.RPCTimeout)
+	if err != nil {
+		return &fault.Error{Kind: fault.Unavailable, Msg: "cannot listen on " + n.cfg.Listen, Err: err,
+			Hint: "stop the process that has the address, or change peer-urls"}
+	}
+	n.wire, err = newWire(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: s, MaxPool: connPool, MaxRPCsInFlight: 1, Timeout: n.cfg.RPCTimeout, Logger: newLogger(n.cfg.Logger)}),
+		n.disk.log, n.snapshotAgain)
+	return err
 }
 
 func (n *Node) raftConfig() *raft.Config {
@@ -155,7 +202,7 @@ func (n *Node) observe(a fsm.Applied) {
 // fail stops the node for good; raft's goroutine calls it when the store
 // failed, so it must not wait for raft. watch shuts raft down.
 func (n *Node) fail(err error) {
-	n.log.Error("the state can not be written any more, this dm-master stops", "err", err)
+	n.log.Error("this dm-master can not go on and stops", "err", err)
 	n.stop(err)
 }
 
@@ -204,15 +251,22 @@ func (n *Node) propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Resu
 	if err != nil {
 		return fsm.Result{}, err
 	}
-	var f raft.ApplyFuture
-	err = n.await(ctx, func() raft.Future {
-		f = n.raft.Apply(data, n.cfg.ProposeTimeout)
+	return n.disk.log.early.await(ctx, data, c, func(ctx context.Context) (fsm.Result, error) { return n.apply(ctx, data) })
+}
+
+// apply has raft apply an entry.
+func (n *Node) apply(ctx context.Context, data []byte) (fsm.Result, error) {
+	future := make(chan raft.ApplyFuture, 1)
+	err := n.await(ctx, func() raft.Future {
+		f := n.raft.Apply(data, n.cfg.ProposeTimeout)
+		future <- f
 		return f
 	})
+	n.noteTransfer(err)
 	if err != nil {
 		return fsm.Result{}, outcome(err)
 	}
-	switch r := f.Response().(type) {
+	switch r := (<-future).Response().(type) {
 	case fsm.Result:
 		return r, nil
 	case error:
@@ -280,7 +334,7 @@ func (n *Node) Barrier(ctx context.Context) error {
 func (n *Node) lastForStore(index uint64) fsm.Index {
 	for ; index > 0; index-- {
 		var l raft.Log
-		if err := n.disk.log.GetLog(index, &l); err != nil {
+		if err := n.disk.log.read(index, &l); err != nil {
 			// Compacted away, which only happens to applied entries.
 			return 0
 		}
@@ -291,12 +345,57 @@ func (n *Node) lastForStore(index uint64) fsm.Index {
 	return 0
 }
 
-// Close stops the member. Requests under way answer ErrUnknownOutcome.
+// Progress gives the last entry applied here and the last that is known to be
+// committed; a member with both equal to the leader's has caught up. Entries
+// of raft's own count as applied once everything before them is.
+func (n *Node) Progress() (applied, commit uint64) {
+	commit = n.raft.CommitIndex()
+	want := n.lastForStore(commit)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.applied >= want {
+		return commit, commit
+	}
+	return uint64(n.applied), commit
+}
+
+// Instance is the id of this member's data directory.
+func (n *Node) Instance() string { return n.id.Instance }
+
+// Fresh tells that the node was opened on an empty directory and without an
+// initial cluster: it waits to be added to a cluster.
+func (n *Node) Fresh() bool { return n.fresh }
+
+// Trouble says what is wrong with this member, empty when nothing is: a full
+// or hanging disk, a connection that is refused, a removal it was not told of.
+func (n *Node) Trouble() string { return n.trouble.String() }
+
+// closeCheck is how often Close looks whether it waits in vain.
+const closeCheck = 50 * time.Millisecond
+
+// Close stops the member. Requests under way answer ErrUnknownOutcome. It
+// gives up with ErrDiskHangs on a write that does not end, and on nothing else.
 func (n *Node) Close() error {
+	op := "stop dm-master " + n.cfg.Name
 	n.stop(nil)
-	err := n.raft.Shutdown().Error()
-	n.wg.Wait()
-	return fault.Wrap("stop dm-master "+n.cfg.Name, errors.Join(err, n.trans.Close(), n.disk.log.Close()))
+	down := make(chan error, 1)
+	go func() {
+		err := n.raft.Shutdown().Error()
+		n.wg.Wait()
+		down <- errors.Join(err, n.wire.Close(), n.disk.bolt.Close())
+	}()
+	tick := time.NewTicker(closeCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-down:
+			return fault.Wrap(op, err)
+		case <-tick.C:
+			if what, age := n.ops.oldest(); age > n.cfg.DiskTimeout {
+				return fault.Wrap(op, diskHangs(n.cfg.DataDir, what, age))
+			}
+		}
+	}
 }
 
 // leaderWait is how often WaitLeader looks: raft has no news of it to wait for

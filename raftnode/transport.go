@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -10,11 +11,14 @@ import (
 )
 
 // stream is the TCP side of raft's transport. Other than raft's own it
-// advertises host names as they are, and closing it closes the connections it
-// accepted, so that a closed node answers nobody any more.
+// advertises host names as they are, begins each connection with a handshake,
+// and closing it closes the connections it accepted, so that a closed node
+// answers nobody any more.
 type stream struct {
 	net.Listener
 	advertised advertised
+	greet      greeter
+	bound      time.Duration // of a handshake
 
 	mu     sync.Mutex // guards the fields below
 	conns  map[net.Conn]struct{}
@@ -27,12 +31,12 @@ type advertised string
 func (advertised) Network() string  { return "tcp" }
 func (a advertised) String() string { return string(a) }
 
-func listen(bind, advertise string) (*stream, error) {
+func listen(bind, advertise string, g greeter, bound time.Duration) (*stream, error) {
 	l, err := net.Listen("tcp", bind)
 	if err != nil {
 		return nil, err
 	}
-	return &stream{Listener: l, advertised: advertised(advertise), conns: map[net.Conn]struct{}{}}, nil
+	return &stream{Listener: l, advertised: advertised(advertise), greet: g, bound: bound, conns: map[net.Conn]struct{}{}}, nil
 }
 
 // Addr is the advertised address, which is how raft learns its own.
@@ -40,7 +44,14 @@ func (s *stream) Addr() net.Addr { return s.advertised }
 
 // Dial connects to another member.
 func (s *stream) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout("tcp", string(addr), timeout)
+	c, err := net.DialTimeout("tcp", string(addr), timeout)
+	if err != nil {
+		return nil, err
+	}
+	if err := introduce(c, string(addr), s.greet, min(timeout, s.bound)); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // Accept takes the next connection of another member.
@@ -74,11 +85,26 @@ func (s *stream) Close() error {
 	return err
 }
 
+// tracked is an accepted connection. Its handshake is made by whoever reads
+// first: Accept must not wait for anybody.
 type tracked struct {
 	net.Conn
 	stream *stream
+	once   sync.Once
+	err    error // of the handshake
 }
 
+// Read reads what follows the handshake. To raft a connection that failed it
+// was closed by the other side: the reason has been told, and once is enough.
+func (t *tracked) Read(p []byte) (int, error) {
+	t.once.Do(func() { t.err = welcome(t.Conn, t.stream.greet, t.stream.bound) })
+	if t.err != nil {
+		return 0, io.EOF
+	}
+	return t.Conn.Read(p)
+}
+
+// Close closes it.
 func (t *tracked) Close() error {
 	t.stream.mu.Lock()
 	delete(t.stream.conns, t)

@@ -1,0 +1,319 @@
+package raftnode
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// spaceWait is how often a write is tried again while the disk is full.
+const spaceWait = 100 * time.Millisecond
+
+// guard stands between raft and its log. It measures every write for the
+// watchdog, waits where raft could only panic, and keeps the log in agreement
+// with the snapshots (settle).
+type guard struct {
+	inner Storage
+	path  string
+	ops   *operations
+
+	// Set before raft starts: what a failure that raft can not bear does, when
+	// the disk is full or has room again, and when the node stops.
+	fail func(error)
+	full func(bool)
+	done <-chan struct{}
+
+	early early
+
+	mu sync.Mutex // guards the fields below
+	// live: raft runs, and its goroutines can be ended.
+	live bool
+	// snap is the newest snapshot's last entry: what the cluster agreed on,
+	// whatever the log says.
+	snapIndex, snapTerm uint64
+	// shadow is the term that raft still believes snapIndex to have, 0 when
+	// it believes what is true.
+	shadow uint64
+	stores uint64 // how often entries were stored
+}
+
+func newGuard(inner Storage, path string, ops *operations) *guard {
+	return &guard{inner: inner, path: path, ops: ops}
+}
+
+// run calls a write, measured, with panics made errors.
+func (g *guard) run(what string, fn func() error) error {
+	defer g.ops.begin(what)()
+	return unharmed(g.path, fn)
+}
+
+// die stops the node and ends the goroutine, which is raft's: going on with
+// this error raft would panic, and the whole process with it.
+func (g *guard) die(err error) error {
+	g.mu.Lock()
+	live := g.live
+	g.mu.Unlock()
+	if live {
+		g.fail(err)
+		runtime.Goexit()
+	}
+	return err
+}
+
+// must runs a write that raft can not do without; it waits for a full disk.
+func (g *guard) must(what string, fn func() error) error {
+	waited := false
+	for {
+		err := g.run(what, fn)
+		if waited && err == nil {
+			g.full(false)
+		}
+		if err == nil {
+			return nil
+		}
+		if !diskFull(err) || g.done == nil {
+			return g.die(fault.Wrap(what, err))
+		}
+		g.full(true)
+		waited = true
+		select {
+		case <-time.After(spaceWait):
+		case <-g.done:
+			return g.die(fault.Wrap(what, err))
+		}
+	}
+}
+
+// Set keeps a value of raft's.
+func (g *guard) Set(k, v []byte) error {
+	return g.must("write a vote", func() error { return g.inner.Set(k, v) })
+}
+
+// SetUint64 keeps a number of raft's.
+func (g *guard) SetUint64(k []byte, v uint64) error {
+	return g.must("write a term", func() error { return g.inner.SetUint64(k, v) })
+}
+
+// Get reads a value of raft's.
+func (g *guard) Get(k []byte) (v []byte, err error) {
+	err = unharmed(g.path, func() error { v, err = g.inner.Get(k); return err })
+	return v, err
+}
+
+// GetUint64 reads a number of raft's.
+func (g *guard) GetUint64(k []byte) (v uint64, err error) {
+	err = unharmed(g.path, func() error { v, err = g.inner.GetUint64(k); return err })
+	return v, err
+}
+
+// FirstIndex is the oldest entry's.
+func (g *guard) FirstIndex() (i uint64, err error) {
+	err = unharmed(g.path, func() error { i, err = g.inner.FirstIndex(); return err })
+	return i, err
+}
+
+// LastIndex is the newest entry's.
+func (g *guard) LastIndex() (i uint64, err error) {
+	err = unharmed(g.path, func() error { i, err = g.inner.LastIndex(); return err })
+	return i, err
+}
+
+// GetLog reads an entry. The last entry of the newest snapshot is known by its
+// term even when the log has it no more: a follower asked whether it agrees up
+// to there would otherwise say no, and be sent the snapshot again and again.
+func (g *guard) GetLog(index uint64, l *raft.Log) error {
+	err := g.read(index, l)
+	switch {
+	case err == nil:
+		return nil
+	case !errors.Is(err, raft.ErrLogNotFound):
+		return g.die(fault.Wrap("read the log", err))
+	}
+	g.mu.Lock()
+	at, term := g.snapIndex, g.snapTerm
+	g.mu.Unlock()
+	if index != at || index < 2 {
+		return err
+	}
+	// Whoever reads it here sees only the term. It can not be sent to another
+	// member as an entry: that would take the entry before it, and settle has
+	// seen to it that there is none.
+	if before := g.read(index-1, new(raft.Log)); !errors.Is(before, raft.ErrLogNotFound) {
+		return err
+	}
+	*l = raft.Log{Index: at, Term: term, Type: raft.LogNoop}
+	return nil
+}
+
+func (g *guard) read(index uint64, l *raft.Log) error {
+	return unharmed(g.path, func() error { return g.inner.GetLog(index, l) })
+}
+
+// StoreLog appends an entry.
+func (g *guard) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs appends entries. raft bears its failing: a leader steps down, a
+// follower is sent them again.
+func (g *guard) StoreLogs(logs []*raft.Log) error {
+	err := g.run("append to the log", func() error { return g.inner.StoreLogs(logs) })
+	g.report(err)
+	if err == nil {
+		g.mu.Lock()
+		g.shadow = 0
+		g.stores++
+		g.mu.Unlock()
+		g.early.appended(logs)
+	}
+	return err
+}
+
+// DeleteRange removes entries.
+func (g *guard) DeleteRange(first, last uint64) error {
+	err := g.run("trim the log", func() error { return g.inner.DeleteRange(first, last) })
+	g.report(err)
+	return err
+}
+
+func (g *guard) report(err error) {
+	if g.full != nil && (err == nil || diskFull(err)) {
+		g.full(err != nil)
+	}
+}
+
+// settle makes the log agree with a snapshot that ends at an entry: when the
+// log has another entry there, or none, everything up to there goes. What
+// follows stays; raft finds out about it by itself.
+func (g *guard) settle(index, term uint64) error {
+	var l raft.Log
+	err := g.read(index, &l)
+	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+		return err
+	}
+	agrees := err == nil && l.Term == term
+	last, lastErr := g.LastIndex()
+	first, firstErr := g.FirstIndex()
+	if err := errors.Join(lastErr, firstErr); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.snapIndex, g.snapTerm = index, term
+	if err == nil && !agrees && last == index {
+		g.shadow = l.Term
+	}
+	g.mu.Unlock()
+	if agrees || first == 0 || first > index {
+		return nil
+	}
+	return g.DeleteRange(first, index)
+}
+
+// believed gives the term that raft holds the entry to have, when that is not
+// the one the cluster agreed on; ok is false otherwise.
+func (g *guard) believed(index, term uint64) (wrong uint64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shadow != 0 && index == g.snapIndex && term == g.snapTerm {
+		return g.shadow, true
+	}
+	return 0, false
+}
+
+func (g *guard) storesSoFar() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stores
+}
+
+// forget is called before raft reads the log anew.
+func (g *guard) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shadow = 0
+}
+
+// start is called when raft runs: from then on it can be stopped.
+func (g *guard) start() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.live = true
+}
+
+// diskFull tells whether a write failed for want of space.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// snapshots is raft's snapshot store; it lets the guard know of each one.
+type snapshots struct {
+	raft.SnapshotStore
+	log *guard
+}
+
+// Create begins a snapshot, own or sent by the leader.
+func (s snapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, at uint64, t raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.SnapshotStore.Create(v, index, term, c, at, t)
+	if err != nil {
+		return nil, err
+	}
+	return &settling{SnapshotSink: sink, log: s.log, index: index, term: term}, nil
+}
+
+type settling struct {
+	raft.SnapshotSink
+	log         *guard
+	index, term uint64
+}
+
+// Close ends the snapshot.
+func (s *settling) Close() error {
+	if err := s.SnapshotSink.Close(); err != nil {
+		return err
+	}
+	return s.log.settle(s.index, s.term)
+}
+
+// operations are the writes under way.
+type operations struct {
+	mu    sync.Mutex
+	next  uint64
+	begun map[uint64]operation
+}
+
+type operation struct {
+	what string
+	at   time.Time
+}
+
+func newOperations() *operations { return &operations{begun: map[uint64]operation{}} }
+
+// begin notes a write; end is to be called when it is done.
+func (o *operations) begin(what string) (end func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	id := o.next
+	o.next++
+	o.begun[id] = operation{what: what, at: time.Now()}
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.begun, id)
+	}
+}
+
+// oldest gives the write that has been under way longest.
+func (o *operations) oldest() (what string, age time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, op := range o.begun {
+		if a := time.Since(op.at); a > age {
+			what, age = op.what, a
+		}
+	}
+	return what, age
+}

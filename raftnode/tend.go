@@ -1,0 +1,99 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// tendParts of a DiskTimeout pass between two looks at the member.
+const tendParts = 8
+
+// tend looks after the member: whether its disk hangs, whether it is still one.
+func (n *Node) tend(ctx context.Context) {
+	tick := time.NewTicker(max(n.cfg.DiskTimeout/tendParts, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			n.tendDisk(ctx)
+			n.tendMembership()
+		case <-n.done:
+			return
+		}
+	}
+}
+
+// tendDisk gives up leadership when a write does not end. raft's heartbeats do
+// not wait for the disk, so nobody else would notice.
+func (n *Node) tendDisk(ctx context.Context) {
+	what, age := n.ops.oldest()
+	if age <= n.cfg.DiskTimeout {
+		n.trouble.over(troubleHang)
+		return
+	}
+	n.trouble.is(troubleHang, "a write to data-dir "+n.cfg.DataDir+" does not end: the disk hangs")
+	if n.raft.State() != raft.Leader || len(n.otherVoters()) == 0 {
+		// A follower holds up nobody, and without others to lead it is best to wait.
+		return
+	}
+	// While the log is stuck raft can not even be asked; while only the state
+	// is, it can.
+	bounded, cancel := context.WithTimeout(ctx, n.cfg.HeartbeatTimeout+n.cfg.ElectionTimeout)
+	defer cancel()
+	if err := n.TransferLeadership(bounded, ""); err == nil || n.raft.State() != raft.Leader {
+		return
+	}
+	err := diskHangs(n.cfg.DataDir, what, age)
+	// Silence makes the others elect; raft itself has not even noticed.
+	if cutErr := n.wire.cut(); cutErr != nil {
+		n.log.Warn("the transport could not be closed", "err", cutErr)
+	}
+	n.fail(err)
+}
+
+// tendMembership notices that this member is one no more.
+func (n *Node) tendMembership() {
+	members := n.configuration()
+	self := slices.ContainsFunc(members, func(m Member) bool { return m.Name == n.cfg.Name })
+	switch {
+	case len(members) > 0 && !self:
+		n.trouble.is(troubleRemoved, removedSentence(n.cfg.Name))
+	default:
+		n.trouble.over(troubleRemoved)
+	}
+	if _, id := n.raft.LeaderWithID(); id != "" && time.Since(n.raft.LastContact()) < n.cfg.HeartbeatTimeout {
+		n.trouble.over(troubleStranger)
+	}
+}
+
+// noteTransfer hears how raft answered. While it hands leadership over it
+// refuses everything, which it can go on doing after it failed to (a target
+// that hung, then a lost leadership); only a new start helps against that.
+func (n *Node) noteTransfer(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case !errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		n.refusing = time.Time{}
+	case n.refusing.IsZero():
+		n.refusing = time.Now()
+	case time.Since(n.refusing) > n.transferPatience() && !n.stopped:
+		stuck := &fault.Error{Kind: fault.Unavailable, Err: ErrTransferStuck,
+			Msg:  fmt.Sprintf("raft has refused every request for %s", time.Since(n.refusing).Round(time.Millisecond)),
+			Hint: "start this dm-master again"}
+		n.wg.Go(func() { n.fail(stuck) }) // fail needs the lock
+	}
+}
+
+// transferPatience is above what a transfer can take that raft will not forget:
+// one exchange with its target, and the wait for it to be elected.
+func (n *Node) transferPatience() time.Duration {
+	return 3*n.cfg.RPCTimeout + 2*n.cfg.ElectionTimeout
+}

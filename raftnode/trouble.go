@@ -1,0 +1,89 @@
+package raftnode
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// What can be wrong with a member; refused connections and snapshot loops have
+// the other member's name behind theirs.
+const (
+	troubleFull     = "disk full"
+	troubleHang     = "disk hangs"
+	troubleRemoved  = "removed"
+	troubleStranger = "stranger"
+	troubleSnapshot = "snapshots "
+)
+
+// troubles is what is wrong now, a sentence each. It is logged when it begins
+// and when it is over, however often it is told.
+type troubles struct {
+	log *slog.Logger
+
+	mu  sync.Mutex // guards now
+	now map[string]string
+}
+
+func newTroubles(l *slog.Logger) *troubles { return &troubles{log: l, now: map[string]string{}} }
+
+func (t *troubles) is(what, sentence string) {
+	t.mu.Lock()
+	known := t.now[what] == sentence
+	t.now[what] = sentence
+	t.mu.Unlock()
+	if !known {
+		t.log.Warn(sentence)
+	}
+}
+
+func (t *troubles) over(what string) {
+	t.mu.Lock()
+	sentence, was := t.now[what]
+	delete(t.now, what)
+	t.mu.Unlock()
+	if was {
+		t.log.Info("no longer: " + sentence)
+	}
+}
+
+// String gives the sentences.
+func (t *troubles) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for _, what := range slices.Sorted(maps.Keys(t.now)) {
+		out = append(out, t.now[what])
+	}
+	return strings.Join(out, "; ")
+}
+
+func removedSentence(name string) string {
+	return fmt.Sprintf("dm-master %s was removed from the cluster; stop it, and empty its data-dir before it joins again", name)
+}
+
+// diskFull hears from every write whether there was room.
+func (n *Node) diskFull(full bool) {
+	if full {
+		n.trouble.is(troubleFull, "the disk of data-dir "+n.cfg.DataDir+" is full; make room, this dm-master then goes on by itself")
+		return
+	}
+	n.trouble.over(troubleFull)
+}
+
+// snapshotAgain hears of each snapshot sent to a member, or with an empty name
+// received, since that member last took entries.
+func (n *Node) snapshotAgain(peer string, sent int) {
+	what := troubleSnapshot + peer
+	switch {
+	case sent < manySnapshots:
+		n.trouble.over(what)
+	case peer == "":
+		n.trouble.is(what, fmt.Sprintf("dm-master %s is sent snapshots again and again and takes no entries after them", n.cfg.Name))
+	default:
+		n.trouble.is(what, fmt.Sprintf("dm-master %s is sent snapshots again and again and takes no entries after them", peer))
+	}
+}

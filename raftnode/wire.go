@@ -1,0 +1,236 @@
+package raftnode
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// errOff is what raft gets once a node is to be heard of no more.
+var errOff = errors.New("this dm-master has cut itself off")
+
+// wire is raft's transport with a memory: which member answers, how far it has
+// come, and how often it was sent a snapshot in vain. It can be cut, for a
+// leader that can not step down because its disk holds it.
+//
+// It pipelines nothing: replication then is one request at a time, which a
+// follower whose disk hung for a while comes back from.
+type wire struct {
+	raft.Transport
+	pre  raft.WithPreVote
+	log  *guard
+	loop func(peer string, sent int) // a snapshot was sent again; 0: it is over
+
+	rpcs   chan raft.RPC
+	closed chan struct{}
+	once   sync.Once
+
+	mu    sync.Mutex // guards the fields below
+	off   bool
+	peers map[raft.ServerID]*peer
+	taken int    // snapshots that were installed here
+	seen  uint64 // log.stores when the last of them came
+}
+
+// peer is what is known of another member.
+type peer struct {
+	acked     uint64    // the last entry it is known to have
+	asked     time.Time // when the entries under way were sent, zero when none are
+	snapshots int       // sent since it last took entries
+}
+
+// manySnapshots in a row, with no entry taken in between, are a loop.
+const manySnapshots = 3
+
+func newWire(t raft.Transport, log *guard, loop func(string, int)) (*wire, error) {
+	pre, ok := t.(raft.WithPreVote)
+	if !ok {
+		return nil, errors.New("the transport does not know pre-votes")
+	}
+	w := &wire{Transport: t, pre: pre, log: log, loop: loop, rpcs: make(chan raft.RPC), closed: make(chan struct{}),
+		peers: map[raft.ServerID]*peer{}}
+	go w.receive()
+	return w, nil
+}
+
+// peer needs w.mu.
+func (w *wire) peer(id raft.ServerID) *peer {
+	p := w.peers[id]
+	if p == nil {
+		p = &peer{}
+		w.peers[id] = p
+	}
+	return p
+}
+
+// Consumer gives what other members ask.
+func (w *wire) Consumer() <-chan raft.RPC { return w.rpcs }
+
+// receive passes on what comes in, until the wire is closed.
+func (w *wire) receive() {
+	for {
+		select {
+		case r := <-w.Transport.Consumer():
+			w.incoming(&r)
+			select {
+			case w.rpcs <- r:
+			case <-w.closed:
+				return
+			}
+		case <-w.closed:
+			return
+		}
+	}
+}
+
+func (w *wire) incoming(r *raft.RPC) {
+	switch c := r.Command.(type) {
+	case *raft.AppendEntriesRequest:
+		// raft goes by the log it had in memory when the snapshot came. What it
+		// is told agrees with that, and what the cluster agreed on replaces it.
+		if wrong, ok := w.log.believed(c.PrevLogEntry, c.PrevLogTerm); ok {
+			told := *c
+			told.PrevLogTerm = wrong
+			r.Command = &told
+		}
+	case *raft.InstallSnapshotRequest:
+		stores := w.log.storesSoFar()
+		w.mu.Lock()
+		if stores != w.seen {
+			w.seen, w.taken = stores, 0
+		}
+		w.taken++
+		n := w.taken
+		w.mu.Unlock()
+		w.loop("", n)
+	}
+}
+
+func (w *wire) isOff() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.off {
+		return errOff
+	}
+	return nil
+}
+
+// AppendEntries sends entries or a heartbeat.
+func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
+	if err := w.isOff(); err != nil {
+		return err
+	}
+	if q.PrevLogEntry == 0 && len(q.Entries) == 0 && q.LeaderCommitIndex == 0 { // a heartbeat
+		return w.Transport.AppendEntries(id, to, q, a)
+	}
+	w.mu.Lock()
+	w.peer(id).asked = time.Now()
+	w.mu.Unlock()
+	err := w.Transport.AppendEntries(id, to, q, a)
+	w.mu.Lock()
+	p := w.peer(id)
+	p.asked = time.Time{}
+	over := false
+	if err == nil && a.Success {
+		p.acked = q.PrevLogEntry + uint64(len(q.Entries))
+		over = p.snapshots > 0
+		p.snapshots = 0
+	}
+	w.mu.Unlock()
+	if over {
+		w.loop(string(id), 0)
+	}
+	return err
+}
+
+// AppendEntriesPipeline declines: see wire.
+func (w *wire) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
+}
+
+// InstallSnapshot sends a snapshot.
+func (w *wire) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, q *raft.InstallSnapshotRequest, a *raft.InstallSnapshotResponse, data io.Reader) error {
+	if err := w.isOff(); err != nil {
+		return err
+	}
+	err := w.Transport.InstallSnapshot(id, to, q, a, data)
+	w.mu.Lock()
+	p := w.peer(id)
+	if err == nil && a.Success {
+		p.snapshots++
+	}
+	n := p.snapshots
+	w.mu.Unlock()
+	if n > 0 {
+		w.loop(string(id), n)
+	}
+	return err
+}
+
+// RequestVote asks for a vote.
+func (w *wire) RequestVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestVoteRequest, a *raft.RequestVoteResponse) error {
+	if err := w.isOff(); err != nil {
+		return err
+	}
+	return w.Transport.RequestVote(id, to, q, a)
+}
+
+// RequestPreVote asks whether a vote would be given.
+func (w *wire) RequestPreVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestPreVoteRequest, a *raft.RequestPreVoteResponse) error {
+	if err := w.isOff(); err != nil {
+		return err
+	}
+	return w.pre.RequestPreVote(id, to, q, a)
+}
+
+// TimeoutNow has another member take over.
+func (w *wire) TimeoutNow(id raft.ServerID, to raft.ServerAddress, q *raft.TimeoutNowRequest, a *raft.TimeoutNowResponse) error {
+	if err := w.isOff(); err != nil {
+		return err
+	}
+	return w.Transport.TimeoutNow(id, to, q, a)
+}
+
+// fit gives the member out of several that has come farthest, passing over
+// those that have left entries unanswered for longer than patience.
+func (w *wire) fit(of []raft.ServerID, patience time.Duration) (best raft.ServerID, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	acked := uint64(0)
+	for _, id := range of {
+		p := w.peer(id)
+		if !p.asked.IsZero() && time.Since(p.asked) > patience {
+			continue
+		}
+		if !ok || p.acked > acked {
+			best, acked, ok = id, p.acked, true
+		}
+	}
+	return best, ok
+}
+
+// cut ends all exchange with the others, at once and for good.
+func (w *wire) cut() error {
+	w.mu.Lock()
+	w.off = true
+	w.mu.Unlock()
+	err := w.Close()
+	if pooled, ok := w.Transport.(interface{ CloseStreams() }); ok {
+		pooled.CloseStreams()
+	}
+	return err
+}
+
+// Close closes the transport; it may be called again.
+func (w *wire) Close() (err error) {
+	w.once.Do(func() {
+		close(w.closed)
+		if c, ok := w.Transport.(raft.WithClose); ok {
+			err = c.Close()
+		}
+	})
+	return err
+}
