@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,7 +40,7 @@ func newScript(t *testing.T) *script {
 
 func (s *script) apply(c fsm.Command) fsm.Result {
 	s.t.Helper()
-	data, err := fsm.Encode(fsm.Meta{}, c)
+	data, err := fsm.Encode(fsm.Meta{UnixMilli: time.Now().UnixMilli()}, c)
 	if err != nil {
 		s.t.Fatal(err)
 	}
