@@ -3,7 +3,9 @@ package testbed
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -98,4 +100,30 @@ func (c *Cluster) prepareMaster(name string, extra ...string) (*Process, error) 
 	}
 	c.masters = append(c.masters, p)
 	return p, nil
+}
+
+// Rejoin empties the directory of a master that has ended and launches it to
+// join the others, under its name and addresses.
+func (c *Cluster) Rejoin(p *Process) error {
+	dir := c.MasterDir(p.Name)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries { // not dir itself: something may be mounted there
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	var others []string
+	for _, m := range c.masters {
+		if m != p {
+			others = append(others, m.Addr)
+		}
+	}
+	args := slices.DeleteFunc(slices.Clone(p.proc.args), func(a string) bool {
+		return strings.HasPrefix(a, "--initial-cluster=") || strings.HasPrefix(a, "--join=")
+	})
+	p.proc.args = append(args, "--join="+strings.Join(others, ","))
+	return p.Launch()
 }

@@ -288,3 +288,7 @@ func (c *Cluster) Owners(ctx context.Context) map[string]string {
 	}
 	return out
 }
+
+// Rejoin starts an ended master that the cluster has forgotten, with an empty
+// directory, as a new member.
+func (c *Cluster) Rejoin(p *testbed.Process) error { return c.dm.Rejoin(p) }
