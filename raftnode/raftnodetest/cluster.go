@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,29 +23,87 @@ const patience = 30 * time.Second
 
 // Cluster is some members of one cluster.
 type Cluster struct {
-	t       testing.TB
-	members []*Member
+	// Net connects the members of NewInMemory; nil with New.
+	Net *Network
+
+	t         testing.TB
+	dir       string
+	members   []*Member
+	committed uint64 // as far as members agreed when they were last compared
 }
 
 // Member is one of them; Node and Store are nil while it is down.
 type Member struct {
 	Config raftnode.Config
-	Node   *raftnode.Node
-	Store  *fsm.Store
+	// Hung: its disk never let go of it, and its files can not be opened.
+	Hung  bool
+	Node  *raftnode.Node
+	Store *fsm.Store
 }
 
-// New starts a cluster of n members; change may alter their configurations.
+// New starts a cluster of n members on loopback addresses; change may alter
+// their configurations.
 func New(t testing.TB, n int, change ...func(*raftnode.Config)) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
-	dir := t.TempDir()
+	c := Prepare(t, n, change...)
+	for _, m := range c.members {
+		c.Start(m)
+	}
+	return c
+}
+
+// Prepare is New without starting the members.
+func Prepare(t testing.TB, n int, change ...func(*raftnode.Config)) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, dir: t.TempDir()}
+	c.found(n, func(int) string { return FreeAddr(t) }, change)
+	return c
+}
+
+// NewInMemory starts a cluster of n members on a network in memory, with time
+// limits a tenth of a real cluster's.
+func NewInMemory(t testing.TB, n int, change ...func(*raftnode.Config)) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, dir: memoryDir(t), Net: NewNetwork(inMemoryRPC)}
+	fast := func(cfg *raftnode.Config) {
+		cfg.Seams.Transport = c.Net.Transport
+		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaseTimeout = inMemoryBeat, inMemoryBeat, inMemoryBeat*4/5
+		cfg.RPCTimeout, cfg.ProposeTimeout, cfg.TransferTimeout = inMemoryRPC, 10*inMemoryRPC, 5*inMemoryRPC
+	}
+	c.found(n, func(i int) string { return fmt.Sprintf("m%d:1", i+1) }, append([]func(*raftnode.Config){fast}, change...))
+	for _, m := range c.members {
+		c.Start(m)
+	}
+	return c
+}
+
+const (
+	inMemoryBeat = 50 * time.Millisecond
+	inMemoryRPC  = 200 * time.Millisecond
+)
+
+// memoryDir is a directory whose writes need no disk, where there is one.
+func memoryDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "raftnodetest")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func (c *Cluster) found(n int, addr func(int) string, change []func(*raftnode.Config)) {
 	var founders []raftnode.Member
 	for i := range n {
-		founders = append(founders, raftnode.Member{Name: fmt.Sprintf("m%d", i+1), Addr: FreeAddr(t)})
+		founders = append(founders, raftnode.Member{Name: fmt.Sprintf("m%d", i+1), Addr: addr(i), Voter: true})
 	}
 	for _, f := range founders {
 		cfg := raftnode.DefaultConfig()
-		cfg.Name, cfg.DataDir, cfg.Listen = f.Name, filepath.Join(dir, f.Name), f.Addr
+		cfg.Name, cfg.DataDir, cfg.Listen = f.Name, filepath.Join(c.dir, f.Name), f.Addr
 		cfg.InitialCluster = founders
 		cfg.Logger = slog.New(slog.DiscardHandler)
 		for _, fn := range change {
@@ -52,11 +111,7 @@ func New(t testing.TB, n int, change ...func(*raftnode.Config)) *Cluster {
 		}
 		c.members = append(c.members, &Member{Config: cfg})
 	}
-	t.Cleanup(c.close)
-	for _, m := range c.members {
-		c.Start(m)
-	}
-	return c
+	c.t.Cleanup(c.close)
 }
 
 // FreeAddr gives a loopback address that nobody listens on now.
@@ -74,7 +129,10 @@ func FreeAddr(t testing.TB) string {
 func (c *Cluster) Add(name string) *Member {
 	c.t.Helper()
 	cfg := c.members[0].Config
-	cfg.Name, cfg.DataDir, cfg.Listen = name, filepath.Join(c.t.TempDir(), name), FreeAddr(c.t)
+	cfg.Name, cfg.DataDir = name, filepath.Join(c.dir, name)
+	if cfg.Listen = name + ":1"; c.Net == nil {
+		cfg.Listen = FreeAddr(c.t)
+	}
 	cfg.InitialCluster = nil
 	m := &Member{Config: cfg}
 	c.members = append(c.members, m)
@@ -187,7 +245,20 @@ func (c *Cluster) Agree() {
 		} else if diff := cmp.Diff(string(first), string(dump)); diff != "" {
 			c.t.Errorf("%s disagrees:\n%s", m.Config.Name, diff)
 		}
+		if _, commit := m.Node.Progress(); c.committed == 0 || commit > c.committed {
+			c.committed = commit
+		}
 	}
+}
+
+// Others gives the members besides one.
+func (c *Cluster) Others(than *Member) (out []*Member) {
+	for _, m := range c.members {
+		if m != than {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // WaitApplied waits until a member has applied an entry.
@@ -211,19 +282,32 @@ func (c *Cluster) WaitApplied(m *Member, want fsm.Index) {
 	}
 }
 
+// close makes the closing checks: stores are equal, logs agree, files are sound.
 func (c *Cluster) close() {
-	up := 0
+	var up []string
 	for _, m := range c.members {
 		if m.Node != nil {
-			up++
+			up = append(up, m.Config.DataDir)
 		}
 	}
-	if !c.t.Failed() && up > len(c.members)/2 {
+	if c.Net != nil {
+		c.Net.Heal()
+	}
+	agree := !c.t.Failed() && len(up) > len(c.members)/2
+	if agree {
 		c.Agree()
 	}
 	for _, m := range c.members {
 		if m.Node != nil {
 			c.Stop(m)
+		}
+	}
+	if agree && !c.t.Failed() {
+		LogsAgree(c.t, c.committed, up...)
+	}
+	for _, m := range c.members {
+		if _, err := os.Stat(m.Config.DataDir); err == nil && !m.Hung {
+			CheckFiles(c.t, m.Config.DataDir)
 		}
 	}
 }

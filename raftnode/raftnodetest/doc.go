@@ -1,5 +1,9 @@
-// Package raftnodetest runs n raftnode members in one process, on loopback
-// addresses and real files, for tests of raftnode and of what builds on it.
-// When a test ends it makes the closing check: the members that run come to
-// the same index and their stores' dumps are equal.
+// Package raftnodetest runs n raftnode members in one process, for tests of
+// raftnode and of what builds on it: on loopback addresses (New), or on a
+// network in memory whose requests a test can drop, delay, reorder and cut
+// (NewInMemory, Network). Data directories are real files either way.
+//
+// When a test ends, the closing checks are made: the members that run come to
+// the same index and their stores' dumps are equal, their logs agree, and bbolt
+// finds no fault in any file.
 package raftnodetest
