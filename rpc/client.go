@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,17 +21,14 @@ func Dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithNoProxy(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
-		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: dialIn,
-			Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 3 * time.Second}}),
+		connectWithin(dialIn),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second}),
 	}, opts...)
 	return grpc.NewClient("passthrough:///"+addr, all...)
 }
 
-// hostPort takes the scheme off a client URL.
-func hostPort(u string) string {
-	if _, rest, ok := strings.Cut(u, "://"); ok {
-		return strings.TrimSuffix(rest, "/")
-	}
-	return u
+// connectWithin bounds one attempt to connect.
+func connectWithin(d time.Duration) grpc.DialOption {
+	return grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: d,
+		Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 3 * time.Second}})
 }

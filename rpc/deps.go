@@ -31,13 +31,36 @@ type Leases interface {
 	Goodbye(worker fsm.WorkerName, session fsm.SessionID)
 }
 
-// Member is one master.
+// Member is one master of the raft group.
 type Member struct {
-	Name       string
-	ID         uint64
-	Alive      bool
-	PeerURLs   []string
-	ClientURLs []string
+	Name string
+	ID   uint64
+	// Voter: it counts for the majority. A master that joined does once it has
+	// caught up.
+	Voter bool
+	// Peer is where raft reaches it, host:port.
+	Peer string
+	// Client is the address for clients and workers, "" until it has told it.
+	Client string
+}
+
+// Group changes who belongs to the masters. Only Evict, CancelEvict and
+// Progress do something on a master that does not lead.
+type Group interface {
+	// AddNonvoter adds a master that receives everything and does not vote.
+	AddNonvoter(ctx context.Context, name, peer string) error
+	// AddVoter gives a master its vote.
+	AddVoter(ctx context.Context, name, peer string) error
+	// Remove takes a master out. A leader asked to remove itself hands
+	// leadership over and answers kind NotLeader: the next one removes it.
+	Remove(ctx context.Context, name string) error
+	// Evict hands leadership over and lets this master not lead again until
+	// CancelEvict.
+	Evict(ctx context.Context) error
+	CancelEvict()
+	// Progress gives how far this master has applied the log, and how far it
+	// knows it to be committed.
+	Progress() (applied, commit uint64)
 }
 
 // Cluster knows the masters.
@@ -46,7 +69,7 @@ type Cluster interface {
 	IsLeader() bool
 	// Leader gives the leader's name and client address, "" when none is known.
 	Leader() (name, clientAddr string)
-	// Members lists the masters, this one included.
+	// Members lists the masters of the group, this one included.
 	Members() []Member
 }
 

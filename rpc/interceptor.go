@@ -17,7 +17,8 @@ import (
 
 // interceptors gives what every call passes, outermost first: it is counted,
 // its error gets DM's shape, it is logged with the error as it was, it is
-// forwarded if need be, and a panic becomes an error.
+// refused when it is meant for another cluster and brought to the leader if
+// need be, and a panic becomes an error.
 func interceptors(cfg ServerConfig) ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	cfg.Metrics.MustRegister(metrics)
@@ -35,11 +36,15 @@ func interceptors(cfg ServerConfig) ([]grpc.UnaryServerInterceptor, []grpc.Strea
 	})
 	unary := []grpc.UnaryServerInterceptor{metrics.UnaryServerInterceptor(), shape, logging.UnaryServerInterceptor(logger, logOpts...)}
 	if cfg.Master != nil {
-		unary = append(unary, cfg.Master.forward)
+		unary = append(unary, cfg.Master.oneCluster, cfg.Master.route)
 	}
 	unary = append(unary, recovery.UnaryServerInterceptor(onPanic))
 	stream := []grpc.StreamServerInterceptor{metrics.StreamServerInterceptor(),
-		logging.StreamServerInterceptor(logger, logOpts...), recovery.StreamServerInterceptor(onPanic)}
+		logging.StreamServerInterceptor(logger, logOpts...)}
+	if cfg.Master != nil {
+		stream = append(stream, cfg.Master.oneClusterStream)
+	}
+	stream = append(stream, recovery.StreamServerInterceptor(onPanic))
 	return unary, stream
 }
 

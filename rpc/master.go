@@ -24,6 +24,7 @@ type MasterConfig struct {
 	Feed       *feed.Feed
 	Leases     Leases
 	Cluster    Cluster
+	Group      Group
 	Checker    Checker
 	Target     Target
 	// Explain says in a sentence why a source has no worker, "" when it has one.
@@ -31,20 +32,22 @@ type MasterConfig struct {
 	Log     *slog.Logger
 }
 
-// Master serves pb.Master and the masters' side of worker sessions.
+// Master serves pb.Master, the masters' side of worker sessions, what masters
+// ask each other, and the stream of changes.
 type Master struct {
 	pb.UnimplementedMasterServer
 	cfg      MasterConfig
 	reports  *reports
 	sessions *sessions
 
-	mu    sync.Mutex
-	latch map[string]bool // guarded by mu: tasks under an operation
+	mu      sync.Mutex
+	latch   map[string]held // guarded by mu: tasks under an operation
+	cluster string          // guarded by mu: the cluster's id once it is known
 }
 
 // NewMaster makes the handlers of a master.
 func NewMaster(cfg MasterConfig) *Master {
-	m := &Master{cfg: cfg, reports: newReports(), latch: map[string]bool{}}
+	m := &Master{cfg: cfg, reports: newReports(), latch: map[string]held{}}
 	m.sessions = &sessions{m: m}
 	return m
 }
@@ -53,4 +56,6 @@ func NewMaster(cfg MasterConfig) *Master {
 func (m *Master) Register(s grpc.ServiceRegistrar) {
 	pb.RegisterMasterServer(s, m)
 	clusterpb.RegisterSessionsServer(s, m.sessions)
+	clusterpb.RegisterMembersServer(s, &memberServer{m: m})
+	clusterpb.RegisterChangesServer(s, &changeServer{m: m})
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ const (
 	headerClientAddr = "raftdm-client-addr" // where they ask from, set by a forwarding master
 	headerForwarded  = "raftdm-forwarded"   // set by a forwarding master: do not forward again
 	headerFiles      = "raftdm-file-bin"    // the paths of the files in the request, in their order
+	headerCluster    = "raftdm-cluster-id"  // the cluster the caller means; another one refuses
+
+	headerKind  = "raftdm-fault-kind" // trailer: what sort of failure the answer is
+	headerMaybe = "raftdm-maybe"      // trailer: the request may have been carried out
 )
 
 // How long an unknown outcome is asked about, and how often.
@@ -30,15 +35,16 @@ const (
 )
 
 // propose has a command agreed on and gives its result; a refusal is an error.
-// When a leadership was lost on the way it asks again with the same request id,
-// which executes once, because the outcome is unknown until somebody answers.
+// When the outcome is unknown it asks again with the same request id, which
+// executes once. When this master does not lead any more, the answer is of kind
+// NotLeader, so that route takes the request to the next leader; it carries
+// errMaybe when the command may have been carried out.
 func (m *Master) propose(ctx context.Context, meta fsm.Meta, c fsm.Command) (fsm.Result, error) {
 	if meta.RequestID == "" {
 		meta.RequestID = fsm.RequestID(rand.Text())
 	}
 	meta.UnixMilli = time.Now().UnixMilli()
-	giveUp := time.NewTimer(proposeFor)
-	defer giveUp.Stop()
+	giveUp := time.Now().Add(proposeFor)
 	unknown := false
 	for {
 		res, err := m.cfg.Proposer.Propose(ctx, meta, c)
@@ -49,20 +55,14 @@ func (m *Master) propose(ctx context.Context, meta fsm.Meta, c fsm.Command) (fsm
 			return res, nil
 		case fault.Is(err, fault.Unavailable):
 			unknown = true
-		case !unknown || !fault.Is(err, fault.NotLeader):
+		case fault.Is(err, fault.NotLeader) && unknown:
+			return res, &fault.Error{Kind: fault.NotLeader, Code: codeNoLeader, Err: errors.Join(err, errMaybe)}
+		default:
 			return res, err
 		}
-		again := time.NewTimer(proposeAgain)
-		select {
-		case <-again.C:
-			continue
-		case <-giveUp.C:
-		case <-ctx.Done():
+		if time.Now().After(giveUp) || !pause(ctx, proposeAgain) {
+			return res, givenUp(err, true)
 		}
-		again.Stop()
-		return res, &fault.Error{Kind: fault.Unavailable, Code: codeGRPCRequest, Err: err,
-			Msg:  "the masters did not confirm the request in time; it may or may not have been carried out",
-			Hint: "look with query-status or list-member before repeating it"}
 	}
 }
 
@@ -118,19 +118,41 @@ func peerAddr(ctx context.Context) string {
 	return ""
 }
 
+// held is an operation on a task under way.
+type held struct {
+	request fsm.RequestID
+	freeC   chan struct{} // closed when it ended
+}
+
 // hold serialises operations on one task: a second one is refused rather than
-// queued, as its author should first see what the first came to.
-func (m *Master) hold(task string) (release func(), err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.latch[task] {
-		return nil, &fault.Error{Kind: fault.Conflict, Code: codeLatchInUse,
-			Msg: fmt.Sprintf("task %s is in use by other client", task), Hint: "wait until the other operation ended and try again"}
-	}
-	m.latch[task] = true
-	return func() {
+// queued, as its author should first see what the first came to. A repetition
+// of the same request is no second one; it waits until the first try, whose
+// answer nobody waits for any more, has ended.
+func (m *Master) hold(ctx context.Context, task string) (release func(), err error) {
+	me := held{request: m.meta(ctx, "").RequestID, freeC: make(chan struct{})}
+	for {
 		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.latch, task)
-	}, nil
+		other, busy := m.latch[task]
+		if !busy {
+			m.latch[task] = me
+		}
+		m.mu.Unlock()
+		switch {
+		case !busy:
+			return func() {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				delete(m.latch, task)
+				close(me.freeC)
+			}, nil
+		case me.request == "" || me.request != other.request:
+			return nil, &fault.Error{Kind: fault.Conflict, Code: codeLatchInUse,
+				Msg: fmt.Sprintf("task %s is in use by other client", task), Hint: "wait until the other operation ended and try again"}
+		}
+		select {
+		case <-other.freeC:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }

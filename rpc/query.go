@@ -94,6 +94,11 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 	if age := time.Since(h.at); age > staleAfter {
 		out.Msg = fmt.Sprintf("worker %s reported this %d s ago and nothing since", b.Worker, age/time.Second)
 	}
+	wanted := v.SubtasksOf(id)
+	paused := map[string]bool{}
+	for _, want := range wanted {
+		paused[string(want.Task)] = want.Stage == status.StagePaused
+	}
 	reported := map[string]bool{}
 	for _, row := range h.report.Subtasks {
 		reported[row.Task] = true
@@ -101,12 +106,12 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 			continue
 		}
 		line := subtaskRow(row)
-		if want, ok := v.Subtask(fsm.TaskName(row.Task), id); ok && want.Stage == status.StagePaused && line.GetStage() == pb.Stage_Paused {
+		if paused[row.Task] && line.GetStage() == pb.Stage_Paused {
 			line.Result.IsCanceled = true // an operator paused what had stopped on an error: it is not resumed by itself
 		}
 		out.SubTaskStatus = append(out.SubTaskStatus, line)
 	}
-	for _, want := range v.SubtasksOf(id) {
+	for _, want := range wanted {
 		if name := string(want.Task); !reported[name] && (task == "" || name == task) {
 			out.SubTaskStatus = append(out.SubTaskStatus, &pb.SubTaskStatus{Name: name, Stage: pb.Stage_New,
 				Status: &pb.SubTaskStatus_Msg{Msg: fmt.Sprintf("worker %s has not begun with it yet", b.Worker)}})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // read looks at everything that was acknowledged before.
@@ -52,4 +53,14 @@ func (m *Master) await(ctx context.Context, within time.Duration, done func(*fsm
 			return followErr
 		}
 	}
+}
+
+// stillLeads ends the waiting for workers' reports on a master that no longer
+// receives them: the next leader goes on with the request, which was agreed on.
+func (m *Master) stillLeads() error {
+	if m.cfg.Cluster.IsLeader() {
+		return nil
+	}
+	return &fault.Error{Kind: fault.NotLeader, Code: codeNoLeader, Err: errMaybe, Hint: "try again",
+		Msg: "master " + m.cfg.Name + " does not lead any more"}
 }

@@ -26,10 +26,11 @@ const (
 	renewEvery   = time.Second     // at most; TTL/6 when that is less
 	reportEvery  = time.Second     // at least; also whenever Changed fires
 	welcomeIn    = 3 * time.Second // a master that answers later is left for another
-	ackIn        = 3 * time.Second // at most; TTL/2 when that is less
+	ackIn        = 2 * time.Second // two renewals; TTL/2 when that is less
+	reachIn      = time.Second     // an address that swallows what is sent to it is left after that
 	goodbyeIn    = time.Second     // a master gets this long to hear the goodbye
 	backoffFirst = 100 * time.Millisecond
-	backoffLast  = time.Second
+	backoffLast  = 500 * time.Millisecond // an election takes a second or two
 	// takenTwice is how long after its session was taken by another process a
 	// worker gives way when that happens again. The first time it insists: the
 	// other one may have been a request of its own that arrived late.
@@ -72,6 +73,7 @@ type Session struct {
 	leader    string    // whom to try first, "" when nobody said
 	masters   []string  // every master heard of
 	next      int       // whom to try next
+	failed    string    // who was tried last in vain: others come first
 	taken     time.Time // when another process last took the session
 }
 
@@ -117,6 +119,7 @@ func (s *Session) connect(ctx context.Context) error {
 		if welcomed {
 			wait, said = backoffFirst, ""
 		}
+		s.failed = addr
 		level := slog.LevelWarn
 		if text := addr + " " + plain(err).Error(); text == said {
 			level = slog.LevelDebug // once is enough: it is tried every second
@@ -157,13 +160,18 @@ func (s *Session) pick() string {
 	}
 	addr := s.masters[s.next%len(s.masters)]
 	s.next++
+	if addr == s.failed {
+		addr = s.masters[s.next%len(s.masters)]
+		s.next++
+	}
 	return addr
 }
 
 // attend connects to one master and serves the stream until it ends. It tells
 // whether the master opened the session.
 func (s *Session) attend(ctx context.Context, addr string) (bool, error) {
-	conn, err := Dial(addr, s.cfg.DialOptions...)
+	opts := append([]grpc.DialOption{connectWithin(reachIn)}, s.cfg.DialOptions...)
+	conn, err := Dial(addr, opts...)
 	if err != nil {
 		return false, err
 	}
@@ -211,11 +219,20 @@ func refusedForGood(err error) bool {
 // refusedBy makes the error of a worker out of a master's words, of which the
 // advice is the hint.
 func refusedBy(addr, text string) error {
-	text, hint, ok := strings.Cut(text, ", Workaround: ")
-	if !ok {
+	text, hint := words(text)
+	if hint == "" {
 		hint = "correct the worker's name, advertise-addr or join"
 	}
 	return &fault.Error{Op: "join the master at " + addr, Kind: fault.Conflict, Code: 40077, Msg: text, Hint: hint}
+}
+
+// words takes a rendered error apart into what happened and what to do.
+func words(text string) (message, hint string) {
+	text, hint, _ = strings.Cut(text, ", Workaround: ")
+	if _, rest, ok := strings.Cut(text, "], Message: "); ok && strings.HasPrefix(text, "[code=") {
+		text = rest
+	}
+	return text, hint
 }
 
 // plain takes gRPC's words off an error.

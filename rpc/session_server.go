@@ -67,10 +67,8 @@ func (s *sessions) masters() []string {
 		out = append(out, leader)
 	}
 	for _, m := range s.m.cfg.Cluster.Members() {
-		for _, u := range m.ClientURLs {
-			if addr := hostPort(u); addr != "" && addr != leader {
-				out = append(out, addr)
-			}
+		if m.Client != "" && m.Client != leader {
+			out = append(out, m.Client)
 		}
 	}
 	return out
@@ -151,14 +149,16 @@ func errTaken(w fsm.WorkerName) error {
 // closed the stream: a server has no other way to interrupt Recv.
 func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
 	renewC := make(chan uint64)
+	reportedC := make(chan struct{}, 1)
 	leftC := make(chan error, 1)
-	go func() { leftC <- v.receive(stream, renewC) }()
+	go func() { leftC <- v.receive(stream, renewC, reportedC) }()
 
 	g, ctx := errgroup.WithContext(stream.Context())
 	changedC := make(chan struct{}, 1)
 	signal(changedC) // the first look
 	from := v.s.m.cfg.Feed.Index()
 	g.Go(func() error { return follow(ctx, v.s.m.cfg.Feed, from, changedC) })
+	g.Go(func() error { return v.noteFiles(ctx, reportedC) })
 	g.Go(func() error {
 		for {
 			var err error
@@ -187,7 +187,7 @@ func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
 }
 
 // receive reads what the worker says; nil means that it said goodbye or left.
-func (v *visit) receive(stream clusterpb.Sessions_SessionServer, renewC chan<- uint64) error {
+func (v *visit) receive(stream clusterpb.Sessions_SessionServer, renewC chan<- uint64, reportedC chan<- struct{}) error {
 	ctx := stream.Context()
 	for {
 		m, err := stream.Recv()
@@ -203,6 +203,7 @@ func (v *visit) receive(stream clusterpb.Sessions_SessionServer, renewC chan<- u
 			}
 		case *clusterpb.SessionRequest_Report:
 			v.s.m.reports.put(v.worker, v.session, decodeReport(x.Report))
+			signal(reportedC)
 		case *clusterpb.SessionRequest_Goodbye:
 			v.s.m.cfg.Leases.Goodbye(v.worker, v.session)
 			v.s.m.cfg.Log.Info("worker said goodbye", "worker", string(v.worker), "session", uint64(v.session))

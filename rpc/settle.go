@@ -79,8 +79,8 @@ func becomesGone(s seen) (verdict, error) {
 
 // settle waits until every subtask reached what was asked for or failed to, and
 // says which. One that did neither in time is answered with DM's 38045; the
-// operation itself stays agreed on.
-func (m *Master) settle(ctx context.Context, task string, sources []fsm.SourceID, until wanted) []*pb.CommonWorkerResponse {
+// operation itself stays agreed on. The error is that this master no longer leads.
+func (m *Master) settle(ctx context.Context, task string, sources []fsm.SourceID, until wanted) ([]*pb.CommonWorkerResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	again := time.NewTicker(time.Second) // a binding may change without any report
@@ -88,8 +88,11 @@ func (m *Master) settle(ctx context.Context, task string, sources []fsm.SourceID
 	for {
 		news := m.reports.news()
 		lines, open := m.judge(task, sources, until)
+		if err := m.stillLeads(); err != nil {
+			return nil, err
+		}
 		if !open || ctx.Err() != nil {
-			return lines
+			return lines, nil
 		}
 		select {
 		case <-news:

@@ -2,10 +2,12 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -22,6 +24,7 @@ func shape(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.U
 	if err == nil {
 		return resp, nil
 	}
+	tellKind(ctx, err)
 	if grpcstatus.Code(err) == codes.Unimplemented {
 		method := info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:]
 		err = fault.New(fault.Unsupported, "not supported yet: "+method)
@@ -30,6 +33,16 @@ func shape(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.U
 		return body, nil
 	}
 	return nil, statusError(err)
+}
+
+// tellKind says in the trailer what sort of failure an answer is: a body with
+// result false cannot, and a forwarding master must know whom to ask next.
+func tellKind(ctx context.Context, err error) {
+	md := metadata.Pairs(headerKind, fault.KindOf(err).String())
+	if errors.Is(err, errMaybe) {
+		md.Set(headerMaybe, "true")
+	}
+	_ = grpc.SetTrailer(ctx, md) // fails only outside a call
 }
 
 // Message gives the text of an error for DM's msg fields: with the [code=...]

@@ -65,7 +65,13 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 			return nil, err
 		}
 		line := sourceLine(id, worker, msgNoFreeWorker)
-		if worker != "" && !m.awaitReport(ctx, id, time.Until(deadline)) {
+		heard := false
+		if worker != "" {
+			if heard, err = m.awaitReport(ctx, id, time.Until(deadline)); err != nil {
+				return nil, err
+			}
+		}
+		if worker != "" && !heard {
 			line.Result = false
 			line.Msg = Message(&fault.Error{Kind: fault.Unavailable, Code: codeNoExpected,
 				Msg: fmt.Sprintf("the source is added, but worker %s has not begun with it yet", worker), Hint: "query-status shows how it goes on"})
@@ -109,9 +115,15 @@ func (m *Master) putSources(ctx context.Context, sources []config.Source) error 
 		if err == nil {
 			continue
 		}
+		if fault.Is(err, fault.NotLeader) || fault.Is(err, fault.Unavailable) {
+			return err // no refusal: the next leader goes on, or nobody knows what became of it
+		}
 		for _, added := range sources[:i] {
 			undo := fsm.RemoveSource{ID: fsm.SourceID(added.SourceID)}
 			if _, uerr := m.propose(ctx, m.meta(ctx, "undo/"+added.SourceID), undo); uerr != nil {
+				if fault.Is(uerr, fault.NotLeader) {
+					return uerr
+				}
 				return &fault.Error{Kind: fault.KindOf(err), Err: err,
 					Hint: fmt.Sprintf("source %s was added by the same request and could not be taken back (%v): operate-source stop it", added.SourceID, uerr)}
 			}
@@ -135,9 +147,11 @@ func (m *Master) awaitBinding(ctx context.Context, id fsm.SourceID, within time.
 
 // awaitReport waits until the worker that serves a source has said so, so that
 // the next query-status has something to show; false when it did not in time.
-func (m *Master) awaitReport(ctx context.Context, id fsm.SourceID, within time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, within)
+func (m *Master) awaitReport(ctx context.Context, id fsm.SourceID, within time.Duration) (bool, error) {
+	wctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	look := time.NewTicker(time.Second) // whether this master still leads
+	defer look.Stop()
 	for {
 		news := m.reports.news()
 		var heard bool
@@ -149,12 +163,16 @@ func (m *Master) awaitReport(ctx context.Context, id fsm.SourceID, within time.D
 			return nil
 		})
 		if heard || err != nil {
-			return heard
+			return heard, err
+		}
+		if err := m.stillLeads(); err != nil {
+			return false, err
 		}
 		select {
 		case <-news:
-		case <-ctx.Done():
-			return false
+		case <-look.C:
+		case <-wctx.Done():
+			return false, ctx.Err()
 		}
 	}
 }
@@ -184,6 +202,9 @@ func (m *Master) stopSources(ctx context.Context, req *pb.OperateSourceRequest) 
 			return nil, err
 		}
 		if _, err := m.propose(ctx, m.meta(ctx, "stop/"+string(id)), fsm.RemoveSource{ID: id}); err != nil {
+			if fault.Is(err, fault.NotLeader) {
+				return nil, err // the next leader goes on with it
+			}
 			out.Result, out.Msg = false, Message(err)
 			return out, nil
 		}

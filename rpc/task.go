@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ import (
 )
 
 const msgCheckPass = "check pass!!!"
+
+// partStart tells start-task's command from the others of its request.
+const partStart = "start"
 
 // shownFindings is how many failures and how many warnings start-task shows.
 const shownFindings = 10
@@ -31,7 +35,7 @@ func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.S
 	if len(p.strangers) > 0 {
 		return &pb.StartTaskResponse{Msg: "not every source belongs to the task", Sources: p.strangers}, nil
 	}
-	release, err := m.hold(p.task.Name)
+	release, err := m.hold(ctx, p.task.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,9 @@ func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.S
 		return nil, err
 	}
 	out := &pb.StartTaskResponse{Result: true, Msg: strings.Join(p.warnings, "; ")}
-	out.Sources = m.settle(ctx, p.task.Name, started.Added, becomesRunning)
+	if out.Sources, err = m.settle(ctx, p.task.Name, started.Added, becomesRunning); err != nil {
+		return nil, err
+	}
 	for _, s := range started.Existed {
 		out.Sources = append(out.Sources, &pb.CommonWorkerResponse{Result: true, Source: string(s),
 			Msg: "the task has this source already; it was left as it is"})
@@ -150,7 +156,7 @@ func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.St
 	for _, sub := range p.subtasks {
 		c.Sources[fsm.SourceID(sub.SourceID)] = text
 	}
-	res, err := m.propose(ctx, m.meta(ctx, "start"), c)
+	res, err := m.propose(ctx, m.meta(ctx, partStart), c)
 	if err != nil {
 		return fsm.Started{}, err
 	}
@@ -163,22 +169,42 @@ func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.St
 
 // removeMeta drops what an earlier run of the task left on the target. A task
 // that still exists keeps its meta tables: dropping them under it loses data.
+// One that this very request has started, on a try before this one, has lost
+// them already.
 func (m *Master) removeMeta(ctx context.Context, t config.Task) error {
-	var exists bool
-	if err := m.read(ctx, func(v *fsm.View) { _, exists = v.Task(fsm.TaskName(t.Name)) }); err != nil {
+	var exists, ours bool
+	var err error
+	rerr := m.read(ctx, func(v *fsm.View) {
+		var task fsm.Task
+		if task, exists = v.Task(fsm.TaskName(t.Name)); exists {
+			ours, err = startedBy(v, task, m.meta(ctx, partStart).RequestID)
+		}
+	})
+	switch err = errors.Join(rerr, err); {
+	case err != nil:
 		return err
-	}
-	if exists {
+	case ours:
+		return nil
+	case exists:
 		return &fault.Error{Kind: fault.Conflict, Code: 46014, Msg: fmt.Sprintf("task %s still exists, its meta data cannot be removed", t.Name),
 			Hint: "stop-task it first"}
 	}
 	return fault.Wrap("remove the meta data of task "+t.Name, m.cfg.Target.RemoveMeta(ctx, t.Target, t.MetaSchema, t.Name))
 }
 
+// startedBy tells whether a task was created by a certain request.
+func startedBy(v *fsm.View, task fsm.Task, id fsm.RequestID) (bool, error) {
+	changes, _, err := v.ChangesAfter(task.Created-1, 1)
+	if errors.Is(err, fsm.ErrCompacted) {
+		return false, nil // long ago
+	}
+	return id != "" && len(changes) == 1 && changes[0].Index == task.Created && changes[0].Meta.RequestID == id, err
+}
+
 // OperateTask stops, pauses or resumes a task, or some sources of it.
 func (m *Master) OperateTask(ctx context.Context, req *pb.OperateTaskRequest) (*pb.OperateTaskResponse, error) {
 	name := fsm.TaskName(req.GetName())
-	release, err := m.hold(req.GetName())
+	release, err := m.hold(ctx, req.GetName())
 	if err != nil {
 		return nil, err
 	}
@@ -186,13 +212,6 @@ func (m *Master) OperateTask(ctx context.Context, req *pb.OperateTaskRequest) (*
 	var sources []fsm.SourceID
 	for _, s := range req.GetSources() {
 		sources = append(sources, fsm.SourceID(s))
-	}
-	var known bool
-	if err := m.read(ctx, func(v *fsm.View) { _, known = v.Task(name) }); err != nil {
-		return nil, err
-	}
-	if !known {
-		return nil, noTask(name)
 	}
 	var c fsm.Command
 	var until wanted
@@ -206,15 +225,37 @@ func (m *Master) OperateTask(ctx context.Context, req *pb.OperateTaskRequest) (*
 	default:
 		return nil, fault.New(fault.Invalid, "a task can be stopped, paused or resumed, not: "+req.GetOp().String())
 	}
+	// Whether the task exists is the state machine's to say: of a repeated
+	// stop-task the first try may have been carried out.
 	res, err := m.propose(ctx, m.meta(ctx, "operate"), c)
 	if err != nil {
-		return nil, err
+		return nil, m.taskMissing(ctx, name, err)
 	}
 	changed, ok := res.Value.([]fsm.SourceID)
 	if !ok {
 		return nil, fault.New(fault.Internal, fmt.Sprintf("operating a task answered %T", res.Value))
 	}
-	return &pb.OperateTaskResponse{Op: req.GetOp(), Result: true, Sources: m.settle(ctx, req.GetName(), changed, until)}, nil
+	lines, err := m.settle(ctx, req.GetName(), changed, until)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.OperateTaskResponse{Op: req.GetOp(), Result: true, Sources: lines}, nil
+}
+
+// taskMissing gives a refusal in DM's words when its reason is that there is no
+// such task.
+func (m *Master) taskMissing(ctx context.Context, name fsm.TaskName, refused error) error {
+	if !fault.Is(refused, fault.NotFound) {
+		return refused
+	}
+	var known bool
+	if err := m.read(ctx, func(v *fsm.View) { _, known = v.Task(name) }); err != nil {
+		return err
+	}
+	if known {
+		return refused
+	}
+	return noTask(name)
 }
 
 func noTask(name fsm.TaskName) error {

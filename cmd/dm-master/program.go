@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
@@ -30,6 +31,10 @@ type master struct {
 	store *fsm.Store
 	feed  *feed.Feed
 	node  *raftnode.Node
+	// proposer is node, unless a test stands in between.
+	proposer scheduler.Proposer
+	// own is where this process itself reaches its port for clients.
+	own string
 }
 
 // run works until ctx ends or the node fails.
@@ -52,6 +57,7 @@ func run(ctx context.Context, cfg config.MasterConfig) (err error) {
 			Hint: "stop the process that has the address, or change master-addr"}
 	}
 	defer lis.Close()
+	m.own = lis.Addr().String()
 	if err := m.open(ctx); err != nil {
 		return err
 	}
@@ -84,27 +90,38 @@ func (m *master) open(ctx context.Context) error {
 		m.feed.Close()
 		return errors.Join(err, store.Close())
 	}
+	m.proposer = m.node
 	return nil
 }
 
+// closeWithin bounds closing the store, which waits for whoever reads it.
+const closeWithin = 3 * time.Second
+
+// close ends the parts. A disk that hangs does not keep the process: what is
+// left open then ends with it.
 func (m *master) close() error {
-	err := m.node.Close()
+	err := m.node.Close() // bounded by itself
 	m.feed.Close()
-	return errors.Join(err, m.store.Close())
+	closedC := make(chan error, 1)
+	go func() { closedC <- m.store.Close() }()
+	late := time.NewTimer(closeWithin)
+	defer late.Stop()
+	select {
+	case cerr := <-closedC:
+		return errors.Join(err, cerr)
+	case <-late.C:
+		return errors.Join(err, fault.New(fault.Unavailable, "the state in "+m.cfg.DataDir+" could not be closed in time"))
+	}
 }
 
 // serve runs the services and, while this node leads, the scheduler.
 func (m *master) serve(ctx context.Context, lis net.Listener) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	terms := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "dm", Subsystem: "master", Name: "start_leader_counter",
-		Help: "how often this master began to lead"})
-	registry.MustRegister(terms, newWorkerStates(m.store))
-
+	terms := m.register(registry)
 	leases := scheduler.NewLeases()
 	handlers := rpc.NewMaster(rpc.MasterConfig{
-		Name: m.cfg.Name, ConfigText: m.cfg.Encode(), Proposer: m.node, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
-		Cluster: members{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound, Log: m.log,
+		Name: m.cfg.Name, ConfigText: m.cfg.Encode(), Proposer: m.proposer, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
+		Cluster: members{m}, Group: group{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound, Log: m.log,
 	})
 	server := rpc.NewServer(rpc.ServerConfig{
 		Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) }, Master: handlers,
@@ -112,28 +129,68 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 	})
 	loop := scheduler.New(m.store, m.feed, m.node, leases, tcpProber{}, m.log)
 
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return server.Run(ctx, lis) })
+	// Requests are served until leadership is handed over, so that those under
+	// way are taken to the next leader.
+	served, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, gctx := errgroup.WithContext(served)
+	g.Go(func() error { return server.Run(gctx, lis) })
 	g.Go(func() error {
-		return m.node.WhileLeading(ctx, func(ctx context.Context, term uint64) error {
+		return m.node.WhileLeading(gctx, func(ctx context.Context, term uint64) error {
 			m.log.Info("this master leads", "term", term)
 			terms.Inc()
 			return loop.Run(ctx)
 		})
 	})
 	g.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-m.node.Done():
-			return fmt.Errorf("the raft node has stopped: %w", m.node.Err())
+		if err := m.joinCluster(gctx); err != nil {
+			return err
 		}
+		return m.belong(gctx)
 	})
-	return g.Wait()
+	g.Go(func() error { return m.untilStopped(ctx, gctx, stop) })
+	err := g.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return ctx.Err()
+	}
+	return err
+}
+
+// handOverIn bounds handing leadership to another master when this one stops.
+const handOverIn = 2 * time.Second
+
+// untilStopped waits until the program is to end or the node has failed. A
+// leader that is to end first makes another master lead: that takes
+// milliseconds, an election more than a second.
+func (m *master) untilStopped(ctx, served context.Context, stop func()) error {
+	select {
+	case <-served.Done():
+		return served.Err()
+	case <-m.node.Done():
+		return fmt.Errorf("the raft node has stopped: %w", m.node.Err())
+	case <-ctx.Done():
+	}
+	if m.node.IsLeader() && m.otherVoters() {
+		hctx, cancel := context.WithTimeout(served, handOverIn)
+		defer cancel()
+		if err := m.node.TransferLeadership(hctx, ""); err != nil {
+			m.log.Warn("nobody took leadership over, the others will elect", "err", err)
+		}
+	}
+	stop()
+	return ctx.Err()
+}
+
+func (m *master) otherVoters() bool {
+	list, err := m.node.Members()
+	return err == nil && slices.ContainsFunc(list, func(x raftnode.Member) bool { return x.Voter && x.Name != m.cfg.Name })
 }
 
 // health tells whether this master could serve a request now.
 func (m *master) health(context.Context) error {
+	if trouble := m.node.Trouble(); trouble != "" {
+		return fault.New(fault.Unavailable, trouble)
+	}
 	if name, _ := m.node.Leader(); name == "" {
 		return fault.New(fault.Unavailable, "no master leads at the moment")
 	}

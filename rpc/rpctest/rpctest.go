@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,19 +25,44 @@ import (
 	"github.com/raftdm/raftdm/rpc"
 )
 
-// State is what outlives a master: the store, and the index of the next entry.
+// State is what outlives a master: the store, and the log.
 type State struct {
 	Store *fsm.Store
 	Feed  *feed.Feed
 
-	mu   sync.Mutex
-	last fsm.Index // guarded by mu
+	mu      sync.Mutex
+	entries []fsm.Entry // guarded by mu; the log
+	mirrors []*State    // guarded by mu; they are given every entry
 }
 
 // Open opens a new store below a temporary directory of t.
-func Open(t testing.TB) *State {
+func Open(t testing.TB) *State { return OpenLimits(t, fsm.DefaultLimits()) }
+
+// OpenLimits is Open with other limits.
+func OpenLimits(t testing.TB, limits fsm.Limits) *State {
 	t.Helper()
-	store, err := fsm.Open(filepath.Join(t.TempDir(), "fsm.db"))
+	s := open(t, limits)
+	s.Must(t, fsm.SetClusterID{ID: "cluster-1"})
+	return s
+}
+
+// Mirror gives the state of another master: it has the same log, up to a moment
+// ago at most.
+func (s *State) Mirror(t testing.TB) *State {
+	t.Helper()
+	other := open(t, fsm.DefaultLimits())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := other.Store.Apply(s.entries); err != nil {
+		t.Fatal(err)
+	}
+	s.mirrors = append(s.mirrors, other)
+	return other
+}
+
+func open(t testing.TB, limits fsm.Limits) *State {
+	t.Helper()
+	store, err := fsm.OpenLimits(filepath.Join(t.TempDir(), "fsm.db"), limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,9 +71,7 @@ func Open(t testing.TB) *State {
 			t.Error(err)
 		}
 	})
-	s := &State{Store: store, Feed: feed.New(store)}
-	s.Must(t, fsm.SetClusterID{ID: "cluster-1"})
-	return s
+	return &State{Store: store, Feed: feed.New(store)}
 }
 
 // Propose applies a command at once.
@@ -58,10 +82,16 @@ func (s *State) Propose(_ context.Context, m fsm.Meta, c fsm.Command) (fsm.Resul
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last++
-	res, err := s.Store.Apply([]fsm.Entry{{Index: s.last, Data: data}})
+	s.entries = append(s.entries, fsm.Entry{Index: fsm.Index(len(s.entries) + 1), Data: data})
+	entry := s.entries[len(s.entries)-1:]
+	res, err := s.Store.Apply(entry)
 	if err != nil {
 		return fsm.Result{}, err
+	}
+	for _, m := range s.mirrors {
+		if _, err := m.Store.Apply(entry); err != nil {
+			return fsm.Result{}, err
+		}
 	}
 	return res[0], nil
 }
@@ -146,6 +176,10 @@ type Options struct {
 	Removed func(task string)
 	// Wrap may put something in front of the proposer.
 	Wrap func(rpc.Proposer) rpc.Proposer
+	// Group stands in for the raft group; nil is a group of this master alone.
+	Group rpc.Group
+	// Others are masters of the group beside this one.
+	Others []rpc.Member
 	// ClientURL is what the master says of itself.
 	ClientURL string
 	Log       *slog.Logger
@@ -168,7 +202,7 @@ func New(s *State, o Options) *Master {
 		proposer = o.Wrap(s)
 	}
 	m := rpc.NewMaster(rpc.MasterConfig{Name: "master-1", ConfigText: "name = \"master-1\"\n", Proposer: proposer, Reader: s, Feed: s.Feed, Leases: leases,
-		Cluster: cluster{o}, Checker: checker{o}, Target: target{o}, Explain: explain, Log: o.Log})
+		Cluster: cluster{o}, Group: o.group(), Checker: checker{o}, Target: target{o}, Explain: explain, Log: o.Log})
 	srv := rpc.NewServer(rpc.ServerConfig{Register: m.Register, Master: m, Metrics: prometheus.NewRegistry(),
 		Status: "Release Version: test", Log: o.Log})
 	return &Master{Server: srv, Leases: leases}
@@ -248,14 +282,33 @@ func (c cluster) Leader() (string, string) {
 	case c.o.LeaderName != "":
 		return c.o.LeaderName, c.o.LeaderAddr
 	default:
-		return "master-1", c.o.ClientURL[len("http://"):]
+		return "master-1", strings.TrimPrefix(c.o.ClientURL, "http://")
 	}
 }
 
 func (c cluster) Members() []rpc.Member {
-	return []rpc.Member{{Name: "master-1", ID: 11007177379717700053, Alive: true,
-		PeerURLs: []string{"http://127.0.0.1:8291"}, ClientURLs: []string{c.o.ClientURL}}}
+	return append([]rpc.Member{{Name: "master-1", ID: 11007177379717700053, Voter: true, Peer: "127.0.0.1:8291",
+		Client: strings.TrimPrefix(c.o.ClientURL, "http://")}}, c.o.Others...)
 }
+
+func (o Options) group() rpc.Group {
+	if o.Group != nil {
+		return o.Group
+	}
+	return alone{}
+}
+
+// alone is a group of one, in which nothing can be changed.
+type alone struct{}
+
+var errAlone = fault.New(fault.Unsupported, "the test has a group of one master")
+
+func (alone) AddNonvoter(context.Context, string, string) error { return errAlone }
+func (alone) AddVoter(context.Context, string, string) error    { return errAlone }
+func (alone) Remove(context.Context, string) error              { return errAlone }
+func (alone) Evict(context.Context) error                       { return nil }
+func (alone) CancelEvict()                                      {}
+func (alone) Progress() (applied, commit uint64)                { return 0, 0 }
 
 type checker struct{ o Options }
 
