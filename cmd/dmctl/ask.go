@@ -37,6 +37,11 @@ const (
 	// it is sure that nothing was done: an election takes three seconds, a restart
 	// of one master after the other a little longer.
 	electFor = 10 * time.Second
+	// confirmTimes is how many times longer they are asked when something may have
+	// been done. Masters that answer for so long that they cannot confirm it have
+	// a reason, and say it: a full disk, too few of them. Only masters that do not
+	// answer at all are asked until the rpc-timeout.
+	confirmTimes = 3
 	// repeatAfter is the pause between two attempts.
 	repeatAfter = 100 * time.Millisecond
 	// noteAfter is when an operator begins to wonder.
@@ -53,9 +58,9 @@ type query struct {
 	effect  effect
 	addrs   []string
 	timeout time.Duration
-	begun   time.Time
-	asked   []string // the masters that an attempt was sent to
-	doubt   bool     // an attempt may have been carried out, although it was not confirmed
+	failing time.Time // when the first attempt failed
+	asked   []string  // the masters that an attempt was sent to
+	doubt   bool      // an attempt may have been carried out, although it was not confirmed
 	noted   bool
 }
 
@@ -67,7 +72,7 @@ func ask[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(con
 	if err != nil {
 		return none, err
 	}
-	q := &query{shared: s, effect: e, addrs: addrs, timeout: timeout, begun: time.Now()}
+	q := &query{shared: s, effect: e, addrs: addrs, timeout: timeout}
 	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "raftdm-request-id", rand.Text(), "raftdm-actor", actor())
@@ -84,8 +89,8 @@ func ask[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(con
 		}
 		q.doubt = q.doubt || last.doubt
 		if !q.again(ctx, last) {
-			if last.body && !q.inDoubt() {
-				return resp, nil // the master's own words
+			if last.body && (last.doubt || !q.inDoubt()) {
+				return resp, nil // the master says itself how sure it is
 			}
 			return none, q.failure(ctx, last)
 		}
@@ -136,9 +141,10 @@ func attempt[T proto.Message](ctx context.Context, q *query, call func(context.C
 
 // lost judges a call that ended without an answer.
 func (q *query) lost(ctx context.Context, err error) error {
+	deadline, _ := ctx.Deadline()
 	switch {
-	case ctx.Err() != nil:
-		return &noAnswer{err: ctx.Err(), doubt: true}
+	case ctx.Err() != nil || time.Until(deadline) < repeatAfter/2: // the master knows the deadline and may be a little early
+		return &noAnswer{err: context.DeadlineExceeded, doubt: true}
 	case errors.Is(err, errSilent):
 		return &noAnswer{err: err, doubt: true}
 	}
@@ -155,6 +161,9 @@ func (q *query) lost(ctx context.Context, err error) error {
 // could not get the request confirmed, leaves it open. DM's answers have no place
 // for that but the number that their text begins with.
 func (q *query) verdict(resp proto.Message) error {
+	if q.effect == local {
+		return nil // it speaks of itself only
+	}
 	m := resp.ProtoReflect()
 	result, msg := m.Descriptor().Fields().ByName("result"), m.Descriptor().Fields().ByName("msg")
 	if result == nil || msg == nil || m.Get(result).Bool() {
@@ -180,10 +189,17 @@ func (q *query) inDoubt() bool { return q.doubt && q.effect != reads }
 
 // again waits a little, and tells whether to ask again.
 func (q *query) again(ctx context.Context, last *noAnswer) bool {
-	if !q.inDoubt() && time.Since(q.begun) > q.shared.patience() {
+	if q.failing.IsZero() {
+		q.failing = time.Now()
+	}
+	since, patience := time.Since(q.failing), q.shared.patience()
+	if q.inDoubt() {
+		patience *= confirmTimes
+	}
+	if since > patience && (last.body || !q.inDoubt()) {
 		return false
 	}
-	if !q.noted && time.Since(q.begun) > noteAfter {
+	if !q.noted && since > noteAfter {
 		q.noted = true
 		q.shared.note("no master has answered yet, dmctl goes on asking: " + last.Error())
 	}
