@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 
@@ -58,7 +59,7 @@ func (m *Master) route(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		if !fault.Is(err, fault.NotLeader) && !errors.Is(err, errUnanswered) {
 			return resp, err
 		}
-		maybe = maybe || errors.Is(err, errMaybe)
+		maybe = maybe || (errors.Is(err, errMaybe) && changes(info.FullMethod))
 		if failed.IsZero() {
 			failed = time.Now()
 		}
@@ -140,6 +141,9 @@ func (m *Master) passOn(ctx context.Context, name, addr string, req any, method 
 		return nil, notLeader("the leader "+name+" cannot be reached at "+addr, "check the network between the masters")
 	}
 	defer conn.Close()
+	if !connected(ctx, conn, reachIn) {
+		return nil, notLeader("the leader "+name+" cannot be reached at "+addr, "check whether it runs, and the network between the masters")
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go m.leaveDeposed(ctx, name, cancel)
@@ -160,6 +164,26 @@ func (m *Master) passOn(ctx context.Context, name, addr string, req any, method 
 	default:
 		return nil, &fault.Error{Op: "forward to the leader " + name + " at " + addr, Kind: fault.Unavailable, Code: codeNoLeader,
 			Err: errors.Join(plain(err), errUnanswered, errMaybe), Hint: "try again, or send the request to another master"}
+	}
+}
+
+// connected waits until a connection is there; what is asked on one that never
+// was has certainly not been carried out.
+func connected(ctx context.Context, conn *grpc.ClientConn, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	conn.Connect()
+	for {
+		switch state := conn.GetState(); state {
+		case connectivity.Ready:
+			return true
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			return false
+		default:
+			if !conn.WaitForStateChange(ctx, state) {
+				return false
+			}
+		}
 	}
 }
 
@@ -256,6 +280,17 @@ func forLeader(fullMethod string) bool {
 		return true
 	default:
 		return strings.HasPrefix(fullMethod, "/pb.Master/")
+	}
+}
+
+// changes tells whether a request may change something.
+func changes(fullMethod string) bool {
+	switch fullMethod {
+	case "/pb.Master/QueryStatus", "/pb.Master/ListMember", "/pb.Master/CheckTask", "/pb.Master/GetCfg",
+		"/pb.Master/GetSubTaskCfg", "/pb.Master/ShowDDLLocks":
+		return false
+	default:
+		return true
 	}
 }
 
