@@ -16,6 +16,9 @@ func FuzzEntry(f *testing.F) {
 	for _, c := range []fsm.Command{
 		fsm.SetClusterID{ID: "c"}, fsm.RegisterWorker{Name: "w9", Addr: "a:1"}, fsm.OpenSession{Worker: "w1", TTLSeconds: -1},
 		fsm.StartTask{Name: "t", Sources: map[fsm.SourceID]string{"": "x", "s1": "y"}}, fsm.StopTask{Name: "t", Sources: []fsm.SourceID{""}},
+		fsm.TransferSource{Source: "s2", Worker: "w2"}, fsm.HoldLoadFiles{Task: "t", Source: "s1", Worker: "w1"},
+		fsm.DropLoadFiles{Task: "t", Source: "s1", Worker: "w1"}, fsm.PutMember{Name: "m1", Peer: "h9:1", Client: "h9:1", Instance: "dir1"},
+		fsm.RemoveMember{Name: "m2"}, fsm.UnbindSource{Source: "s1", Epoch: 9},
 		fsm.SetStage{Task: "t", Stage: status.Stage(200)}, fsm.BindSource{}, fsm.RemoveSource{ID: "s3"},
 	} {
 		data, err := fsm.Encode(fsm.Meta{RequestID: "r"}, c)

@@ -109,6 +109,11 @@ func (v *View) Subtask(task TaskName, source SourceID) (Subtask, bool) {
 	return Subtask{Task: task, Source: source, Config: r.Config, Stage: r.Stage, Revision: r.Revision}, true
 }
 
+// HasSubtask tells whether a subtask exists without reading it.
+func (v *View) HasSubtask(task TaskName, source SourceID) bool {
+	return v.get(bucketSubtasks, subtaskKey(task, source)) != nil
+}
+
 // Subtasks gives all subtasks, by source and task.
 func (v *View) Subtasks() []Subtask { return v.subtasks(nil) }
 

@@ -12,7 +12,7 @@ func expand(v *fsm.View) []fsm.Command {
 	var out []fsm.Command
 	for _, t := range v.Tasks() {
 		for _, s := range slices.Sorted(maps.Keys(t.Sources)) {
-			if _, ok := v.Subtask(t.Name, s); !ok {
+			if !v.HasSubtask(t.Name, s) {
 				out = append(out, fsm.PutSubtask{Task: t.Name, Source: s})
 			}
 		}

@@ -86,6 +86,7 @@ func (c *Checker) tasks(v *fsm.View, claim func(bool, string, ...any)) {
 		t, exists := v.Task(st.Task)
 		cfg, has := t.Sources[st.Source]
 		claim(exists && has, "subtask %s/%s has no task", st.Task, st.Source)
+		claim(v.HasSubtask(st.Task, st.Source), "subtask %s/%s is there and is not", st.Task, st.Source)
 		claim(cfg == st.Config, "subtask %s/%s has another configuration than its task", st.Task, st.Source)
 		claim(st.Revision > 0 && st.Revision <= v.Index(), "subtask %s/%s has revision %d at index %d", st.Task, st.Source, st.Revision, v.Index())
 	}
