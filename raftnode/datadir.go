@@ -52,6 +52,9 @@ func OpenStore(cfg Config) (*fsm.Store, error) {
 		return nil, fault.Wrap("open data-dir "+cfg.DataDir, err)
 	}
 	path := filepath.Join(cfg.DataDir, stateFile)
+	if err := sound(path); err != nil {
+		return nil, fault.Wrap("open "+path, err)
+	}
 	var s *fsm.Store
 	err := unharmed(path, func() (err error) {
 		s, err = fsm.Open(path)
@@ -147,6 +150,9 @@ type disk struct {
 
 func openDisk(cfg Config, ops *operations) (*disk, error) {
 	path := filepath.Join(cfg.DataDir, logFile)
+	if err := sound(path); err != nil {
+		return nil, fault.Wrap("open "+path, err)
+	}
 	var bolt *raftboltdb.BoltStore
 	err := unharmed(path, func() (err error) {
 		bolt, err = raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
@@ -154,10 +160,6 @@ func openDisk(cfg Config, ops *operations) (*disk, error) {
 		}})
 		return err
 	})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, &fault.Error{Kind: fault.Unavailable, Msg: "file " + path, Err: fsm.ErrLocked,
-			Hint: "stop the other process, or give this one another data-dir"}
-	}
 	if err != nil {
 		return nil, fault.Wrap("open "+path, err)
 	}
@@ -210,6 +212,39 @@ func (d *disk) inspect(applied fsm.Index) (start, error) {
 			"put back the whole directory, or start this member with an empty one")
 	}
 	return start{fresh: !exists, keepState: uint64(applied) >= newest}, nil
+}
+
+// sound reads a database from end to end before it is opened for good: bbolt
+// looks for free pages on a goroutine of its own, where a damaged page would
+// end the process. Only what the newest intact meta page reaches is read; a
+// write that was torn before it is no damage.
+func sound(path string) error {
+	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || (err == nil && info.Size() == 0) {
+		return nil
+	}
+	err := unharmed(path, func() error {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout})
+		if err != nil {
+			return err
+		}
+		touched := byte(0)
+		err = db.View(func(tx *bbolt.Tx) error {
+			return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+				return b.ForEach(func(k, v []byte) error {
+					for _, c := range append(k[:len(k):len(k)], v...) {
+						touched ^= c
+					}
+					return nil
+				})
+			})
+		})
+		return errors.Join(err, db.Close())
+	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return &fault.Error{Kind: fault.Unavailable, Msg: "file " + path, Err: fsm.ErrLocked,
+			Hint: "stop the other process, or give this one another data-dir"}
+	}
+	return err
 }
 
 // unharmed calls fn, which opens or reads the database at path, and turns the

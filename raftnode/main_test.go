@@ -28,6 +28,9 @@ func leftBehind(patience time.Duration) string {
 		buf := make([]byte, 1<<22)
 		var left []string
 		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, ").leadershipTransfer(") || strings.Contains(g, ").leaderLoop.func2(") {
+				continue // raft leaves the two behind when it loses track of a transfer, see transfer_test.go
+			}
 			if strings.Contains(g, "hashicorp/raft") || strings.Contains(g, "raftdm/raftnode.(*") {
 				left = append(left, g)
 			}

@@ -36,17 +36,23 @@ var (
 // Network connects members in one process. Requests pass a hook, which may
 // lose, delay and by that reorder them; links can be cut one way.
 type Network struct {
+	mu      sync.Mutex // guards the fields below
 	timeout time.Duration
-
-	mu   sync.Mutex // guards the fields below
-	at   map[string]*port
-	cut  map[[2]string]bool
-	hook func(RPC) Fate
+	at      map[string]*port
+	cut     map[[2]string]bool
+	hook    func(RPC) Fate
 }
 
 // NewNetwork gives a network on which an unanswered request fails after timeout.
 func NewNetwork(timeout time.Duration) *Network {
 	return &Network{timeout: timeout, at: map[string]*port{}, cut: map[[2]string]bool{}}
+}
+
+// Patience sets after how long an unanswered request fails.
+func (n *Network) Patience(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.timeout = d
 }
 
 // Hook decides about each request from now on; nil delivers all.
@@ -91,9 +97,10 @@ func (n *Network) Transport(addr string) (raft.Transport, error) {
 	return p, nil
 }
 
-func (n *Network) fate(r RPC) (to *port, f Fate) {
+func (n *Network) fate(r RPC) (to *port, f Fate, patience time.Duration) {
 	n.mu.Lock()
 	to, hook := n.at[r.To], n.hook
+	patience = n.timeout
 	f.Lose = n.cut[[2]string{r.From, r.To}]
 	// An answer takes the way back.
 	f.LoseReply = n.cut[[2]string{r.To, r.From}]
@@ -102,7 +109,7 @@ func (n *Network) fate(r RPC) (to *port, f Fate) {
 		g := hook(r)
 		f = Fate{Lose: g.Lose, LoseReply: f.LoseReply || g.LoseReply, Delay: g.Delay}
 	}
-	return to, f
+	return to, f, patience
 }
 
 // port is one member's transport.
@@ -131,8 +138,8 @@ func (p *port) call(kind string, to raft.ServerAddress, command any, data io.Rea
 			return nil, err
 		}
 	}
-	target, f := p.net.fate(RPC{Kind: kind, From: p.addr, To: string(to)})
-	late := time.NewTimer(p.net.timeout)
+	target, f, patience := p.net.fate(RPC{Kind: kind, From: p.addr, To: string(to)})
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	reply := make(chan raft.RPCResponse, 1)
 	if target == nil {
