@@ -6,6 +6,8 @@
 // raftdm runs as an operator runs it: real processes, told by dmctl. Its times
 // include what dmctl and the scheduling take, and are seen through query-status,
 // which knows them to about a second: measure with enough rows.
+//
+// With -failover it measures how long the cluster is away after a kill -9.
 package main
 
 import (
@@ -26,9 +28,15 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 100, "batch of the syncer")
 	flag.BoolVar(&o.tidb, "tidb", true, "measure raftdm into TiDB as well")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the data")
+	kills := flag.Int("failover", 0, "measure failover instead: kill the leader and a worker so often")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	var err error
+	if *kills > 0 {
+		err = runFailover(ctx, *kills)
+	} else {
+		err = run(ctx, o)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)

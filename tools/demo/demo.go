@@ -36,10 +36,11 @@ type demo struct {
 	dir      string
 	up, down *testbed.Server
 	cluster  *testbed.Cluster
-	worker   *testbed.Process
+	masters  []*testbed.Process
+	workers  []*testbed.Process
 	work     *testbed.Workload
 	traffic  traffic
-	killed   bool
+	kills    kills
 }
 
 // run is the demo from the first step to the last, and the cleaning up after
@@ -96,20 +97,25 @@ func (d *demo) loadData(ctx context.Context) error {
 }
 
 func (d *demo) startCluster(ctx context.Context) error {
-	d.screen.step("Building and starting one dm-master and one dm-worker")
+	d.screen.step("Building and starting three dm-masters and two dm-workers")
 	bin, err := testbed.BuildBinaries(ctx, filepath.Join(d.dir, "bin"))
 	if err != nil {
 		return err
 	}
 	d.cluster = testbed.NewCluster(filepath.Join(d.dir, "dm"), bin)
-	master, err := d.cluster.StartMaster(ctx, "master-1")
-	if err != nil {
+	if d.masters, err = d.cluster.StartMasters(ctx, 3); err != nil {
 		return err
 	}
-	if d.worker, err = d.cluster.StartWorker(ctx, "worker-1"); err != nil {
-		return err
+	for _, name := range []string{"worker-1", "worker-2"} {
+		w, err := d.cluster.StartWorker(ctx, name)
+		if err != nil {
+			return err
+		}
+		d.workers = append(d.workers, w)
 	}
-	d.screen.note("dm-master on %s (pid %d), dm-worker on %s (pid %d)", master.Addr, master.PID(), d.worker.Addr, d.worker.PID())
+	for _, p := range d.cluster.Processes() {
+		d.screen.note("%-9s on %s (pid %d)", p.Name, p.Addr, p.PID())
+	}
 	return nil
 }
 
@@ -140,45 +146,33 @@ func (d *demo) dmctl(ctx context.Context, name, content string, command ...strin
 	return err
 }
 
-// watch shows the task until it has replicated for a while, and kills the
-// worker in the middle of the load.
+// watch shows the task until it has replicated for a while. On the way it
+// kills the worker, in the middle of the load, and the leader.
 func (d *demo) watch(ctx context.Context) error {
 	var syncing time.Time
 	p := progress{demo: d}
 	_, err := d.cluster.Await(ctx, taskName, func(t testbed.TaskStatus) (bool, error) {
 		p.show(t)
-		if t.Stage == "Paused" && d.worker.Alive() {
-			return false, fmt.Errorf("the task is paused: %s", t.Trouble())
-		}
 		if err := d.traffic.failed(); err != nil {
 			return false, fmt.Errorf("the traffic on the upstream failed: %w", err)
 		}
-		if !d.killed && half(t) {
-			return false, d.killWorker(ctx)
+		if t.Stage == "Paused" && !d.kills.settling(t) {
+			return false, fmt.Errorf("the task is paused: %s", t.Trouble())
 		}
-		if t.Unit == "Sync" && t.Stage == "Running" && syncing.IsZero() {
+		switch {
+		case d.kills.worker == "" && half(t):
+			return false, d.killWorker(ctx, t.Worker)
+		case t.Unit != "Sync" || t.Stage != "Running":
+			return false, nil
+		case syncing.IsZero():
 			syncing = time.Now()
+		case d.kills.leader == "" && time.Since(syncing) > syncTime/3:
+			return false, d.killLeader(ctx)
 		}
-		return d.killed && !syncing.IsZero() && time.Since(syncing) > syncTime, nil
+		return d.kills.leader != "" && time.Since(syncing) > syncTime, nil
 	})
 	d.screen.endLine()
 	return err
-}
-
-// half tells whether the load is well under way (or was over too soon).
-func half(t testbed.TaskStatus) bool {
-	if t.Unit == "Sync" {
-		return true
-	}
-	return t.Unit == "Load" && t.Load != nil && t.Load.TotalBytes > 0 && t.Load.FinishedBytes*3 > t.Load.TotalBytes
-}
-
-func (d *demo) killWorker(ctx context.Context) error {
-	d.killed = true
-	d.screen.step("kill -9 of the worker (pid %d), in the middle of its work", d.worker.PID())
-	d.worker.Kill()
-	d.screen.note("starting it again: it goes on from what the target says was applied")
-	return d.worker.Start(ctx)
 }
 
 // settle stops the traffic and waits until the target has it all.
@@ -232,7 +226,7 @@ func (d *demo) compare(ctx context.Context) error {
 
 // next says what to try afterwards.
 func (d *demo) next() {
-	d.screen.step("That was it: %s in all, the worker was killed once, nothing lost, nothing twice", short(d.screen.age()))
+	d.screen.step("That was it: %s in all, a worker and the leader were killed, nothing lost, nothing twice", short(d.screen.age()))
 	if !d.keep {
 		d.screen.note("to look around in the running system: KEEP=1 make demo")
 		d.screen.note("to run the tests:                     make test")

@@ -1,6 +1,6 @@
 // Command demo shows the main job from beginning to end on this machine: it
-// starts a MariaDB with data and traffic, a TiDB, a dm-master and a dm-worker,
-// migrates one into the other through dmctl, kills the worker on the way and
+// starts a MariaDB with data and traffic, a TiDB, three dm-masters and two dm-workers,
+// migrates one into the other through dmctl, kills a worker and the leader on the way and
 // compares every row at the end. It uses what an operator has, dmctl and SQL.
 //
 // It ends with 0 when both sides are equal, with 1 otherwise. Ctrl-C ends
