@@ -62,11 +62,19 @@ func filesChanged(view *fsm.View, b fsm.Binding, rows []status.Subtask) []fsm.Co
 		has := holder[task]
 		full := row.Unit == status.UnitDump || row.Unit == status.UnitLoad
 		switch {
-		case full && row.Stage != status.StageFinished && has != b.Worker:
+		case full && row.Stage != status.StageFinished && has != b.Worker && onDisk(row):
 			out = append(out, fsm.HoldLoadFiles{Task: task, Source: b.Source, Worker: b.Worker})
 		case has != "" && (row.Unit == status.UnitSync || (full && row.Stage == status.StageFinished)):
 			out = append(out, fsm.DropLoadFiles{Task: task, Source: b.Source, Worker: has})
 		}
 	}
 	return out
+}
+
+// onDisk tells whether the files of a row are on the reporting worker's disk. A
+// load that took over from a worker that died looks in vain for them: it must
+// not claim them, or they would not be found where they are. It names the
+// dump's position once it has read the files' manifest.
+func onDisk(row status.Subtask) bool {
+	return row.Unit == status.UnitDump || (row.Load != nil && row.Load.MetaBinlog != "")
 }
