@@ -97,15 +97,17 @@ func understood(h history.History, op history.Op) (step, bool) {
 		s.leads = stays(stageValue(out))
 	case op.Outcome == history.OK:
 		s.leads = does.done
-	case op.Outcome == history.Failed && out.Missing && in.Verb == history.StopTask && in.Master < 0:
-		// The first master may have stopped it before it was lost on the way, and
-		// the next one found nothing: either way it is gone.
+	case op.Outcome == history.Failed && out.Missing && in.Verb == history.StopTask && !calmly(h, op):
+		// A master may have stopped it before it was lost on the way, and the next
+		// one that was asked found nothing: either way it is gone.
 		s.leads = [3]uint8{absent, absent, absent}
 	case op.Outcome == history.Failed && out.Missing:
 		s.leads = stays(absent)
 	case op.Outcome == history.Failed && does.exists != 0 && out.Code == does.exists:
 		s.leads = stays(present)
-	case op.Outcome == history.Unknown && does.writes:
+	case does.writes && (op.Outcome == history.Unknown || (op.Outcome == history.Failed && !calmly(h, op))):
+		// A refusal that does not come from the agreed state, such as a failed
+		// check, may be the second master's word on what the first one did.
 		for i, to := range does.done {
 			s.leads[i] = to | 1<<i
 		}
@@ -114,6 +116,11 @@ func understood(h history.History, op history.Op) (step, bool) {
 		return step{}, false
 	}
 	return s, true
+}
+
+// calmly tells whether no fault can have made masters repeat a request.
+func calmly(h history.History, op history.Op) bool {
+	return h.Quiet(op.Call-int64(settled), op.Return)
 }
 
 // lastReturn is when the run was over: an operation that did not return by then

@@ -60,11 +60,7 @@ func TestControlOfASource(t *testing.T) {
 
 func TestControlOfATask(t *testing.T) {
 	const start, stop, pause, resume, query = history.StartTask, history.StopTask, history.PauseTask, history.ResumeTask, history.QueryTask
-	anyMaster := func(t *tale) *tale {
-		in := ask(stop, "x")
-		in.Master = -1
-		return t.add("c", history.Control, history.Failed, in, missing)
-	}
+	lost := func(t *tale) *tale { return t.fault("kill m1", time.Millisecond).missing(stop) }
 	judge(t, Control, []verdict{
 		{"a life", newTale().missing(query).ctl(start).ctl(query).ctl(pause).ctl(resume).ctl(pause).ends("Paused").ctl(stop).missing(pause).ends("Finished").wait(0), []error{ErrAckLost}},
 		{"paused in the end", newTale().ctl(start).ctl(pause).ctl(resume).ctl(pause).ends("Paused"), nil},
@@ -78,8 +74,10 @@ func TestControlOfATask(t *testing.T) {
 		{"a stop is forgotten", newTale().ctl(stop).ctl(query), []error{ErrAckLost}},
 		{"a pause of nothing", newTale().ctl(stop).ctl(pause), []error{ErrAckLost}},
 		{"a stop that finds nothing where something was", newTale().ctl(start).missing(stop), []error{ErrAckLost}},
-		{"the same, asked of several masters in turn", anyMaster(newTale().ctl(start)), nil},
-		{"gone after it, too", anyMaster(newTale().ctl(start)).ctl(query), []error{ErrAckLost}},
+		{"the same, with a master lost on the way", lost(newTale().ctl(start)), nil},
+		{"gone after it, too", lost(newTale().ctl(start)).ctl(query), []error{ErrAckLost}},
+		{"a start refused by a check", newTale().ctl(stop).refused(start, 26005).ctl(query), []error{ErrAckLost}},
+		{"a start refused by a check, with a master lost on the way", newTale().ctl(stop).fault("kill m1", time.Millisecond).refused(start, 26005).ctl(query), nil},
 		{"started twice", newTale().ctl(start).refused(start, 46014).ctl(stop).refused(start, 46014), []error{ErrAckLost}},
 		{"gone in the end", newTale().ctl(stop).ok("c", history.Control, ask(history.FinalStage, "x"), missing), nil},
 		{"paused by one of two at once", newTale().ctl(start).ctl(resume).ctl(pause).during(1).ends("Running"), nil},
