@@ -127,9 +127,9 @@ func story(t *testing.T, o options, s scenario.Scenario, r *report.Report, rec *
 	if !note("start the cluster", err) {
 		return found
 	}
-	load, env := workload.All(workload.DefaultRates()), environment(c, r.Dir)
+	load := workload.All()
 	for _, w := range load {
-		if !note("set up "+w.Name(), bounded(ctx, time.Minute, func(ctx context.Context) error { return w.Setup(ctx, env) })) {
+		if !note("set up "+w.Name(), bounded(ctx, time.Minute, func(ctx context.Context) error { return w.Setup(ctx, c) })) {
 			return found
 		}
 	}
@@ -139,7 +139,7 @@ func story(t *testing.T, o options, s scenario.Scenario, r *report.Report, rec *
 	var wg sync.WaitGroup
 	failed := make([]error, len(load))
 	for i, w := range load {
-		wg.Go(func() { failed[i] = w.Run(traffic, env, scenario.Rand(o.seed, w.Name()), rec) })
+		wg.Go(func() { failed[i] = w.Run(traffic, c, scenario.Rand(o.seed, w.Name()), rec) })
 	}
 	faults, cancel := context.WithTimeout(ctx, limit(o, s))
 	note("faults", s.Torment(faults, c, scenario.Rand(o.seed, "faults"), rec, r.Logf))
@@ -157,9 +157,16 @@ func story(t *testing.T, o options, s scenario.Scenario, r *report.Report, rec *
 	r.Logf("traffic and faults are over")
 	// 4. What is there in the end.
 	for _, w := range load {
-		err := bounded(ctx, 2*time.Minute, func(ctx context.Context) error { return w.Final(ctx, env, rec) })
+		err := bounded(ctx, 2*time.Minute, func(ctx context.Context) error { return w.Final(ctx, c, rec) })
 		if s.Catches == nil {
 			note("final state of "+w.Name(), err)
+		}
+	}
+	if c.Audited() {
+		op := rec.Call("audit", history.Audit, nil)
+		book, err := c.Audit(ctx)
+		if note("audit", err) {
+			op.OK(book)
 		}
 	}
 	note("stores", bounded(ctx, time.Minute, c.StopAll))
@@ -174,17 +181,6 @@ func limit(o options, s scenario.Scenario) time.Duration {
 		return o.time
 	}
 	return 10 * time.Minute
-}
-
-func environment(c *cluster.Cluster, dir string) workload.Env {
-	env := workload.Env{Cluster: c, Masters: len(c.Masters()), Target: c.Target, Dir: dir}
-	for _, w := range c.Workers() {
-		env.Workers = append(env.Workers, w.Name)
-	}
-	for i, u := range c.Upstreams {
-		env.Upstreams = append(env.Upstreams, workload.Upstream{Source: cluster.SourceName(i), Server: u})
-	}
-	return env
 }
 
 func binaries(ctx context.Context, t *testing.T, tags []string) (testbed.Binaries, error) {

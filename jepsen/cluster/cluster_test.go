@@ -30,7 +30,7 @@ func TestClusterReplicatesAndKeepsTheBook(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	began := time.Now()
-	c, err := Open(ctx, Config{Dir: t.TempDir(), Binaries: servers.Binaries(t), Masters: 1, Workers: 2, Sources: 1, TTL: 5 * time.Second})
+	c, err := Open(ctx, Config{Dir: t.TempDir(), Binaries: servers.Binaries(t), Masters: 3, Workers: 2, Sources: 1, TTL: 5 * time.Second})
 	t.Cleanup(func() {
 		if err := c.Close(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
