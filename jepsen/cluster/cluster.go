@@ -200,7 +200,7 @@ func (c *Cluster) TaskFile(task string, i int, schemas ...string) (string, error
 	f := testbed.TaskFile{
 		Name: task, Mode: "all", Source: SourceName(i), Target: c.TargetConfig(), Schemas: schemas,
 		Load: []string{fmt.Sprintf("dir: %q", filepath.Join(c.cfg.Dir, "dump")), "pool-size: 2"},
-		Sync: []string{"worker-count: 4", "batch: 20"},
+		Sync: []string{"worker-count: 4", "batch: 20", "checkpoint-flush-interval: 1"},
 	}
 	return c.dm.WriteFile(task+".yaml", f.YAML())
 }
