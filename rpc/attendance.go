@@ -123,6 +123,9 @@ func (a *attendance) serve(ctx context.Context, cancel func()) error {
 	if err == nil {
 		err = ended
 	}
+	if err == nil {
+		err = errStreamEnd // the receiver was busy with a message when sending failed
+	}
 	return err
 }
 

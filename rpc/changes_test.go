@@ -176,17 +176,25 @@ func TestChangesResumeAnywhere(t *testing.T) {
 	}
 }
 
+// workers gives commands that register workers with numbers in their names.
+func workers(from, to int, format string) []fsm.Command {
+	var out []fsm.Command
+	for i := from; i < to; i++ {
+		out = append(out, fsm.RegisterWorker{Name: fsm.WorkerName(fmt.Sprintf(format, i)), Addr: fmt.Sprintf(format, i) + ":1"})
+	}
+	return out
+}
+
 // TestChangesOfTheFutureAreWaitedFor: a reader that knows more than a master
 // that lags behind is not thrown back.
 func TestChangesOfTheFutureAreWaitedFor(t *testing.T) {
 	s := rpctest.Open(t)
-	behind := subscribe(t, rpctest.Start(t, s, rpctest.Options{}), 12)
+	behind := subscribe(t, rpctest.Start(t, s, rpctest.Options{}), 100)
 	last := fill(t, s, "a")
-	if last >= 12 {
-		t.Fatalf("the test expects the first changes to end before 12, not at %d", last)
+	if last >= 100 {
+		t.Fatalf("the test expects the first changes to end before 100, not at %d", last)
 	}
-	last = fill(t, s, "b")
-	behind.reach(t, last)
+	behind.reach(t, s.MustAll(t, workers(0, 100, "w%d")...))
 	if behind.snapshots != 0 {
 		t.Error("a reader ahead of the master got an older snapshot")
 	}
@@ -197,9 +205,7 @@ func TestChangesAfterAGapAreASnapshot(t *testing.T) {
 	s := rpctest.OpenLimits(t, fsm.Limits{Changes: 4, Requests: 10})
 	addr := rpctest.Start(t, s, rpctest.Options{})
 	from := uint64(fill(t, s, "a"))
-	for i := range 1100 { // more than the feed keeps in memory
-		s.Must(t, fsm.RegisterWorker{Name: fsm.WorkerName(fmt.Sprint("w", i)), Addr: fmt.Sprint("w:", i)})
-	}
+	s.MustAll(t, workers(0, 1100, "w%d")...) // more than the feed keeps in memory
 	last := fill(t, s, "b")
 	r := subscribe(t, addr, from)
 	r.reach(t, last)
@@ -222,9 +228,8 @@ func TestSlowReaderHoldsUpNobody(t *testing.T) {
 	}
 	var last fsm.Index
 	// Far more than the windows of gRPC and the feed's memory hold.
-	for i := range 6000 {
-		name := fmt.Sprintf("worker-with-a-name-as-long-as-it-gets-in-practice-%060d", i)
-		last = s.Must(t, fsm.RegisterWorker{Name: fsm.WorkerName(name), Addr: name}).Index
+	for i := range 60 {
+		last = s.MustAll(t, workers(100*i, 100*i+100, "worker-with-a-name-as-long-as-it-gets-in-practice-%060d")...)
 	}
 	brisk.reach(t, last)
 	before := slow.snapshots
@@ -243,8 +248,8 @@ func TestManyReaders(t *testing.T) {
 	for i := range all {
 		all[i] = subscribe(t, addr, 0)
 	}
-	for i := range 50 {
-		s.Must(t, fsm.RegisterWorker{Name: fsm.WorkerName(fmt.Sprint("w", i)), Addr: fmt.Sprint("w:", i)})
+	for i := range 10 {
+		s.MustAll(t, workers(5*i, 5*i+5, "w%d")...)
 	}
 	last := fill(t, s, "a")
 	var wg sync.WaitGroup

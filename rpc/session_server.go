@@ -156,8 +156,7 @@ func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
 	g, ctx := errgroup.WithContext(stream.Context())
 	changedC := make(chan struct{}, 1)
 	signal(changedC) // the first look
-	from := v.s.m.cfg.Feed.Index()
-	g.Go(func() error { return follow(ctx, v.s.m.cfg.Feed, from, changedC) })
+	g.Go(func() error { return v.follow(ctx, changedC) })
 	g.Go(func() error { return v.noteFiles(ctx, reportedC) })
 	g.Go(func() error {
 		for {
@@ -214,7 +213,8 @@ func (v *visit) receive(stream clusterpb.Sessions_SessionServer, renewC chan<- u
 
 // renew acknowledges a renewal if the session still exists.
 func (v *visit) renew(stream clusterpb.Sessions_SessionServer, seq uint64) error {
-	if _, err := v.assignment(); err != nil {
+	err := v.s.m.cfg.Reader.View(func(view *fsm.View) error { return v.present(view) })
+	if err != nil {
 		return err
 	}
 	if !v.s.m.cfg.Leases.Renew(v.worker, v.session) {
@@ -247,14 +247,20 @@ func (v *visit) look(stream clusterpb.Sessions_SessionServer) error {
 func (v *visit) assignment() (fsm.Assignment, error) {
 	var now fsm.Assignment
 	err := v.s.m.cfg.Reader.View(func(view *fsm.View) error {
-		switch w, ok := view.Worker(v.worker); {
-		case !ok || w.Session < v.session:
-			return errReplaced
-		case w.Session > v.session:
-			return errTaken(v.worker)
-		}
 		now = view.Assignment(v.worker)
-		return nil
+		return v.present(view)
 	})
 	return now, err
+}
+
+// present tells whether the session is still the worker's.
+func (v *visit) present(view *fsm.View) error {
+	switch w, ok := view.Worker(v.worker); {
+	case !ok || w.Session < v.session:
+		return errReplaced
+	case w.Session > v.session:
+		return errTaken(v.worker)
+	default:
+		return nil
+	}
 }

@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,24 +78,46 @@ func open(t testing.TB, limits fsm.Limits) *State {
 
 // Propose applies a command at once.
 func (s *State) Propose(_ context.Context, m fsm.Meta, c fsm.Command) (fsm.Result, error) {
-	data, err := fsm.Encode(m, c)
+	res, err := s.apply(m, c)
 	if err != nil {
 		return fsm.Result{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.entries = append(s.entries, fsm.Entry{Index: fsm.Index(len(s.entries) + 1), Data: data})
-	entry := s.entries[len(s.entries)-1:]
-	res, err := s.Store.Apply(entry)
-	if err != nil {
-		return fsm.Result{}, err
-	}
-	for _, m := range s.mirrors {
-		if _, err := m.Store.Apply(entry); err != nil {
-			return fsm.Result{}, err
-		}
 	}
 	return res[0], nil
+}
+
+func (s *State) apply(m fsm.Meta, all ...fsm.Command) ([]fsm.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.entries)
+	for _, c := range all {
+		data, err := fsm.Encode(m, c)
+		if err != nil {
+			return nil, err
+		}
+		s.entries = append(s.entries, fsm.Entry{Index: fsm.Index(len(s.entries) + 1), Data: data})
+	}
+	for _, m := range s.mirrors {
+		if _, err := m.Store.Apply(s.entries[n:]); err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.Apply(s.entries[n:])
+}
+
+// MustAll applies commands that have to succeed as one batch, which takes the
+// disk as long as one does, and gives the index of the last.
+func (s *State) MustAll(t testing.TB, all ...fsm.Command) fsm.Index {
+	t.Helper()
+	res, err := s.apply(fsm.Meta{}, all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range res {
+		if r.Err != nil {
+			t.Fatalf("%#v: %v", all[i], r.Err)
+		}
+	}
+	return res[len(res)-1].Index
 }
 
 // Must applies a command that has to succeed.
@@ -133,16 +157,19 @@ func (s *State) Schedule(ctx context.Context) error {
 func (s *State) ScheduleOnce(ctx context.Context) error {
 	var todo []fsm.Command
 	err := s.View(func(v *fsm.View) error {
+		free := map[fsm.WorkerName]bool{}
+		for _, w := range v.Workers() {
+			if _, serves := v.BindingOf(w.Name); w.Session != 0 && !serves {
+				free[w.Name] = true
+			}
+		}
 		for _, src := range v.Sources() {
-			if _, bound := v.Binding(src.ID); bound {
+			if _, bound := v.Binding(src.ID); bound || len(free) == 0 {
 				continue
 			}
-			for _, w := range v.Workers() {
-				if _, serves := v.BindingOf(w.Name); w.Session != 0 && !serves {
-					todo = append(todo, fsm.BindSource{Source: src.ID, Worker: w.Name})
-					return nil // one at a time: the next look sees it
-				}
-			}
+			w := slices.Min(slices.Collect(maps.Keys(free)))
+			delete(free, w)
+			todo = append(todo, fsm.BindSource{Source: src.ID, Worker: w})
 		}
 		for _, task := range v.Tasks() {
 			for id := range task.Sources {
