@@ -16,8 +16,9 @@ var ErrCompacted = fsm.ErrCompacted
 // ErrClosed: the feed was closed.
 var ErrClosed = errors.New("feed is closed")
 
-// bufferedChanges is how many changes are kept in memory: the readers of a
-// cluster that is up are at most a few commands behind.
+// bufferedChanges is how many changes are kept in memory at least: the readers
+// of a cluster that is up are at most a few commands behind. Twice as many are
+// kept at most, so that the copying is done once in a while.
 const bufferedChanges = 1024
 
 // readAtOnce bounds one read of the change log, so that a reader far behind
@@ -66,7 +67,7 @@ func (f *Feed) applied(a fsm.Applied) {
 	} else {
 		f.buffer = append(f.buffer, a.Changes...)
 	}
-	if n := len(f.buffer) - bufferedChanges; n > 0 {
+	if n := len(f.buffer) - bufferedChanges; n > bufferedChanges {
 		f.floor = f.buffer[n-1].Index
 		f.buffer = append([]fsm.Change(nil), f.buffer[n:]...)
 	}

@@ -91,9 +91,9 @@ func read(ctx context.Context, s *feed.Subscription, to fsm.Index) error {
 func TestReadersOfEverySpeedMeetNoGap(t *testing.T) {
 	w := newWriter(t, 100_000)
 	w.write(700)
-	w.write(900) // the buffer holds 1024 of these 1600
-	for _, from := range []fsm.Index{0, 1, 300, 575, 576, 577, 1599, 1600} {
-		if err := read(t.Context(), w.subscribe(from), 1600); err != nil {
+	w.write(1900) // the buffer holds 1024 of these 2600
+	for _, from := range []fsm.Index{0, 1, 300, 1575, 1576, 1577, 2599, 2600} {
+		if err := read(t.Context(), w.subscribe(from), 2600); err != nil {
 			t.Errorf("from %d: %v", from, err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 func TestAReaderTooFarBehindIsTold(t *testing.T) {
 	w := newWriter(t, 50)
 	slow := w.subscribe(0)
-	for range 30 { // beyond the log, and beyond the buffer
+	for range 50 { // beyond the log, and beyond the buffer
 		w.write(64)
 	}
 	if _, err := slow.Next(t.Context()); !errors.Is(err, feed.ErrCompacted) {
