@@ -9,6 +9,9 @@ import (
 	"github.com/raftdm/raftdm/fsm"
 )
 
+// applying is the write that only raft's second goroutine waits for.
+const applying = "apply to the state"
+
 // bridge is the store as raft sees it. raft calls it from one goroutine and
 // leaves a state machine no way to fail, so failed stands in: from the first
 // failure on nothing is applied and no snapshot is taken.
@@ -16,6 +19,7 @@ type bridge struct {
 	store *fsm.Store
 	state State // where entries are applied
 	ops   *operations
+	log   *guard
 	fail  func(error) // told once
 	full  func(bool)  // whether the disk has no room
 	done  <-chan struct{}
@@ -57,7 +61,7 @@ func (b *bridge) ApplyBatch(logs []*raft.Log) []any {
 // transaction, so that one which failed has left nothing behind.
 func (b *bridge) apply(entries []fsm.Entry) (results []fsm.Result, err error) {
 	once := func() error {
-		defer b.ops.begin("apply to the state")()
+		defer b.ops.begin(applying)()
 		return unharmed(stateFile, func() error { results, err = b.state.Apply(entries); return err })
 	}
 	waited := false
@@ -91,8 +95,14 @@ func (b *bridge) Snapshot() (raft.FSMSnapshot, error) {
 	return snapshot{s}, nil
 }
 
-// Restore replaces the state by the leader's.
-func (b *bridge) Restore(r io.ReadCloser) error { return b.store.Restore(r) }
+// Restore replaces the state by the leader's, and what the log has besides.
+func (b *bridge) Restore(r io.ReadCloser) error {
+	defer b.ops.begin("restore the state")()
+	if err := b.store.Restore(r); err != nil {
+		return err
+	}
+	return b.log.restored()
+}
 
 type snapshot struct{ s *fsm.Snapshot }
 

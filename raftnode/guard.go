@@ -41,6 +41,9 @@ type guard struct {
 	// it believes what is true.
 	shadow uint64
 	stores uint64 // how often entries were stored
+	// sent is the snapshot that the leader sent last, to settle with once the
+	// state is replaced by it: until then the entries are still needed.
+	sent *raft.Log
 }
 
 func newGuard(inner Storage, path string, ops *operations) *guard {
@@ -186,6 +189,36 @@ func (g *guard) report(err error) {
 	}
 }
 
+// taken hears of a snapshot that is complete on disk. If the log agrees with
+// it, which it does with every own one, nothing more is to be done.
+func (g *guard) taken(index, term uint64) error {
+	var l raft.Log
+	err := g.read(index, &l)
+	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil && l.Term == term {
+		g.snapIndex, g.snapTerm, g.sent = index, term, nil
+	} else {
+		g.sent = &raft.Log{Index: index, Term: term}
+	}
+	return nil
+}
+
+// restored is called when the state was replaced by a snapshot.
+func (g *guard) restored() error {
+	g.mu.Lock()
+	sent := g.sent
+	g.sent = nil
+	g.mu.Unlock()
+	if sent == nil {
+		return nil
+	}
+	return g.settle(sent.Index, sent.Term)
+}
+
 // settle makes the log agree with a snapshot that ends at an entry: when the
 // log has another entry there, or none, everything up to there goes. What
 // follows stays; raft finds out about it by itself.
@@ -275,7 +308,7 @@ func (s *settling) Close() error {
 	if err := s.SnapshotSink.Close(); err != nil {
 		return err
 	}
-	return s.log.settle(s.index, s.term)
+	return s.log.taken(s.index, s.term)
 }
 
 // operations are the writes under way.

@@ -20,6 +20,8 @@ import (
 // until waits for a condition that nothing announces.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+	begin := time.Now()
+	defer func() { t.Logf("%s after %s", what, time.Since(begin).Round(time.Millisecond)) }()
 	late := time.After(20 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -99,7 +99,7 @@ func (n *Node) watch(ctx context.Context) {
 			}
 		case <-n.done:
 			n.step(Leadership{})
-			n.raft.Shutdown() // after a failure nobody else does; Close waits for it
+			n.shutdown() // after a failure nobody else does; Close waits for it
 			return
 		}
 	}

@@ -47,6 +47,7 @@ type Node struct {
 	moved     chan struct{} // closed and replaced when applied changes
 	err       error
 	stopped   bool
+	ending    raft.Future // see shutdown
 }
 
 // Open starts the member on its data directory, with the store that OpenStore
@@ -111,7 +112,7 @@ func (n *Node) open() error {
 		}
 	}
 	n.store.Observe(n.observe)
-	b := &bridge{store: n.store, state: n.state, ops: n.ops, fail: n.fail, full: n.diskFull, done: n.done}
+	b := &bridge{store: n.store, state: n.state, ops: n.ops, log: n.disk.log, fail: n.fail, full: n.diskFull, done: n.done}
 	// raft panics on a log that it can not read while it starts.
 	err = unharmed(n.disk.log.path, func() (err error) {
 		n.raft, err = raft.NewRaft(rc, b, n.disk.log, n.disk.log, snaps, n.wire)
@@ -124,7 +125,7 @@ func (n *Node) open() error {
 	close(n.running)
 	if err := n.checkAddress(); err != nil {
 		n.stop(nil)
-		return errors.Join(err, n.raft.Shutdown().Error())
+		return errors.Join(err, n.shutdown().Error())
 	}
 	return nil
 }
@@ -370,6 +371,17 @@ func (n *Node) Fresh() bool { return n.fresh }
 // or hanging disk, a connection that is refused, a removal it was not told of.
 func (n *Node) Trouble() string { return n.trouble.String() }
 
+// shutdown begins to end raft; the answer, which raft has only for the first
+// who asks, waits until it has ended.
+func (n *Node) shutdown() raft.Future {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ending == nil {
+		n.ending = n.raft.Shutdown()
+	}
+	return n.ending
+}
+
 // closeCheck is how often Close looks whether it waits in vain.
 const closeCheck = 50 * time.Millisecond
 
@@ -380,7 +392,7 @@ func (n *Node) Close() error {
 	n.stop(nil)
 	down := make(chan error, 1)
 	go func() {
-		err := n.raft.Shutdown().Error()
+		err := n.shutdown().Error()
 		n.wg.Wait()
 		down <- errors.Join(err, n.wire.Close(), n.disk.bolt.Close())
 	}()

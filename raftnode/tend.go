@@ -12,12 +12,16 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 )
 
-// tendParts of a DiskTimeout pass between two looks at the member.
-const tendParts = 8
+// tendParts of a DiskTimeout pass between two looks at the member, and no more
+// than tendEvery.
+const (
+	tendParts = 8
+	tendEvery = 100 * time.Millisecond
+)
 
 // tend looks after the member: whether its disk hangs, whether it is still one.
 func (n *Node) tend(ctx context.Context) {
-	tick := time.NewTicker(max(n.cfg.DiskTimeout/tendParts, time.Millisecond))
+	tick := time.NewTicker(min(max(n.cfg.DiskTimeout/tendParts, time.Millisecond), tendEvery))
 	defer tick.Stop()
 	for {
 		select {
@@ -45,10 +49,12 @@ func (n *Node) tendDisk(ctx context.Context) {
 	}
 	// While the log is stuck raft can not even be asked; while only the state
 	// is, it can.
-	bounded, cancel := context.WithTimeout(ctx, n.cfg.HeartbeatTimeout+n.cfg.ElectionTimeout)
-	defer cancel()
-	if err := n.TransferLeadership(bounded, ""); err == nil || n.raft.State() != raft.Leader {
-		return
+	if what == applying {
+		bounded, cancel := context.WithTimeout(ctx, n.cfg.HeartbeatTimeout+n.cfg.ElectionTimeout)
+		defer cancel()
+		if err := n.TransferLeadership(bounded, ""); err == nil || n.raft.State() != raft.Leader {
+			return
+		}
 	}
 	err := diskHangs(n.cfg.DataDir, what, age)
 	// Silence makes the others elect; raft itself has not even noticed.
