@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
@@ -18,6 +19,10 @@ import (
 // openIn bounds what opening a session may take: the worker goes elsewhere
 // after welcomeIn.
 const openIn = welcomeIn
+
+// leadLook is how often a master that serves a session looks whether it still
+// leads: the worker need not wait for a refused renewal to go to the next leader.
+const leadLook = 200 * time.Millisecond
 
 // sessions serves the masters' side of sessions.
 type sessions struct {
@@ -159,9 +164,15 @@ func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
 	g.Go(func() error { return v.follow(ctx, changedC) })
 	g.Go(func() error { return v.noteFiles(ctx, reportedC) })
 	g.Go(func() error {
+		lead := time.NewTicker(leadLook)
+		defer lead.Stop()
 		for {
 			var err error
 			select {
+			case <-lead.C:
+				if !v.s.m.cfg.Cluster.IsLeader() {
+					err = errNoLease
+				}
 			case seq := <-renewC:
 				err = v.renew(stream, seq)
 			case <-changedC:
