@@ -1,6 +1,7 @@
 package raftnode_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -11,6 +12,12 @@ import (
 
 // TestMain fails when closed nodes left goroutines of theirs or raft's behind.
 func TestMain(m *testing.M) {
+	// The exploration waits most of the time: more of it can run at once than
+	// there are processors.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if left := leftBehind(10 * time.Second); code == 0 && left != "" {
 		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
