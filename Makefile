@@ -8,19 +8,17 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A test binary may start several servers: few of them at once.
 TEST_FLAGS ?= -p 2 -timeout 25m
 
-.PHONY: help deps tidb build generate check test test-short test-mysql demo bench clean
+.PHONY: help deps build generate check test test-short test-mysql jepsen demo bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-deps: tidb ## install what is missing (Debian packages) and build the TiDB of tests and demo
+deps: ## install what is missing (Debian packages) and build the TiDB of tests and demo
 	@missing=""; for p in $(PACKAGES); do \
 	  [ "$$(dpkg-query -W -f='$${Status}' $$p 2>/dev/null)" = "install ok installed" ] || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then echo "installing:$$missing"; \
 	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
-
-tidb: ## build the real TiDB server into the user's cache (once, about 5 minutes)
-	@go run ./tools/tidbserver
+	@go run ./tools/tidbserver # into the user's cache: once, about 5 minutes
 
 build: ## build dm-master, dm-worker and dmctl into bin/
 	go build -o bin/ ./cmd/dm-master ./cmd/dm-worker ./cmd/dmctl
@@ -41,6 +39,10 @@ test-short: check ## the tests that need no server
 test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
 	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
 	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/...
+
+jepsen: deps ## faults against real processes: TIME=10m SEED= TARGET=tidb FAULTS=pause,cut RUN=TestExploratory (jepsen/README.md)
+	JEPSEN_TIME=$(or $(TIME),10m) JEPSEN_SEED=$(SEED) JEPSEN_TARGET=$(TARGET) JEPSEN_FAULTS=$(FAULTS) \
+	  go test -count=1 -timeout 0 -v -run '$(or $(RUN),.)' ./jepsen
 
 demo: deps ## migrate a live MariaDB into TiDB before your eyes (KEEP=1 leaves it running)
 	@go run ./tools/demo

@@ -156,8 +156,12 @@ func story(t *testing.T, o options, s scenario.Scenario, r *report.Report, rec *
 	}
 	r.Logf("traffic and faults are over")
 	// 4. What is there in the end.
+	patience := 2 * time.Minute
+	if s.Catches != nil {
+		patience = 10 * time.Second // what is broken never arrives
+	}
 	for _, w := range load {
-		err := bounded(ctx, 2*time.Minute, func(ctx context.Context) error { return w.Final(ctx, c, rec) })
+		err := bounded(ctx, patience, func(ctx context.Context) error { return w.Final(ctx, c, rec) })
 		if s.Catches == nil {
 			note("final state of "+w.Name(), err)
 		}
@@ -171,6 +175,7 @@ func story(t *testing.T, o options, s scenario.Scenario, r *report.Report, rec *
 	}
 	note("stores", bounded(ctx, time.Minute, c.StopAll))
 	// 5. The verdict.
+	r.Logf("checking")
 	return append(found, check.All(rec.History())...)
 }
 
