@@ -1,6 +1,6 @@
 // Package rpc is the wire and nothing behind it: DM's services (pb.Master,
-// pb.Worker), raftdm's own session between workers and masters (clusterpb), and
-// the HTTP paths that share their port.
+// pb.Worker), raftdm's own ones (clusterpb: worker sessions, members, the stream
+// of changes), and the HTTP paths that share their port.
 //
 // # What it is not
 //
@@ -12,8 +12,22 @@
 //
 // # Who calls
 //
-// cmd/dm-master builds a Master and a Server around it, cmd/dm-worker builds a
-// Worker, a Server and a Session, cmd/dmctl uses Dial.
+// cmd/dm-master builds a Master and a Server around it and asks other masters
+// with AskMasters, cmd/dm-worker builds a Worker, a Server and a Session,
+// cmd/dmctl uses Dial.
+//
+// # Any master answers
+//
+// route (forward.go) brings a request to the leader: here, or passed on once.
+// When the leadership is lost on the way, the next leader is asked under the
+// same request id, which the first master gives to requests without one.
+// Commands execute once under it: each command of a request has a part name of
+// its own (meta), and a handler that does more than propose one command must
+// come to the same answer when it is run again. The trailer raftdm-fault-kind
+// tells a forwarding master what a body with result false cannot.
+//
+// Reads go through read, which asks raft's barrier first: a deposed leader
+// answers nothing. What waits for workers' reports asks stillLeads meanwhile.
 //
 // # The session
 //
@@ -26,6 +40,12 @@
 // index means the same at every master; whatever does not chain is replaced by
 // a complete set.
 //
+// # Changes
+//
+// Every master serves the stream of changes (changes.go) from its own state,
+// with or without a leader. A reader that is too slow blocks its own goroutine
+// only, falls behind the change log and gets a snapshot.
+//
 // # Invariants
 //
 //   - A renewal is acknowledged only while this master leads, the session in
@@ -37,10 +57,13 @@
 //
 // # Failure cases
 //
-// A lost leadership makes a proposal's outcome unknown: propose.go asks again
-// with the same request id, which the FSM executes once. A master that does not
-// lead forwards DM's calls once (forward.go) or answers 38043. A restarted
-// master knows no reports until workers came back; query-status says so.
+// A lost leadership makes a proposal's outcome unknown: propose asks again with
+// the same request id, which the FSM executes once; when nobody answers in time
+// the client is told that it may or may not have been carried out. Without a
+// leader the answer is 38043, after an election was waited for. A master that
+// has just begun to lead knows no reports until workers came to it, which they
+// do within a second; query-status says so. A call that names another cluster in
+// the header raftdm-cluster-id is refused.
 package rpc
 
 //go:generate sh generate.sh

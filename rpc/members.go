@@ -38,7 +38,8 @@ type memberServer struct {
 // request that is repeated goes on where the first one ended.
 func (s *memberServer) Join(ctx context.Context, req *clusterpb.JoinRequest) (*clusterpb.JoinResponse, error) {
 	rec := fsm.PutMember{Name: fsm.MasterName(req.GetName()), Peer: req.GetPeerAddr(), Client: req.GetClientAddr(), Instance: req.GetInstance()}
-	if err := s.m.read(ctx, func(*fsm.View) {}); err != nil {
+	var recorded bool
+	if err := s.m.read(ctx, func(v *fsm.View) { _, recorded = v.Member(rec.Name) }); err != nil {
 		return nil, err
 	}
 	var listed *Member
@@ -51,7 +52,9 @@ func (s *memberServer) Join(ctx context.Context, req *clusterpb.JoinRequest) (*c
 				Msg: fmt.Sprintf("master %s cannot have the peer address %s, which is that of master %s", req.GetName(), x.Peer, x.Name)}
 		}
 	}
-	if listed != nil && listed.Peer != req.GetPeerAddr() {
+	// A member without a record is a founder that has not told its data
+	// directory yet; whoever asks to join has forgotten whom it voted for.
+	if listed != nil && (listed.Peer != req.GetPeerAddr() || !recorded) {
 		return nil, &fault.Error{Kind: fault.Exists, Code: codeJoin, Hint: "give it another name, or remove the other one with offline-member --master first",
 			Msg: fmt.Sprintf("master %s is a member already, at %s", listed.Name, listed.Peer)}
 	}

@@ -111,6 +111,60 @@ func TestRequestThatLosesItsLeaderIsExecutedOnce(t *testing.T) {
 	leader.ended(5 * time.Second)
 }
 
+// hanging takes the first RemoveWorker and never answers it.
+type hanging struct {
+	scheduler.Proposer
+	once  *atomic.Bool
+	tookC chan struct{}
+}
+
+func (h hanging) Propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Result, error) {
+	if _, ok := c.(fsm.RemoveWorker); ok && h.once.CompareAndSwap(false, true) {
+		close(h.tookC)
+		<-ctx.Done()
+		return fsm.Result{}, ctx.Err()
+	}
+	return h.Proposer.Propose(ctx, m, c)
+}
+
+// TestLeaderThatHangsIsLeft: a request is not held up by the leader it was
+// passed to once another one leads.
+func TestLeaderThatHangsIsLeft(t *testing.T) {
+	var once atomic.Bool
+	tookC := make(chan struct{})
+	all := founders(t, 3, func(b *box) {
+		b.wrap = func(_ *box, p scheduler.Proposer) scheduler.Proposer { return hanging{p, &once, tookC} }
+	})
+	leader := leaderOf(all)
+	asked := all[0]
+	if asked == leader {
+		asked = all[1]
+	}
+	c := asked.client()
+	if resp, err := c.RegisterWorker(t.Context(), &pb.RegisterWorkerRequest{Name: "w", Address: "w:1"}); err != nil || !resp.GetResult() {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	answerC := make(chan *pb.OfflineMemberResponse, 1)
+	go func() {
+		resp, err := c.OfflineMember(t.Context(), &pb.OfflineMemberRequest{Type: "worker", Name: "w"})
+		if err != nil {
+			t.Error(err)
+		}
+		answerC <- resp
+	}()
+	<-tookC
+	began := time.Now()
+	if err := leader.m.node.TransferLeadership(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if resp := <-answerC; !resp.GetResult() {
+		t.Errorf("%v", resp)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the answer came %v after another master was elected", took)
+	}
+}
+
 // TestReadsSeeWhatWasAcknowledged: what one master has acknowledged, every other
 // master shows, also while leadership moves.
 func TestReadsSeeWhatWasAcknowledged(t *testing.T) {

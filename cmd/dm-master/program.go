@@ -35,6 +35,7 @@ type master struct {
 	proposer scheduler.Proposer
 	// own is where this process itself reaches its port for clients.
 	own string
+	cpu prometheus.Gauge
 }
 
 // run works until ctx ends or the node fails.
@@ -148,6 +149,7 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 		}
 		return m.belong(gctx)
 	})
+	g.Go(func() error { return m.measureCPU(gctx) })
 	g.Go(func() error { return m.untilStopped(ctx, gctx, stop) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -193,6 +195,9 @@ func (m *master) health(context.Context) error {
 	}
 	if name, _ := m.node.Leader(); name == "" {
 		return fault.New(fault.Unavailable, "no master leads at the moment")
+	}
+	if s, err := m.standing(); err != nil || !s.voter {
+		return fault.New(fault.Unavailable, "this master receives the log and has no vote yet")
 	}
 	return nil
 }
