@@ -79,7 +79,13 @@ func (s *Session) learn(w *clusterpb.Welcome) {
 	if w.GetSessionId() == 0 {
 		s.leader = w.GetMasters()[0]
 	}
-	s.masters = slices.Clone(w.GetMasters())
+	s.learnMasters(w.GetMasters())
+}
+
+// learnMasters notes where to look for a master when this one is lost. Those in
+// join stay, as the last resort.
+func (s *Session) learnMasters(now []string) {
+	s.masters = slices.Clone(now)
 	for _, addr := range s.cfg.Join {
 		if !slices.Contains(s.masters, addr) {
 			s.masters = append(s.masters, addr)
@@ -169,6 +175,9 @@ func (a *attendance) loop(ctx context.Context, inC <-chan *clusterpb.SessionResp
 func (a *attendance) handle(m *clusterpb.SessionResponse) error {
 	switch x := m.GetMessage().(type) {
 	case *clusterpb.SessionResponse_Renewed:
+		if now := x.Renewed.GetMasters(); len(now) > 0 {
+			a.s.learnMasters(now)
+		}
 		return a.renewed(x.Renewed.GetSeq())
 	case *clusterpb.SessionResponse_Assign:
 		return a.s.lease.deliver(decodeAssign(x.Assign))

@@ -43,6 +43,7 @@ type Master struct {
 	mu      sync.Mutex
 	latch   map[string]held // guarded by mu: tasks under an operation
 	cluster string          // guarded by mu: the cluster's id once it is known
+	wishes  *wishes         // guarded by mu: those asked for last
 }
 
 // NewMaster makes the handlers of a master.

@@ -29,7 +29,7 @@ func (m *Master) QueryStatus(ctx context.Context, req *pb.QueryStatusListRequest
 	var refused error
 	err := m.read(ctx, func(v *fsm.View) {
 		var ids []fsm.SourceID
-		if ids, refused = pickSources(v, req); refused != nil {
+		if ids, refused = m.pickSources(v, req); refused != nil {
 			return
 		}
 		for _, id := range ids {
@@ -43,7 +43,7 @@ func (m *Master) QueryStatus(ctx context.Context, req *pb.QueryStatusListRequest
 }
 
 // pickSources gives the sources that a query is about.
-func pickSources(v *fsm.View, req *pb.QueryStatusListRequest) ([]fsm.SourceID, error) {
+func (m *Master) pickSources(v *fsm.View, req *pb.QueryStatusListRequest) ([]fsm.SourceID, error) {
 	var ids []fsm.SourceID
 	var missing []string
 	for _, s := range req.GetSources() {
@@ -58,10 +58,7 @@ func pickSources(v *fsm.View, req *pb.QueryStatusListRequest) ([]fsm.SourceID, e
 	case len(ids) > 0:
 		return ids, nil
 	case req.GetName() == "":
-		for _, s := range v.Sources() {
-			ids = append(ids, s.ID)
-		}
-		return ids, nil
+		return m.wishesAt(v).sources, nil
 	}
 	task, ok := v.Task(fsm.TaskName(req.GetName()))
 	if !ok {
@@ -94,10 +91,10 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 	if age := time.Since(h.at); age > staleAfter {
 		out.Msg = fmt.Sprintf("worker %s reported this %d s ago and nothing since", b.Worker, age/time.Second)
 	}
-	wanted := v.SubtasksOf(id)
+	wanted := m.wishesAt(v).of[id]
 	paused := map[string]bool{}
 	for _, want := range wanted {
-		paused[string(want.Task)] = want.Stage == status.StagePaused
+		paused[want.task] = want.stage == status.StagePaused
 	}
 	reported := map[string]bool{}
 	for _, row := range h.report.Subtasks {
@@ -112,7 +109,7 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 		out.SubTaskStatus = append(out.SubTaskStatus, line)
 	}
 	for _, want := range wanted {
-		if name := string(want.Task); !reported[name] && (task == "" || name == task) {
+		if name := want.task; !reported[name] && (task == "" || name == task) {
 			out.SubTaskStatus = append(out.SubTaskStatus, &pb.SubTaskStatus{Name: name, Stage: pb.Stage_New,
 				Status: &pb.SubTaskStatus_Msg{Msg: fmt.Sprintf("worker %s has not begun with it yet", b.Worker)}})
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -135,6 +136,7 @@ type visit struct {
 	session   fsm.SessionID
 	clusterID string
 	has       *fsm.Assignment // what the worker has, nil when it needs a complete set
+	told      []string        // the masters that the worker was told of last, after the welcome
 }
 
 // Reasons to end a stream; the worker comes back.
@@ -231,8 +233,11 @@ func (v *visit) renew(stream clusterpb.Sessions_SessionServer, seq uint64) error
 	if !v.s.m.cfg.Leases.Renew(v.worker, v.session) {
 		return errNoLease
 	}
-	return stream.Send(&clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Renewed{
-		Renewed: &clusterpb.Renewed{Seq: seq}}})
+	answer := &clusterpb.Renewed{Seq: seq}
+	if now := v.s.masters(); !slices.Equal(now, v.told) {
+		answer.Masters, v.told = now, now
+	}
+	return stream.Send(&clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Renewed{Renewed: answer}})
 }
 
 // look sends the worker what changed for it.

@@ -501,8 +501,11 @@ func (x *Welcome) GetMasters() []string {
 
 // Renewed acknowledges a renewal.
 type Renewed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Seq   uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// masters is as in Welcome, sent when it differs from what was sent last:
+	// masters come and go while the session lasts.
+	Masters       []string `protobuf:"bytes,2,rep,name=masters,proto3" json:"masters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -542,6 +545,13 @@ func (x *Renewed) GetSeq() uint64 {
 		return x.Seq
 	}
 	return 0
+}
+
+func (x *Renewed) GetMasters() []string {
+	if x != nil {
+		return x.Masters
+	}
+	return nil
 }
 
 // Source is an upstream database as the cluster has agreed on it.
@@ -1480,9 +1490,10 @@ const file_session_proto_rawDesc = "" +
 	"ttlSeconds\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x03 \x01(\tR\tclusterId\x12\x18\n" +
-	"\amasters\x18\x04 \x03(\tR\amasters\"\x1b\n" +
+	"\amasters\x18\x04 \x03(\tR\amasters\"5\n" +
 	"\aRenewed\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x04R\x03seq\"J\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x18\n" +
+	"\amasters\x18\x02 \x03(\tR\amasters\"J\n" +
 	"\x06Source\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\tR\x06config\x12\x18\n" +
