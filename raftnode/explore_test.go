@@ -137,7 +137,7 @@ func (x *exploration) client(ctx context.Context, rng *rand.Rand, name string, s
 		id := fsm.SourceID(fmt.Sprintf("%s-%d", name, i))
 		for {
 			once, cancel := context.WithTimeout(ctx, time.Duration(20+rng.IntN(300))*time.Millisecond)
-			res, err := x.nodes.any(rng).Propose(once, fsm.Meta{RequestID: fsm.RequestID(id), Actor: name}, fsm.PutSource{ID: id, Config: name})
+			res, err := x.nodes.any(rng).Propose(once, fsm.Meta{RequestID: fsm.RequestID(id), Actor: name, UnixMilli: time.Now().UnixMilli()}, fsm.PutSource{ID: id, Config: name})
 			cancel()
 			if ctx.Err() != nil {
 				x.t.Errorf("%s is not acknowledged within a minute: %v", id, err)

@@ -131,6 +131,9 @@ func (n *Node) become(ctx context.Context, gen, term uint64) {
 		err := n.await(ctx, func() raft.Future { return n.raft.Barrier(n.cfg.ProposeTimeout) })
 		n.noteTransfer(err)
 		if err == nil {
+			err = n.foundCluster(ctx)
+		}
+		if err == nil {
 			break
 		}
 		if !n.current(gen) || n.raft.State() != raft.Leader {
@@ -142,9 +145,6 @@ func (n *Node) become(ctx context.Context, gen, term uint64) {
 		case <-n.done:
 			return
 		}
-	}
-	if err := n.foundCluster(ctx); err != nil {
-		n.log.Warn("the cluster could not be given its id", "term", term, "err", err)
 	}
 	if err := n.correctAddress(ctx); err != nil {
 		n.log.Warn("the address of this member could not be corrected", "term", term, "err", err)

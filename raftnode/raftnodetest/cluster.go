@@ -229,8 +229,17 @@ func (c *Cluster) Do(id fsm.RequestID, cmd fsm.Command) fsm.Result {
 // and compares their stores.
 func (c *Cluster) Agree() {
 	c.t.Helper()
+	late := time.Now().Add(patience)
+	for !c.agree(late) {
+	}
+}
+
+// agree compares, and tells whether it was to any purpose: what was proposed
+// before, and given up, can still arrive while it looks.
+func (c *Cluster) agree(late time.Time) bool {
+	c.t.Helper()
 	want := c.Leader().Store.Applied()
-	var first []byte
+	dumps := map[*Member][]byte{}
 	for _, m := range c.members {
 		if m.Node == nil {
 			continue
@@ -240,15 +249,25 @@ func (c *Cluster) Agree() {
 		if err != nil {
 			c.t.Fatal(err)
 		}
+		dumps[m] = dump
+		if _, commit := m.Node.Progress(); commit > c.committed {
+			c.committed = commit
+		}
+	}
+	for m := range dumps {
+		if m.Store.Applied() != want && time.Now().Before(late) {
+			return false
+		}
+	}
+	var first []byte
+	for m, dump := range dumps {
 		if first == nil {
 			first = dump
 		} else if diff := cmp.Diff(string(first), string(dump)); diff != "" {
 			c.t.Errorf("%s disagrees:\n%s", m.Config.Name, diff)
 		}
-		if _, commit := m.Node.Progress(); c.committed == 0 || commit > c.committed {
-			c.committed = commit
-		}
 	}
+	return true
 }
 
 // Others gives the members besides one.
