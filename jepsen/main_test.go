@@ -101,7 +101,7 @@ func run(t *testing.T, o options, s scenario.Scenario) (found []error) {
 	if len(kept) > 0 {
 		t.Logf("%d things are wrong. Histories, logs and data: %s\nTo repeat: %s", len(kept), r.Dir, again)
 	}
-	if err := errors.Join(rec.Close(), r.Close(h, kept)); err != nil {
+	if err := errors.Join(rec.Close(), r.Close(h, kept, o.keep)); err != nil {
 		t.Error(err)
 	}
 	return found

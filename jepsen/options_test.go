@@ -20,13 +20,14 @@ type options struct {
 	faults   string
 	sabotage string
 	dir      string
+	keep     bool // also the directory of a good run
 }
 
 func fromEnvironment(t *testing.T) options {
 	t.Helper()
 	testbed.SkipIfShort(t)
 	o := options{time: 2 * time.Minute, seed: uint64(time.Now().UnixNano()) % 1_000_000, target: os.Getenv("JEPSEN_TARGET"),
-		faults: os.Getenv("JEPSEN_FAULTS"), sabotage: os.Getenv("JEPSEN_SABOTAGE"), dir: os.Getenv("JEPSEN_DIR")}
+		faults: os.Getenv("JEPSEN_FAULTS"), sabotage: os.Getenv("JEPSEN_SABOTAGE"), dir: os.Getenv("JEPSEN_DIR"), keep: os.Getenv("JEPSEN_KEEP") != ""}
 	var err, err2 error
 	if s := os.Getenv("JEPSEN_TIME"); s != "" {
 		o.all = true

@@ -51,14 +51,14 @@ func (r *Report) Logf(format string, args ...any) {
 	fmt.Fprintf(r.log, "%8.3f %s\n", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// Close ends the report. A run without faults found is removed; of the others
-// everything is kept, with a timeline.
-func (r *Report) Close(h history.History, found []error) error {
+// Close ends the report. A run in which nothing was found is removed, unless
+// keep is set; of the others everything is kept, with a timeline.
+func (r *Report) Close(h history.History, found []error, keep bool) error {
 	for _, e := range found {
 		r.Logf("%v", e)
 	}
 	err := errors.Join(r.log.Close(), r.history.Close())
-	if len(found) == 0 {
+	if len(found) == 0 && !keep {
 		return errors.Join(err, os.RemoveAll(r.Dir))
 	}
 	return errors.Join(err, os.WriteFile(filepath.Join(r.Dir, "timeline.html"), []byte(timeline(h, found)), 0o644))

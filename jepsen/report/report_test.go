@@ -27,7 +27,7 @@ func TestAGoodRunLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Close(sample(t, r), nil); err != nil {
+	if err := r.Close(sample(t, r), nil, false); err != nil {
 		t.Error(err)
 	}
 	if left, err := os.ReadDir(base); err != nil || len(left) != 0 {
@@ -42,7 +42,7 @@ func TestABadRunLeavesEverything(t *testing.T) {
 	}
 	r.Logf("hello")
 	h := sample(t, r)
-	if err := r.Close(h, []error{errors.New("a row is <gone>")}); err != nil {
+	if err := r.Close(h, []error{errors.New("a row is <gone>")}, false); err != nil {
 		t.Error(err)
 	}
 	for file, want := range map[string]string{"run.log": "hello", "history.jsonl": "query-task", "timeline.html": "a row is &lt;gone&gt;"} {
