@@ -32,6 +32,8 @@ type stand struct {
 	up, down *testbed.Server
 	*testbed.Cluster
 	master, worker *testbed.Process
+	// Of a stand with several of them.
+	masters, workers []*testbed.Process
 }
 
 // newStand starts everything; the test ends it. target is testbed.TiDB or a
@@ -54,6 +56,20 @@ func (s *stand) startCluster() {
 	t := s.t
 	t.Helper()
 	s.Cluster = testbed.NewCluster(filepath.Join(s.dir, "dm"), shared.Binaries(t))
+	s.closeAtEnd()
+	var err error
+	if s.master, err = s.StartMaster(t.Context(), "master-1"); err != nil {
+		t.Fatal(err)
+	}
+	if s.worker, err = s.StartWorker(t.Context(), "worker-1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// closeAtEnd ends the cluster with the test.
+func (s *stand) closeAtEnd() {
+	t := s.t
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, p := range s.Processes() {
@@ -64,13 +80,6 @@ func (s *stand) startCluster() {
 			t.Error(err)
 		}
 	})
-	var err error
-	if s.master, err = s.StartMaster(t.Context(), "master-1"); err != nil {
-		t.Fatal(err)
-	}
-	if s.worker, err = s.StartWorker(t.Context(), "worker-1"); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // anotherMariaDB is a target for newStand.

@@ -175,10 +175,12 @@ func (a *attendance) loop(ctx context.Context, inC <-chan *clusterpb.SessionResp
 func (a *attendance) handle(m *clusterpb.SessionResponse) error {
 	switch x := m.GetMessage().(type) {
 	case *clusterpb.SessionResponse_Renewed:
-		if now := x.Renewed.GetMasters(); len(now) > 0 {
+		return a.renewed(x.Renewed.GetSeq())
+	case *clusterpb.SessionResponse_Masters:
+		if now := x.Masters.GetAddrs(); len(now) > 0 {
 			a.s.learnMasters(now)
 		}
-		return a.renewed(x.Renewed.GetSeq())
+		return nil
 	case *clusterpb.SessionResponse_Assign:
 		return a.s.lease.deliver(decodeAssign(x.Assign))
 	case *clusterpb.SessionResponse_Update:

@@ -49,9 +49,11 @@ func (s *sessions) Session(stream clusterpb.Sessions_SessionServer) error {
 	if err != nil {
 		return statusError(err)
 	}
-	if err := stream.Send(s.welcome(v.session, v.clusterID)); err != nil {
+	hi := s.welcome(v.session, v.clusterID)
+	if err := stream.Send(hi); err != nil {
 		return err
 	}
+	v.told = hi.GetWelcome().GetMasters()
 	s.m.cfg.Log.Info("worker session is open", "worker", string(v.worker), "session", uint64(v.session))
 	err = v.serve(stream)
 	if err != nil && stream.Context().Err() == nil {
@@ -136,7 +138,7 @@ type visit struct {
 	session   fsm.SessionID
 	clusterID string
 	has       *fsm.Assignment // what the worker has, nil when it needs a complete set
-	told      []string        // the masters that the worker was told of last, after the welcome
+	told      []string        // the masters that the worker was told of last
 }
 
 // Reasons to end a stream; the worker comes back.
@@ -174,6 +176,8 @@ func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
 			case <-lead.C:
 				if !v.s.m.cfg.Cluster.IsLeader() {
 					err = errNoLease
+				} else {
+					err = v.tellMasters(stream)
 				}
 			case seq := <-renewC:
 				err = v.renew(stream, seq)
@@ -233,11 +237,20 @@ func (v *visit) renew(stream clusterpb.Sessions_SessionServer, seq uint64) error
 	if !v.s.m.cfg.Leases.Renew(v.worker, v.session) {
 		return errNoLease
 	}
-	answer := &clusterpb.Renewed{Seq: seq}
-	if now := v.s.masters(); !slices.Equal(now, v.told) {
-		answer.Masters, v.told = now, now
+	return stream.Send(&clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Renewed{
+		Renewed: &clusterpb.Renewed{Seq: seq}}})
+}
+
+// tellMasters tells the worker of masters that came or went since the welcome,
+// so that it finds the others when this one is gone.
+func (v *visit) tellMasters(stream clusterpb.Sessions_SessionServer) error {
+	now := v.s.masters()
+	if slices.Equal(now, v.told) {
+		return nil
 	}
-	return stream.Send(&clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Renewed{Renewed: answer}})
+	v.told = now
+	return stream.Send(&clusterpb.SessionResponse{Message: &clusterpb.SessionResponse_Masters{
+		Masters: &clusterpb.Masters{Addrs: now}}})
 }
 
 // look sends the worker what changed for it.

@@ -214,10 +214,13 @@ func (p *Process) LogFile() string { return p.proc.logFile }
 func (p *Process) LogTail() string { return tail(p.proc.logFile) }
 
 // serves asks a dm process's HTTP status page.
-func serves(ctx context.Context, addr string) error {
+func serves(ctx context.Context, addr string) error { return answers(ctx, addr, "/status") }
+
+// answers asks for one of a dm process's pages, which must answer with OK.
+func answers(ctx context.Context, addr, page string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+page, nil)
 	if err != nil {
 		return err
 	}
@@ -227,7 +230,7 @@ func serves(ctx context.Context, addr string) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("http://%s/status answers %s", addr, resp.Status)
+		return fmt.Errorf("http://%s%s answers %s", addr, page, resp.Status)
 	}
 	return nil
 }

@@ -46,10 +46,15 @@ func (c *Cluster) StartMasters(ctx context.Context, n int) ([]*Process, error) {
 }
 
 // JoinMaster starts a dm-master that joins the masters there are, and waits
-// until it serves and knows of a leader.
+// until it has a vote: before that the others must not be stopped.
 func (c *Cluster) JoinMaster(ctx context.Context, name string, extra ...string) (*Process, error) {
 	join := "--join=" + c.MasterAddr()
-	return c.StartMaster(ctx, name, append([]string{join}, extra...)...)
+	p, err := c.prepareMaster(name, append([]string{join}, extra...)...)
+	if err != nil {
+		return nil, err
+	}
+	p.ready = func(ctx context.Context) error { return answers(ctx, p.Addr, "/health") }
+	return p, p.Start(ctx)
 }
 
 // ForgetMaster takes an ended master out of the cluster's list, so that nobody

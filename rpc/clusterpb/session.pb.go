@@ -148,6 +148,7 @@ type SessionResponse struct {
 	//	*SessionResponse_Renewed
 	//	*SessionResponse_Assign
 	//	*SessionResponse_Update
+	//	*SessionResponse_Masters
 	Message       isSessionResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -226,6 +227,15 @@ func (x *SessionResponse) GetUpdate() *Update {
 	return nil
 }
 
+func (x *SessionResponse) GetMasters() *Masters {
+	if x != nil {
+		if x, ok := x.Message.(*SessionResponse_Masters); ok {
+			return x.Masters
+		}
+	}
+	return nil
+}
+
 type isSessionResponse_Message interface {
 	isSessionResponse_Message()
 }
@@ -246,6 +256,10 @@ type SessionResponse_Update struct {
 	Update *Update `protobuf:"bytes,4,opt,name=update,proto3,oneof"`
 }
 
+type SessionResponse_Masters struct {
+	Masters *Masters `protobuf:"bytes,5,opt,name=masters,proto3,oneof"`
+}
+
 func (*SessionResponse_Welcome) isSessionResponse_Message() {}
 
 func (*SessionResponse_Renewed) isSessionResponse_Message() {}
@@ -253,6 +267,8 @@ func (*SessionResponse_Renewed) isSessionResponse_Message() {}
 func (*SessionResponse_Assign) isSessionResponse_Message() {}
 
 func (*SessionResponse_Update) isSessionResponse_Message() {}
+
+func (*SessionResponse_Masters) isSessionResponse_Message() {}
 
 // Hello opens or resumes a session.
 type Hello struct {
@@ -501,11 +517,8 @@ func (x *Welcome) GetMasters() []string {
 
 // Renewed acknowledges a renewal.
 type Renewed struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Seq   uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	// masters is as in Welcome, sent when it differs from what was sent last:
-	// masters come and go while the session lasts.
-	Masters       []string `protobuf:"bytes,2,rep,name=masters,proto3" json:"masters,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -547,9 +560,47 @@ func (x *Renewed) GetSeq() uint64 {
 	return 0
 }
 
-func (x *Renewed) GetMasters() []string {
+// Masters is Welcome.masters anew: masters come and go while a session lasts.
+type Masters struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addrs         []string               `protobuf:"bytes,1,rep,name=addrs,proto3" json:"addrs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Masters) Reset() {
+	*x = Masters{}
+	mi := &file_session_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Masters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Masters) ProtoMessage() {}
+
+func (x *Masters) ProtoReflect() protoreflect.Message {
+	mi := &file_session_proto_msgTypes[7]
 	if x != nil {
-		return x.Masters
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Masters.ProtoReflect.Descriptor instead.
+func (*Masters) Descriptor() ([]byte, []int) {
+	return file_session_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Masters) GetAddrs() []string {
+	if x != nil {
+		return x.Addrs
 	}
 	return nil
 }
@@ -566,7 +617,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_session_proto_msgTypes[7]
+	mi := &file_session_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +629,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[7]
+	mi := &file_session_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +642,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{7}
+	return file_session_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Source) GetId() string {
@@ -629,7 +680,7 @@ type Subtask struct {
 
 func (x *Subtask) Reset() {
 	*x = Subtask{}
-	mi := &file_session_proto_msgTypes[8]
+	mi := &file_session_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +692,7 @@ func (x *Subtask) String() string {
 func (*Subtask) ProtoMessage() {}
 
 func (x *Subtask) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[8]
+	mi := &file_session_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +705,7 @@ func (x *Subtask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subtask.ProtoReflect.Descriptor instead.
 func (*Subtask) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{8}
+	return file_session_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Subtask) GetTask() string {
@@ -707,7 +758,7 @@ type Assign struct {
 
 func (x *Assign) Reset() {
 	*x = Assign{}
-	mi := &file_session_proto_msgTypes[9]
+	mi := &file_session_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +770,7 @@ func (x *Assign) String() string {
 func (*Assign) ProtoMessage() {}
 
 func (x *Assign) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[9]
+	mi := &file_session_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +783,7 @@ func (x *Assign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assign.ProtoReflect.Descriptor instead.
 func (*Assign) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{9}
+	return file_session_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Assign) GetIndex() uint64 {
@@ -779,7 +830,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_session_proto_msgTypes[10]
+	mi := &file_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +842,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[10]
+	mi := &file_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +855,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{10}
+	return file_session_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Update) GetAppliesTo() uint64 {
@@ -847,7 +898,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_session_proto_msgTypes[11]
+	mi := &file_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +910,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[11]
+	mi := &file_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +923,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{11}
+	return file_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Report) GetSource() string {
@@ -914,7 +965,7 @@ type SubtaskStatus struct {
 
 func (x *SubtaskStatus) Reset() {
 	*x = SubtaskStatus{}
-	mi := &file_session_proto_msgTypes[12]
+	mi := &file_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +977,7 @@ func (x *SubtaskStatus) String() string {
 func (*SubtaskStatus) ProtoMessage() {}
 
 func (x *SubtaskStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[12]
+	mi := &file_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +990,7 @@ func (x *SubtaskStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubtaskStatus.ProtoReflect.Descriptor instead.
 func (*SubtaskStatus) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{12}
+	return file_session_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SubtaskStatus) GetTask() string {
@@ -1015,7 +1066,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_session_proto_msgTypes[13]
+	mi := &file_session_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1078,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[13]
+	mi := &file_session_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1091,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{13}
+	return file_session_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Fault) GetKind() uint32 {
@@ -1101,7 +1152,7 @@ type DumpStatus struct {
 
 func (x *DumpStatus) Reset() {
 	*x = DumpStatus{}
-	mi := &file_session_proto_msgTypes[14]
+	mi := &file_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1164,7 @@ func (x *DumpStatus) String() string {
 func (*DumpStatus) ProtoMessage() {}
 
 func (x *DumpStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[14]
+	mi := &file_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1177,7 @@ func (x *DumpStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DumpStatus.ProtoReflect.Descriptor instead.
 func (*DumpStatus) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{14}
+	return file_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DumpStatus) GetTotalTables() int64 {
@@ -1194,7 +1245,7 @@ type LoadStatus struct {
 
 func (x *LoadStatus) Reset() {
 	*x = LoadStatus{}
-	mi := &file_session_proto_msgTypes[15]
+	mi := &file_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1257,7 @@ func (x *LoadStatus) String() string {
 func (*LoadStatus) ProtoMessage() {}
 
 func (x *LoadStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[15]
+	mi := &file_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1270,7 @@ func (x *LoadStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadStatus.ProtoReflect.Descriptor instead.
 func (*LoadStatus) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{15}
+	return file_session_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LoadStatus) GetFinishedBytes() int64 {
@@ -1298,7 +1349,7 @@ type SyncStatus struct {
 
 func (x *SyncStatus) Reset() {
 	*x = SyncStatus{}
-	mi := &file_session_proto_msgTypes[16]
+	mi := &file_session_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1361,7 @@ func (x *SyncStatus) String() string {
 func (*SyncStatus) ProtoMessage() {}
 
 func (x *SyncStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_session_proto_msgTypes[16]
+	mi := &file_session_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1374,7 @@ func (x *SyncStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncStatus.ProtoReflect.Descriptor instead.
 func (*SyncStatus) Descriptor() ([]byte, []int) {
-	return file_session_proto_rawDescGZIP(), []int{16}
+	return file_session_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SyncStatus) GetTotalEvents() int64 {
@@ -1462,12 +1513,13 @@ const file_session_proto_rawDesc = "" +
 	"\x05renew\x18\x02 \x01(\v2\x18.raftdm.cluster.v1.RenewH\x00R\x05renew\x123\n" +
 	"\x06report\x18\x03 \x01(\v2\x19.raftdm.cluster.v1.ReportH\x00R\x06report\x126\n" +
 	"\agoodbye\x18\x04 \x01(\v2\x1a.raftdm.cluster.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
-	"\amessage\"\xf6\x01\n" +
+	"\amessage\"\xae\x02\n" +
 	"\x0fSessionResponse\x126\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1a.raftdm.cluster.v1.WelcomeH\x00R\awelcome\x126\n" +
 	"\arenewed\x18\x02 \x01(\v2\x1a.raftdm.cluster.v1.RenewedH\x00R\arenewed\x123\n" +
 	"\x06assign\x18\x03 \x01(\v2\x19.raftdm.cluster.v1.AssignH\x00R\x06assign\x123\n" +
-	"\x06update\x18\x04 \x01(\v2\x19.raftdm.cluster.v1.UpdateH\x00R\x06updateB\t\n" +
+	"\x06update\x18\x04 \x01(\v2\x19.raftdm.cluster.v1.UpdateH\x00R\x06update\x126\n" +
+	"\amasters\x18\x05 \x01(\v2\x1a.raftdm.cluster.v1.MastersH\x00R\amastersB\t\n" +
 	"\amessage\"\xad\x01\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -1490,10 +1542,11 @@ const file_session_proto_rawDesc = "" +
 	"ttlSeconds\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x03 \x01(\tR\tclusterId\x12\x18\n" +
-	"\amasters\x18\x04 \x03(\tR\amasters\"5\n" +
+	"\amasters\x18\x04 \x03(\tR\amasters\"\x1b\n" +
 	"\aRenewed\x12\x10\n" +
-	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x18\n" +
-	"\amasters\x18\x02 \x03(\tR\amasters\"J\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\"\x1f\n" +
+	"\aMasters\x12\x14\n" +
+	"\x05addrs\x18\x01 \x03(\tR\x05addrs\"J\n" +
 	"\x06Source\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\tR\x06config\x12\x18\n" +
@@ -1597,7 +1650,7 @@ func file_session_proto_rawDescGZIP() []byte {
 	return file_session_proto_rawDescData
 }
 
-var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_session_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_session_proto_goTypes = []any{
 	(*SessionRequest)(nil),  // 0: raftdm.cluster.v1.SessionRequest
 	(*SessionResponse)(nil), // 1: raftdm.cluster.v1.SessionResponse
@@ -1606,41 +1659,43 @@ var file_session_proto_goTypes = []any{
 	(*Goodbye)(nil),         // 4: raftdm.cluster.v1.Goodbye
 	(*Welcome)(nil),         // 5: raftdm.cluster.v1.Welcome
 	(*Renewed)(nil),         // 6: raftdm.cluster.v1.Renewed
-	(*Source)(nil),          // 7: raftdm.cluster.v1.Source
-	(*Subtask)(nil),         // 8: raftdm.cluster.v1.Subtask
-	(*Assign)(nil),          // 9: raftdm.cluster.v1.Assign
-	(*Update)(nil),          // 10: raftdm.cluster.v1.Update
-	(*Report)(nil),          // 11: raftdm.cluster.v1.Report
-	(*SubtaskStatus)(nil),   // 12: raftdm.cluster.v1.SubtaskStatus
-	(*Fault)(nil),           // 13: raftdm.cluster.v1.Fault
-	(*DumpStatus)(nil),      // 14: raftdm.cluster.v1.DumpStatus
-	(*LoadStatus)(nil),      // 15: raftdm.cluster.v1.LoadStatus
-	(*SyncStatus)(nil),      // 16: raftdm.cluster.v1.SyncStatus
+	(*Masters)(nil),         // 7: raftdm.cluster.v1.Masters
+	(*Source)(nil),          // 8: raftdm.cluster.v1.Source
+	(*Subtask)(nil),         // 9: raftdm.cluster.v1.Subtask
+	(*Assign)(nil),          // 10: raftdm.cluster.v1.Assign
+	(*Update)(nil),          // 11: raftdm.cluster.v1.Update
+	(*Report)(nil),          // 12: raftdm.cluster.v1.Report
+	(*SubtaskStatus)(nil),   // 13: raftdm.cluster.v1.SubtaskStatus
+	(*Fault)(nil),           // 14: raftdm.cluster.v1.Fault
+	(*DumpStatus)(nil),      // 15: raftdm.cluster.v1.DumpStatus
+	(*LoadStatus)(nil),      // 16: raftdm.cluster.v1.LoadStatus
+	(*SyncStatus)(nil),      // 17: raftdm.cluster.v1.SyncStatus
 }
 var file_session_proto_depIdxs = []int32{
 	2,  // 0: raftdm.cluster.v1.SessionRequest.hello:type_name -> raftdm.cluster.v1.Hello
 	3,  // 1: raftdm.cluster.v1.SessionRequest.renew:type_name -> raftdm.cluster.v1.Renew
-	11, // 2: raftdm.cluster.v1.SessionRequest.report:type_name -> raftdm.cluster.v1.Report
+	12, // 2: raftdm.cluster.v1.SessionRequest.report:type_name -> raftdm.cluster.v1.Report
 	4,  // 3: raftdm.cluster.v1.SessionRequest.goodbye:type_name -> raftdm.cluster.v1.Goodbye
 	5,  // 4: raftdm.cluster.v1.SessionResponse.welcome:type_name -> raftdm.cluster.v1.Welcome
 	6,  // 5: raftdm.cluster.v1.SessionResponse.renewed:type_name -> raftdm.cluster.v1.Renewed
-	9,  // 6: raftdm.cluster.v1.SessionResponse.assign:type_name -> raftdm.cluster.v1.Assign
-	10, // 7: raftdm.cluster.v1.SessionResponse.update:type_name -> raftdm.cluster.v1.Update
-	7,  // 8: raftdm.cluster.v1.Assign.source:type_name -> raftdm.cluster.v1.Source
-	8,  // 9: raftdm.cluster.v1.Assign.subtasks:type_name -> raftdm.cluster.v1.Subtask
-	8,  // 10: raftdm.cluster.v1.Update.changed:type_name -> raftdm.cluster.v1.Subtask
-	12, // 11: raftdm.cluster.v1.Report.subtasks:type_name -> raftdm.cluster.v1.SubtaskStatus
-	13, // 12: raftdm.cluster.v1.SubtaskStatus.error:type_name -> raftdm.cluster.v1.Fault
-	14, // 13: raftdm.cluster.v1.SubtaskStatus.dump:type_name -> raftdm.cluster.v1.DumpStatus
-	15, // 14: raftdm.cluster.v1.SubtaskStatus.load:type_name -> raftdm.cluster.v1.LoadStatus
-	16, // 15: raftdm.cluster.v1.SubtaskStatus.sync:type_name -> raftdm.cluster.v1.SyncStatus
-	0,  // 16: raftdm.cluster.v1.Sessions.Session:input_type -> raftdm.cluster.v1.SessionRequest
-	1,  // 17: raftdm.cluster.v1.Sessions.Session:output_type -> raftdm.cluster.v1.SessionResponse
-	17, // [17:18] is the sub-list for method output_type
-	16, // [16:17] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	10, // 6: raftdm.cluster.v1.SessionResponse.assign:type_name -> raftdm.cluster.v1.Assign
+	11, // 7: raftdm.cluster.v1.SessionResponse.update:type_name -> raftdm.cluster.v1.Update
+	7,  // 8: raftdm.cluster.v1.SessionResponse.masters:type_name -> raftdm.cluster.v1.Masters
+	8,  // 9: raftdm.cluster.v1.Assign.source:type_name -> raftdm.cluster.v1.Source
+	9,  // 10: raftdm.cluster.v1.Assign.subtasks:type_name -> raftdm.cluster.v1.Subtask
+	9,  // 11: raftdm.cluster.v1.Update.changed:type_name -> raftdm.cluster.v1.Subtask
+	13, // 12: raftdm.cluster.v1.Report.subtasks:type_name -> raftdm.cluster.v1.SubtaskStatus
+	14, // 13: raftdm.cluster.v1.SubtaskStatus.error:type_name -> raftdm.cluster.v1.Fault
+	15, // 14: raftdm.cluster.v1.SubtaskStatus.dump:type_name -> raftdm.cluster.v1.DumpStatus
+	16, // 15: raftdm.cluster.v1.SubtaskStatus.load:type_name -> raftdm.cluster.v1.LoadStatus
+	17, // 16: raftdm.cluster.v1.SubtaskStatus.sync:type_name -> raftdm.cluster.v1.SyncStatus
+	0,  // 17: raftdm.cluster.v1.Sessions.Session:input_type -> raftdm.cluster.v1.SessionRequest
+	1,  // 18: raftdm.cluster.v1.Sessions.Session:output_type -> raftdm.cluster.v1.SessionResponse
+	18, // [18:19] is the sub-list for method output_type
+	17, // [17:18] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_session_proto_init() }
@@ -1659,6 +1714,7 @@ func file_session_proto_init() {
 		(*SessionResponse_Renewed)(nil),
 		(*SessionResponse_Assign)(nil),
 		(*SessionResponse_Update)(nil),
+		(*SessionResponse_Masters)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1666,7 +1722,7 @@ func file_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_proto_rawDesc), len(file_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
