@@ -2,9 +2,7 @@ package check
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +12,7 @@ import (
 	"github.com/raftdm/raftdm/jepsen/history"
 )
 
-// What an operator's objects can be. A state of the model is the set of values
-// that are possible, so that an operation with an unknown outcome forks it.
+// What an operator's objects can be; a source that is there counts as running.
 const (
 	absent uint8 = 1 << iota
 	running
@@ -34,10 +31,13 @@ const (
 )
 
 // step is one operation on one object as the model sees it: where it leads from
-// each value, in the order absent, running, paused; 0 is "impossible there".
+// each value, in the order absent, running, paused; 0 is "impossible there". One
+// that is unsure is carried out between its call and its return, or never.
 type step struct {
-	op    history.Op
-	leads [3]uint8
+	op     history.Op
+	leads  [3]uint8
+	unsure bool
+	class  int // of a write
 }
 
 // Control reports ErrAckLost when what dmctl was told about a source or a task
@@ -60,16 +60,12 @@ func Control(h history.History) error {
 		objects[noun+in.Object] = append(objects[noun+in.Object], s)
 	}
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
-		values, done := anyhow, 0
-		for _, part := range parts(objects[name]) {
-			next, result := outcomes(part, values)
-			switch result {
-			case porcupine.Illegal:
-				v.add("%s: no order of the operations explains the last one of\n    %s", name, strings.Join(shortest(objects[name][:done:done], part, values), "\n    "))
-			case porcupine.Unknown:
-				open.add("%s: %d operations from %s on", name, len(part), part[0].op)
-			}
-			values, done = next, done+len(part)
+		steps := objects[name]
+		switch decide(steps) {
+		case porcupine.Illegal:
+			v.add("%s: no order of the operations explains the last one of\n    %s", name, strings.Join(shortest(steps), "\n    "))
+		case porcupine.Unknown:
+			open.add("%s: %d operations from %s on", name, len(steps), steps[0].op)
 		}
 	}
 	return joined(&v, &open)
@@ -91,7 +87,7 @@ func understood(h history.History, op history.Op) (step, bool) {
 	if !known {
 		return step{}, false
 	}
-	s := step{op: op}
+	s := step{op: op, class: does.class}
 	switch {
 	case op.Outcome == history.OK && in.Verb == history.FinalStage:
 		s.leads = stays(stageValue(out))
@@ -108,9 +104,7 @@ func understood(h history.History, op history.Op) (step, bool) {
 	case does.writes && (op.Outcome == history.Unknown || (op.Outcome == history.Failed && !calmly(h, op))):
 		// A refusal that does not come from the agreed state, such as a failed
 		// check, may be the second master's word on what the first one did.
-		for i, to := range does.done {
-			s.leads[i] = to | 1<<i
-		}
+		s.unsure = true
 		s.op.Return = h.QuietFor(min(op.Return, max(op.Call, lastReturn(h))), settled)
 	default:
 		return step{}, false
@@ -140,6 +134,7 @@ func lastReturn(h history.History) int64 {
 type effect struct {
 	done   [3]uint8
 	writes bool
+	class  int
 	exists int
 }
 
@@ -149,18 +144,22 @@ const (
 	codeTaskExists   = 46014
 )
 
+// classEffects is what the writes do, by class: create or start, stop, pause,
+// resume. Requests of one class are as good as each other.
+func classEffects() [classes][3]uint8 {
+	return [classes][3]uint8{{running, 0, 0}, {0, absent, absent}, {0, paused, paused}, {0, running, running}}
+}
+
 func effects() map[string]effect {
+	class := classEffects()
+	write := func(n, exists int) effect { return effect{done: class[n], writes: true, class: n, exists: exists} }
+	read := effect{done: stays(present)}
 	return map[string]effect{
-		history.CreateSource:   {done: [3]uint8{running, 0, 0}, writes: true, exists: codeSourceExists},
-		history.StopSource:     {done: [3]uint8{0, absent, absent}, writes: true},
-		history.ShowSource:     {done: stays(present)},
-		history.TransferSource: {done: stays(present)},
-		history.StartTask:      {done: [3]uint8{running, 0, 0}, writes: true, exists: codeTaskExists},
-		history.StopTask:       {done: [3]uint8{0, absent, absent}, writes: true},
-		history.PauseTask:      {done: [3]uint8{0, paused, paused}, writes: true},
-		history.ResumeTask:     {done: [3]uint8{0, running, running}, writes: true},
-		history.QueryTask:      {done: stays(present)},
-		history.FinalStage:     {},
+		history.CreateSource: write(0, codeSourceExists), history.StopSource: write(1, 0),
+		history.ShowSource: read, history.TransferSource: read,
+		history.StartTask: write(0, codeTaskExists), history.StopTask: write(1, 0),
+		history.PauseTask: write(2, 0), history.ResumeTask: write(3, 0),
+		history.QueryTask: read, history.FinalStage: {},
 	}
 }
 
@@ -180,123 +179,63 @@ func stageValue(a history.Answer) uint8 {
 	}
 }
 
-// parts cuts the steps, which are by Call, where none of them is under way: the
-// search in each part is short, and all that one has to know of those before it
-// is what the object can be.
-func parts(steps []step) [][]step {
-	var out [][]step
-	var end int64
-	for i, s := range steps {
-		if i == 0 || s.op.Call > end {
-			out = append(out, nil)
+// decide asks porcupine whether the steps can be put into an order. An unsure
+// one is two moments: from the first on it may be carried out, from the second
+// on no more; so that porcupine orders only what really was at the same time.
+func decide(steps []step) porcupine.CheckResult {
+	var ops []porcupine.Operation
+	moments := map[int64]move{} // many requests expire at once
+	for _, s := range steps {
+		if !s.unsure {
+			ops = append(ops, porcupine.Operation{Input: move{leads: s.leads}, Call: s.op.Call, Return: s.op.Return})
+			continue
 		}
-		out[len(out)-1] = append(out[len(out)-1], s)
-		end = max(end, s.op.Return)
-	}
-	return out
-}
-
-// outcomes gives what the object can be after a part that it entered as one of
-// values. After a part that is illegal or undecided it can be anything.
-func outcomes(part []step, values uint8) (uint8, porcupine.CheckResult) {
-	if len(part) == 1 && part[0].op.Return != history.Never {
-		next := follow(values, part[0].leads)
-		if next == 0 {
-			return anyhow, porcupine.Illegal
-		}
-		return next, porcupine.Ok
-	}
-	if result := decide(part, values); result != porcupine.Ok {
-		return anyhow, result
-	}
-	var next uint8
-	for _, value := range []uint8{absent, running, paused} {
-		last := step{op: history.Op{Call: history.Never, Return: history.Never}, leads: stays(value)}
-		for _, s := range part {
-			if s.op.Return == history.Never {
-				return anyhow, porcupine.Ok // nothing comes after it
-			}
-		}
-		switch decide(append(slices.Clone(part), last), values) {
-		case porcupine.Ok:
-			next |= value
-		case porcupine.Unknown:
-			return anyhow, porcupine.Unknown
+		m := moments[s.op.Call]
+		m.moment, m.arms[s.class] = true, m.arms[s.class]+1
+		moments[s.op.Call] = m
+		if s.op.Return != history.Never {
+			m := moments[s.op.Return]
+			m.moment, m.disarms[s.class] = true, m.disarms[s.class]+1
+			moments[s.op.Return] = m
 		}
 	}
-	return next, porcupine.Ok
-}
-
-// decide asks porcupine whether the steps can be put into an order.
-func decide(steps []step, values uint8) porcupine.CheckResult {
-	ops := make([]porcupine.Operation, len(steps))
-	for i, s := range steps {
-		ops[i] = porcupine.Operation{Input: s.leads, Call: s.op.Call, Return: s.op.Return}
+	for at, m := range moments {
+		ops = append(ops, porcupine.Operation{Input: m, Call: at, Return: at})
 	}
-	return porcupine.CheckOperationsTimeout(register(values), ops, decideWithin)
+	return porcupine.CheckOperationsTimeout(model(), ops, decideWithin)
 }
 
-// follow takes every value where a step leads from it.
-func follow(from uint8, leads [3]uint8) uint8 {
-	var to uint8
-	for from != 0 {
-		i := bits.TrailingZeros8(from)
-		to |= leads[i]
-		from &^= 1 << i
-	}
-	return to
-}
-
-func register(values uint8) porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return values },
-		Step: func(state, input, _ any) (bool, any) {
-			to := follow(state.(uint8), input.([3]uint8))
-			return to != 0, to
-		},
-		Hash: func(state any) uint64 { return uint64(state.(uint8)) },
-	}
-}
-
-// shortest gives the operations of a part up to the first that cannot be
-// explained, the last dozen of them; before is what came before the part.
-func shortest(before, steps []step, values uint8) []string {
+// shortest gives the operations up to the first that cannot be explained, the
+// last dozen of them, and what may have happened besides.
+func shortest(steps []step) []string {
 	const context = 12
-	byReturn := slices.Clone(steps)
-	slices.SortStableFunc(byReturn, func(a, b step) int { return cmp.Compare(a.op.Return, b.op.Return) })
+	sure := slices.DeleteFunc(slices.Clone(steps), func(s step) bool { return s.unsure })
+	slices.SortStableFunc(sure, func(a, b step) int { return cmp.Compare(a.op.Return, b.op.Return) })
 	// All of it is illegal; what makes a history illegal does not get legal by
 	// what comes later, so that halving finds the first.
-	low, high := 0, len(byReturn)-1
+	low, high := 0, len(sure)-1
 	for low < high {
 		mid := (low + high) / 2
-		if decide(until(steps, byReturn[mid].op.Return), values) == porcupine.Illegal {
+		if decide(until(steps, sure[mid].op.Return)) == porcupine.Illegal {
 			high = mid
 		} else {
 			low = mid + 1
 		}
 	}
-	end := byReturn[low].op.Return
-	var out, meanwhile []string
-	for _, s := range append(before, byReturn[:low+1]...) {
-		out = append(out, s.op.String())
-	}
-	for _, s := range byReturn[low+1:] {
-		if s.op.Call < end && s.writes() {
-			meanwhile = append(meanwhile, "(not over by then) "+s.op.String())
+	first, end := sure[max(0, low-context)].op.Call, sure[low].op.Return
+	var out []string
+	for _, s := range steps {
+		in, _ := s.op.In.(history.Request)
+		late := s.unsure || (s.op.Return > end && effects()[in.Verb].writes)
+		if late && s.op.Call < end && s.op.Return > first {
+			out = append(out, "(at any time) "+s.op.String())
 		}
 	}
-	if n := len(meanwhile) - context/2; n > 0 {
-		meanwhile = meanwhile[n:]
+	out = out[max(0, len(out)-context/2):]
+	for _, s := range sure[max(0, low-context+1) : low+1] {
+		out = append(out, s.op.String())
 	}
-	if n := len(out) - context; n > 0 {
-		out = append([]string{fmt.Sprintf("(%d earlier ones)", n)}, out[n:]...)
-	}
-	return append(meanwhile, out...)
-}
-
-func (s step) writes() bool {
-	in, _ := s.op.In.(history.Request)
-	return effects()[in.Verb].writes
+	return out
 }
 
 // until gives the steps as they were known at a time: what had not returned by
@@ -304,16 +243,17 @@ func (s step) writes() bool {
 func until(steps []step, end int64) []step {
 	var out []step
 	for _, s := range steps {
+		in, _ := s.op.In.(history.Request)
 		switch {
-		case s.op.Return <= end:
-			out = append(out, s)
-		case s.op.Call < end && s.writes():
-			for i := range s.leads {
-				s.leads[i] |= 1 << i
+		case s.op.Call >= end && s.op.Return > end:
+			continue
+		case !s.unsure && s.op.Return > end:
+			if !effects()[in.Verb].writes {
+				continue
 			}
-			s.op.Return = history.Never
-			out = append(out, s)
+			s.unsure, s.op.Return = true, history.Never
 		}
+		out = append(out, s)
 	}
 	return out
 }

@@ -100,7 +100,7 @@ func TestMasters(t *testing.T) {
 		"task":   {history.StartTask, history.StopTask, history.PauseTask, history.ResumeTask, history.QueryTask, history.QueryTask},
 	}
 	for name, verbs := range objects {
-		for seed := range uint64(8) {
+		for seed := range uint64(40) {
 			good := &masters{r: rand.New(rand.NewPCG(seed, 3))}
 			if err := Control(good.run(600, verbs)); err != nil {
 				t.Fatalf("%s, seed %d: a false alarm: %v", name, seed, err)
