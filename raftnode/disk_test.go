@@ -1,6 +1,7 @@
 package raftnode_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -255,6 +256,33 @@ func TestTheProposerHearsOfTheFullDisk(t *testing.T) {
 	disks["m1"].fill(false)
 	c.Start(m)
 	c.Do("r", source(1))
+}
+
+// Room for the log but none for the state: another leads, nothing is half
+// applied, and the state catches up.
+func TestAFullDiskBelowTheState(t *testing.T) {
+	disks := map[string]*diskFaults{}
+	c := raftnodetest.NewInMemory(t, 3, withDisks(disks))
+	c.Do("", source(0))
+	old := c.Leader()
+	disks[old.Config.Name].fillState(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := old.Node.Propose(ctx, fsm.Meta{RequestID: "r"}, source(1)); !errors.Is(err, raftnode.ErrUnknownOutcome) {
+		t.Errorf("propose: %v", err)
+	}
+	for i := range 20 {
+		c.Do("", source(2+i)) // by another leader
+	}
+	if c.Leader() == old || !strings.Contains(old.Node.Trouble(), "is full") {
+		t.Errorf("%s leads, trouble %q", c.Leader().Config.Name, old.Node.Trouble())
+	}
+	c.Do("r", source(1))
+	disks[old.Config.Name].fillState(false)
+	c.Agree()
+	if got := sources(t, old.Store); got != 22 || old.Node.Err() != nil {
+		t.Errorf("%d sources, want 22; %v", got, old.Node.Err())
+	}
 }
 
 // The same with a file system that is full indeed.

@@ -16,6 +16,7 @@ type diskFaults struct {
 	hang  chan struct{} // closed when it goes on, nil while it does not hang
 	state bool          // the state hangs too
 	full  bool
+	some  bool             // only the state finds it full
 	logs  raftnode.Storage // the log of the node that runs
 }
 
@@ -51,9 +52,15 @@ func (d *diskFaults) fill(full bool) {
 	d.full = full
 }
 
+func (d *diskFaults) fillState(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.some = full
+}
+
 func (d *diskFaults) write(state bool) error {
 	d.mu.Lock()
-	hang, full := d.hang, d.full
+	hang, full := d.hang, d.full || (d.some && state)
 	if d.state != state {
 		hang = nil
 	}

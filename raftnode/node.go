@@ -99,7 +99,7 @@ func (n *Node) open() error {
 	if wrap := n.cfg.Seams.State; wrap != nil {
 		n.state = wrap(n.store)
 	}
-	n.disk.log.fail, n.disk.log.done, n.disk.log.full = n.fail, n.done, n.diskFull
+	n.disk.log.fail, n.disk.log.done, n.disk.log.full = n.fail, n.done, n.diskFull(troubleLogFull)
 	if err := n.connect(); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (n *Node) open() error {
 		}
 	}
 	n.store.Observe(n.observe)
-	b := &bridge{store: n.store, state: n.state, ops: n.ops, log: n.disk.log, fail: n.fail, full: n.diskFull, done: n.done}
+	b := &bridge{store: n.store, state: n.state, ops: n.ops, log: n.disk.log, fail: n.fail, full: n.diskFull(troubleStateFull), done: n.done}
 	// raft panics on a log that it can not read while it starts.
 	err = unharmed(n.disk.log.path, func() (err error) {
 		n.raft, err = raft.NewRaft(rc, b, n.disk.log, n.disk.log, snaps, n.wire)

@@ -27,6 +27,7 @@ func (n *Node) tend(ctx context.Context) {
 		select {
 		case <-tick.C:
 			n.tendDisk(ctx)
+			n.tendFullState(ctx)
 			n.tendMembership()
 		case <-n.done:
 			return
@@ -62,6 +63,20 @@ func (n *Node) tendDisk(ctx context.Context) {
 		n.log.Warn("the transport could not be closed", "err", cutErr)
 	}
 	n.fail(err)
+}
+
+// tendFullState gives up leadership while the state can not be written: a log
+// that is full makes raft step down by itself, but a state that waits for room
+// holds up everybody who proposes.
+func (n *Node) tendFullState(ctx context.Context) {
+	if !n.trouble.has(troubleStateFull) || n.raft.State() != raft.Leader || len(n.otherVoters()) == 0 {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, n.cfg.HeartbeatTimeout+n.cfg.ElectionTimeout)
+	defer cancel()
+	if err := n.TransferLeadership(bounded, ""); err != nil {
+		n.log.Debug("nobody takes over from a dm-master with a full disk", "err", err)
+	}
 }
 
 // tendMembership notices that this member is one no more.

@@ -12,11 +12,12 @@ import (
 // What can be wrong with a member; refused connections and snapshot loops have
 // the other member's name behind theirs.
 const (
-	troubleFull     = "disk full"
-	troubleHang     = "disk hangs"
-	troubleRemoved  = "removed"
-	troubleStranger = "stranger"
-	troubleSnapshot = "snapshots "
+	troubleLogFull   = "disk full: log"
+	troubleStateFull = "disk full: state"
+	troubleHang      = "disk hangs"
+	troubleRemoved   = "removed"
+	troubleStranger  = "stranger"
+	troubleSnapshot  = "snapshots "
 )
 
 // troubles is what is wrong now, a sentence each. It is logged when it begins
@@ -58,20 +59,29 @@ func (t *troubles) String() string {
 	for _, what := range slices.Sorted(maps.Keys(t.now)) {
 		out = append(out, t.now[what])
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(slices.Compact(out), "; ")
+}
+
+func (t *troubles) has(what string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.now[what]
+	return ok
 }
 
 func removedSentence(name string) string {
 	return fmt.Sprintf("dm-master %s was removed from the cluster; stop it, and empty its data-dir before it joins again", name)
 }
 
-// diskFull hears from every write whether there was room.
-func (n *Node) diskFull(full bool) {
-	if full {
-		n.trouble.is(troubleFull, "the disk of data-dir "+n.cfg.DataDir+" is full; make room, this dm-master then goes on by itself")
-		return
+// diskFull gives who hears from the writes of one kind whether there was room.
+func (n *Node) diskFull(what string) func(full bool) {
+	return func(full bool) {
+		if full {
+			n.trouble.is(what, "the disk of data-dir "+n.cfg.DataDir+" is full; make room, this dm-master then goes on by itself")
+			return
+		}
+		n.trouble.over(what)
 	}
-	n.trouble.over(troubleFull)
 }
 
 // snapshotAgain hears of each snapshot sent to a member, or with an empty name
