@@ -102,7 +102,7 @@ func (s *Session) Run(ctx context.Context) error {
 
 // connect goes from master to master until ctx ends.
 func (s *Session) connect(ctx context.Context) error {
-	wait, said := backoffFirst, ""
+	wait, said, hopped := backoffFirst, "", false
 	for {
 		addr := s.pick()
 		welcomed, err := s.attend(ctx, addr)
@@ -127,9 +127,11 @@ func (s *Session) connect(ctx context.Context) error {
 			said = text
 		}
 		s.cfg.Log.Log(ctx, level, "the session with a master is interrupted", "master", addr, "err", plain(err))
-		if s.leader != "" && s.leader != addr {
+		if s.leader != "" && s.leader != addr && !hopped {
+			hopped = true
 			continue // somebody just named the leader
 		}
+		hopped = false // while masters change places two of them may name each other
 		pause := time.NewTimer(wait/2 + rand.N(wait/2))
 		select {
 		case <-pause.C:

@@ -3,7 +3,9 @@ package rpc_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -347,6 +349,32 @@ func TestFollowerNamesTheLeader(t *testing.T) {
 		pass(50 * time.Millisecond) // before any back-off
 		if sessionOf(t, s, "worker-1") == 0 {
 			t.Error("the worker did not go to the leader at once")
+		}
+	})
+}
+
+// TestMastersThatNameEachOtherAreNotStormed: while masters change places each may
+// take another one for the leader; a worker goes from one to the other at the
+// pace of its back-off.
+func TestMastersThatNameEachOtherAreNotStormed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n, w := rpctest.Open(t), &network{}, newWorker()
+		var asked atomic.Int32
+		for own, other := range map[string]string{"m1": "m2", "m2": "m1"} {
+			lis := n.listen(own)
+			run(t, t.Context(), own, func(ctx context.Context) error {
+				return rpctest.New(s, rpctest.Options{ClientURL: "http://" + own, LeaderName: other, LeaderAddr: other}).Run(ctx, lis)
+			})
+		}
+		cfg := w.config(n, "m1", "m2")
+		cfg.DialOptions = []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+			asked.Add(1)
+			return n.dial(ctx, addr)
+		})}
+		run(t, t.Context(), "session", rpc.NewSession(cfg).Run)
+		pass(10 * time.Second)
+		if got := asked.Load(); got < 10 || got > 100 {
+			t.Errorf("%d connections in ten seconds", got)
 		}
 	})
 }
