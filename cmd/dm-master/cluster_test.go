@@ -18,6 +18,7 @@ import (
 // TestAnyMasterAnswers: whichever of three masters is asked, it gives the same
 // answer, with the address of every master.
 func TestAnyMasterAnswers(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	leader := leaderOf(all)
 	for i, b := range all {
@@ -80,6 +81,7 @@ func (l lostAnswer) Propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm
 // and answering; the client sees one success, because the master it asked takes
 // the request, which has no id of its own, to the next leader (peer-bugs 20).
 func TestRequestThatLosesItsLeaderIsExecutedOnce(t *testing.T) {
+	t.Parallel()
 	var once atomic.Bool
 	died := make(chan *box, 1)
 	all := founders(t, 3, func(b *box) {
@@ -130,6 +132,7 @@ func (h hanging) Propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Re
 // TestLeaderThatHangsIsLeft: a request is not held up by the leader it was
 // passed to once another one leads.
 func TestLeaderThatHangsIsLeft(t *testing.T) {
+	t.Parallel()
 	var once atomic.Bool
 	tookC := make(chan struct{})
 	all := founders(t, 3, func(b *box) {
@@ -168,6 +171,7 @@ func TestLeaderThatHangsIsLeft(t *testing.T) {
 // TestReadsSeeWhatWasAcknowledged: what one master has acknowledged, every other
 // master shows, also while leadership moves.
 func TestReadsSeeWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	clients := []pb.MasterClient{all[0].client(), all[1].client(), all[2].client()}
 	ctx, stop := context.WithCancel(t.Context())
@@ -203,6 +207,7 @@ func TestReadsSeeWhatWasAcknowledged(t *testing.T) {
 // client that tries another master when one is gone gets every answer, and
 // nothing that was acknowledged is lost. A leader that stops hands over.
 func TestRollingRestartLosesNothing(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	var addrs []pb.MasterClient
 	for _, b := range all {
@@ -265,6 +270,7 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 
 // TestWithoutAMajorityTheErrorSaysSo: nobody leads, and the answer comes in time.
 func TestWithoutAMajorityTheErrorSaysSo(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	all[1].kill()
 	all[2].kill()
@@ -280,6 +286,7 @@ func TestWithoutAMajorityTheErrorSaysSo(t *testing.T) {
 
 // TestEviction: operate-leader concerns the contacted master only.
 func TestEviction(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	old := leaderOf(all)
 	resp, err := old.client().OperateLeader(t.Context(), &pb.OperateLeaderRequest{Op: pb.LeaderOp_EvictLeaderOp})

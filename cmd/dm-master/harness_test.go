@@ -14,6 +14,7 @@ import (
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/testbed"
 	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
@@ -42,14 +43,14 @@ func newBox(t *testing.T, name string) *box {
 	return b
 }
 
+// freeAddr gives an address at which this test can listen later.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := testbed.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
-	return lis.Addr().String()
+	return addr
 }
 
 // start runs the program; what it ends with is sent on endC.

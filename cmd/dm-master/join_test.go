@@ -51,6 +51,7 @@ func refused(t *testing.T, err error, words ...string) {
 // removed and says so, and joins again with an empty directory, but not with
 // the old one.
 func TestJoinLeaveAndJoinAgain(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 1, nil)
 	m1 := all[0]
 	for range 3 {
@@ -97,6 +98,7 @@ func TestJoinLeaveAndJoinAgain(t *testing.T) {
 // TestTheLeaderCanBeRemoved: it hands over first and the next leader removes it,
 // whichever master was asked.
 func TestTheLeaderCanBeRemoved(t *testing.T) {
+	t.Parallel()
 	for _, direct := range []bool{true, false} {
 		all := founders(t, 3, nil)
 		leader := leaderOf(all)
@@ -115,6 +117,7 @@ func TestTheLeaderCanBeRemoved(t *testing.T) {
 // TestRemovalThatWouldStopTheClusterIsRefused: with one of three down, removing
 // another one that is up would leave a majority of none.
 func TestRemovalThatWouldStopTheClusterIsRefused(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	leader := leaderOf(all)
 	var others []*box
@@ -141,6 +144,7 @@ func TestRemovalThatWouldStopTheClusterIsRefused(t *testing.T) {
 
 // TestJoiningWrongly: every mistake is one clear error and changes nothing.
 func TestJoiningWrongly(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	other := founders(t, 1, nil)[0]
 
@@ -180,6 +184,7 @@ func TestJoiningWrongly(t *testing.T) {
 // TestAnotherDirectoryIsAnotherMember: a member that comes back under its name
 // with another data directory gets no vote and is told why (it might vote twice).
 func TestAnotherDirectoryIsAnotherMember(t *testing.T) {
+	t.Parallel()
 	m1 := founders(t, 1, nil)[0]
 	m2 := joiner(t, "m2", m1)
 	m2.start()
@@ -206,6 +211,7 @@ func TestAnotherDirectoryIsAnotherMember(t *testing.T) {
 // TestNoVoteBeforeCatchingUp: a member that lacks much of the log is told how
 // much, and stays without a vote.
 func TestNoVoteBeforeCatchingUp(t *testing.T) {
+	t.Parallel()
 	m1 := founders(t, 1, nil)[0]
 	for i := range 100 {
 		if _, err := m1.m.node.Propose(t.Context(), fsm.Meta{}, fsm.RegisterWorker{Name: fsm.WorkerName("w" + string(rune('a'+i%26))), Addr: "w:1"}); err != nil {
@@ -224,6 +230,7 @@ func TestNoVoteBeforeCatchingUp(t *testing.T) {
 
 // TestCallsForAnotherClusterAreRefused: over real sockets, on every service.
 func TestCallsForAnotherClusterAreRefused(t *testing.T) {
+	t.Parallel()
 	a, b := founders(t, 1, nil)[0], founders(t, 1, nil)[0]
 	if a.m.clusterID() == b.m.clusterID() {
 		t.Fatal("two clusters have one id")

@@ -66,6 +66,7 @@ func (b *box) session(t *testing.T, name fsm.WorkerName) (id fsm.SessionID, epoc
 // leader's death, a worker keeps its session and its epoch, its lease does not
 // end, and operators see it at the new leader soon after.
 func TestWorkersOutliveTheirLeader(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	a := attend(t, "worker-1", all)
 	leader := leaderOf(all)
@@ -112,6 +113,7 @@ func TestWorkersOutliveTheirLeader(t *testing.T) {
 // not come to it, and its source goes elsewhere long before its lease would have
 // ended at the old one (peer-bugs 21).
 func TestLeaderAndWorkerDieTogether(t *testing.T) {
+	t.Parallel()
 	all := founders(t, 3, nil)
 	leader := leaderOf(all)
 	// A worker of which only the port is left to die: it opened a session and is gone.
