@@ -99,6 +99,8 @@ func understood(h history.History, op history.Op) (step, bool) {
 		s.leads = [3]uint8{absent, absent, absent}
 	case op.Outcome == history.Failed && out.Missing:
 		s.leads = stays(absent)
+	case op.Outcome == history.Failed && out.Code == codeUnreached:
+		return step{}, false // nobody was asked
 	case op.Outcome == history.Failed && does.exists != 0 && out.Code == does.exists:
 		s.leads = stays(present)
 	case does.writes && (op.Outcome == history.Unknown || (op.Outcome == history.Failed && !calmly(h, op))):
@@ -138,10 +140,12 @@ type effect struct {
 	exists int
 }
 
-// The numbers with which the state machine refuses what exists.
+// DM's numbers: with the first two the state machine refuses what exists, with
+// the third dmctl says that it reached no master.
 const (
 	codeSourceExists = 46007
 	codeTaskExists   = 46014
+	codeUnreached    = 48001
 )
 
 // classEffects is what the writes do, by class: create or start, stop, pause,

@@ -47,6 +47,8 @@ func TestControlOfASource(t *testing.T) {
 		{"a creation refused where nothing is", newTale().ctl(stop).refused(create, 46007), []error{ErrAckLost}},
 		{"a transfer of nothing", newTale().ctl(stop).ctl(move), []error{ErrAckLost}},
 		{"refused for another reason", newTale().ctl(stop).refused(create, 26005).missing(show), nil},
+		{"nobody was reached, and nothing happened", newTale().ctl(stop).fault("kill all", time.Second).refused(create, 48001).missing(show), nil},
+		{"nobody was reached, and it happened", newTale().ctl(stop).fault("kill all", time.Second).refused(create, 48001).ctl(show), []error{ErrAckLost}},
 		{"a read while it is created", newTale().ctl(stop).ctl(create).missing(show).during(1), nil},
 		{"unknown, and done", newTale().ctl(stop).unknown(create).ctl(show), nil},
 		{"unknown, and not done", newTale().ctl(stop).unknown(create).missing(show), nil},

@@ -12,6 +12,9 @@ import (
 // for may or may not have been carried out.
 const codeUnconfirmed = 38008
 
+// codeUnreached is DM's number of a dmctl that found no master to ask at all.
+const codeUnreached = 48001
+
 // reply is the part of dmctl's answers that is looked at.
 type reply struct {
 	Result  bool   `json:"result"`
@@ -38,6 +41,9 @@ type reply struct {
 // not clearly an answer of the masters.
 func understand(verb string, output []byte, exit int) (history.Outcome, history.Answer) {
 	var r reply
+	if exit != 0 && code(string(output)) == codeUnreached {
+		return history.Failed, history.Answer{Code: codeUnreached, Text: string(output)}
+	}
 	if exit != 0 || json.Unmarshal(output, &r) != nil {
 		return history.Unknown, history.Answer{Text: string(output)}
 	}

@@ -27,6 +27,8 @@ func TestUnderstand(t *testing.T) {
 		{"not confirmed", history.StopTask, `{"result":false,"msg":"[code=38008:class=dm-master], Message: the masters did not confirm the request in time"}`, 0,
 			history.Unknown, history.Answer{Code: 38008}},
 		{"dmctl failed", history.StopTask, "Error: [code=38008:class=dm-master]", 1, history.Unknown, history.Answer{}},
+		{"dmctl found nobody to ask", history.StopTask, "Error: [code=48001:class=dmctl], Message: can't connect to 127.0.0.1:1", 1, history.Failed, history.Answer{Code: 48001}},
+		{"dmctl found nobody to ask any more", history.StopTask, "Error: [code=38008:class=dmctl], RawCause: [code=48001:class=dmctl], Message: can't connect", 1, history.Unknown, history.Answer{}},
 		{"findings of a check are no JSON", history.StartTask, "{\n\"result\": false,\n\"msg\": \"fail to check\nmore\"}", 0, history.Unknown, history.Answer{}},
 		{"who serves it", history.ShowSource, `{"result":true,"msg":"","sources":[{"result":true,"source":"x","worker":"w2"}]}`, 0, history.OK, history.Answer{Worker: "w2"}},
 		{"bindings", history.ListWorkers, `{"result":true,"msg":"","members":[{"worker":{"msg":"","workers":[{"name":"w1","source":"s"},{"name":"w2","source":""}]}}]}`, 0,
