@@ -27,6 +27,7 @@ func (v *visit) noteFiles(ctx context.Context, newsC <-chan struct{}) error {
 			// What is refused or fails now is found to differ again by the next report.
 			_, err := v.s.m.propose(ctx, fsm.Meta{Actor: "worker " + string(v.worker)}, c)
 			if err != nil && ctx.Err() == nil && !fault.Is(err, fault.NotLeader) {
+				v.s.count("handle", err)
 				v.s.m.cfg.Log.Warn("it could not be noted which worker has load files", "worker", string(v.worker), "err", err)
 			}
 		}

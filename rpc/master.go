@@ -29,7 +29,10 @@ type MasterConfig struct {
 	Target     Target
 	// Explain says in a sentence why a source has no worker, "" when it has one.
 	Explain func(*fsm.View, fsm.SourceID) string
-	Log     *slog.Logger
+	// WorkerTrouble counts what went wrong in dealing with a worker: "handle" is
+	// one of its requests, "watch" following what changes for it.
+	WorkerTrouble func(kind string)
+	Log           *slog.Logger
 }
 
 // Master serves pb.Master, the masters' side of worker sessions, what masters

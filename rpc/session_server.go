@@ -47,6 +47,7 @@ func (s *sessions) Session(stream clusterpb.Sessions_SessionServer) error {
 	}
 	v, err := s.open(stream.Context(), hello)
 	if err != nil {
+		s.count("handle", err)
 		return statusError(err)
 	}
 	hi := s.welcome(v.session, v.clusterID)
@@ -60,6 +61,14 @@ func (s *sessions) Session(stream clusterpb.Sessions_SessionServer) error {
 		s.m.cfg.Log.Warn("worker session is interrupted", "worker", string(v.worker), "session", uint64(v.session), "err", err)
 	}
 	return statusError(err)
+}
+
+// count notes trouble that is this master's and not the worker's or an election's.
+func (s *sessions) count(what string, err error) {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Corrupt, fault.Unavailable:
+		s.m.cfg.WorkerTrouble(what)
+	}
 }
 
 func (s *sessions) welcome(id fsm.SessionID, clusterID string) *clusterpb.SessionResponse {
@@ -165,7 +174,13 @@ func (v *visit) serve(stream clusterpb.Sessions_SessionServer) error {
 	g, ctx := errgroup.WithContext(stream.Context())
 	changedC := make(chan struct{}, 1)
 	signal(changedC) // the first look
-	g.Go(func() error { return v.follow(ctx, changedC) })
+	g.Go(func() error {
+		err := v.follow(ctx, changedC)
+		if ctx.Err() == nil {
+			v.s.count("watch", err)
+		}
+		return err
+	})
 	g.Go(func() error { return v.noteFiles(ctx, reportedC) })
 	g.Go(func() error {
 		lead := time.NewTicker(leadLook)

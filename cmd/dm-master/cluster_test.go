@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -305,5 +307,36 @@ func TestEviction(t *testing.T) {
 	}
 	if resp, err := old.client().OperateLeader(t.Context(), &pb.OperateLeaderRequest{}); err != nil || resp.GetResult() {
 		t.Errorf("no operation: %v, %v", resp, err)
+	}
+}
+
+// TestMetricsOfAMaster: the families that dashboards ask for are there, and only
+// the leader shows the workers.
+func TestMetricsOfAMaster(t *testing.T) {
+	t.Parallel()
+	all := founders(t, 3, nil)
+	leader := leaderOf(all)
+	if resp, err := leader.client().RegisterWorker(t.Context(), &pb.RegisterWorkerRequest{Name: "w", Address: "w:1"}); err != nil || !resp.GetResult() {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	for _, b := range all {
+		resp, err := http.Get("http://" + b.cfg.Addr + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"dm_master_cpu_usage ", `dm_master_worker_event_error{type="handle"} 0`,
+			`dm_master_worker_event_error{type="watch"} 0`, "dm_master_start_leader_counter "} {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("%s does not show %s", b.cfg.Name, want)
+			}
+		}
+		if shows := strings.Contains(string(body), `dm_master_worker_state{worker="w"} 0`); shows != (b == leader) {
+			t.Errorf("%s, the leader is %s, shows the worker's state: %v", b.cfg.Name, leader.cfg.Name, shows)
+		}
 	}
 }

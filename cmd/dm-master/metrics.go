@@ -19,7 +19,12 @@ func (m *master) register(r *prometheus.Registry) (terms prometheus.Counter) {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.cpu = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "dm", Subsystem: "master", Name: "cpu_usage",
 		Help: "the CPU usage of this process in per cent of one core"})
-	r.MustRegister(m.cpu)
+	m.workerErrors = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "dm", Subsystem: "master", Name: "worker_event_error",
+		Help: "what went wrong in dealing with workers: handle is one of their requests, watch following what changes for them"}, []string{"type"})
+	for _, kind := range []string{"handle", "watch"} {
+		m.workerErrors.WithLabelValues(kind) // shown as 0 from the start
+	}
+	r.MustRegister(m.cpu, m.workerErrors)
 	return terms
 }
 

@@ -34,8 +34,9 @@ type master struct {
 	// proposer is node, unless a test stands in between.
 	proposer scheduler.Proposer
 	// own is where this process itself reaches its port for clients.
-	own string
-	cpu prometheus.Gauge
+	own          string
+	cpu          prometheus.Gauge
+	workerErrors *prometheus.CounterVec
 }
 
 // run works until ctx ends or the node fails.
@@ -122,7 +123,8 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 	leases := scheduler.NewLeases()
 	handlers := rpc.NewMaster(rpc.MasterConfig{
 		Name: m.cfg.Name, ConfigText: m.cfg.Encode(), Proposer: m.proposer, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
-		Cluster: members{m}, Group: group{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound, Log: m.log,
+		Cluster: members{m}, Group: group{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound,
+		WorkerTrouble: func(kind string) { m.workerErrors.WithLabelValues(kind).Inc() }, Log: m.log,
 	})
 	server := rpc.NewServer(rpc.ServerConfig{
 		Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) }, Master: handlers,

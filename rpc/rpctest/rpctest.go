@@ -229,7 +229,7 @@ func New(s *State, o Options) *Master {
 		proposer = o.Wrap(s)
 	}
 	m := rpc.NewMaster(rpc.MasterConfig{Name: "master-1", ConfigText: "name = \"master-1\"\n", Proposer: proposer, Reader: s, Feed: s.Feed, Leases: leases,
-		Cluster: cluster{o}, Group: o.group(), Checker: checker{o}, Target: target{o}, Explain: explain, Log: o.Log})
+		Cluster: cluster{o}, Group: o.group(), Checker: checker{o}, Target: target{o}, Explain: explain, WorkerTrouble: func(string) {}, Log: o.Log})
 	srv := rpc.NewServer(rpc.ServerConfig{Register: m.Register, Master: m, Metrics: prometheus.NewRegistry(),
 		Status: "Release Version: test", Log: o.Log})
 	return &Master{Server: srv, Leases: leases}
