@@ -12,12 +12,13 @@ import (
 
 // diskFaults is a disk that a test can make hang or full.
 type diskFaults struct {
-	mu    sync.Mutex
-	hang  chan struct{} // closed when it goes on, nil while it does not hang
-	state bool          // the state hangs too
-	full  bool
-	some  bool             // only the state finds it full
-	logs  raftnode.Storage // the log of the node that runs
+	mu      sync.Mutex
+	hang    chan struct{} // closed when it goes on, nil while it does not hang
+	state   bool          // the state hangs too
+	full    bool
+	some    bool             // only the state finds it full
+	appends bool             // only appending to the log does
+	logs    raftnode.Storage // the log of the node that runs
 }
 
 func (d *diskFaults) install(cfg *raftnode.Config) {
@@ -56,6 +57,12 @@ func (d *diskFaults) fillState(full bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.some = full
+}
+
+func (d *diskFaults) fillAppends(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.appends = full
 }
 
 func (d *diskFaults) write(state bool) error {
@@ -100,6 +107,12 @@ type faultyStorage struct {
 func (s faultyStorage) StoreLogs(l []*raft.Log) error {
 	if err := s.d.write(false); err != nil {
 		return err
+	}
+	s.d.mu.Lock()
+	full := s.d.appends
+	s.d.mu.Unlock()
+	if full {
+		return &syscallError{"write", syscall.ENOSPC}
 	}
 	return s.Storage.StoreLogs(l)
 }

@@ -41,6 +41,9 @@ type guard struct {
 	// it believes what is true.
 	shadow uint64
 	stores uint64 // how often entries were stored
+	// replacing: conflicting entries were removed, those that replace them
+	// are not written yet.
+	replacing bool
 	// sent is the snapshot that the leader sent last, to settle with once the
 	// state is replaced by it: until then the entries are still needed.
 	sent *raft.Log
@@ -162,13 +165,24 @@ func (g *guard) read(index uint64, l *raft.Log) error {
 func (g *guard) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l}) }
 
 // StoreLogs appends entries. raft bears its failing: a leader steps down, a
-// follower is sent them again.
+// follower is sent them again. It does not after it had conflicting entries
+// removed for these: it goes on believing that the log ends where it did, and
+// takes no entry any more. These have to be written, whatever it takes.
 func (g *guard) StoreLogs(logs []*raft.Log) error {
-	err := g.run("append to the log", func() error { return g.inner.StoreLogs(logs) })
-	g.report(err)
+	g.mu.Lock()
+	must := g.replacing
+	g.mu.Unlock()
+	store := func() error { return g.inner.StoreLogs(logs) }
+	var err error
+	if must {
+		err = g.must(appending, store)
+	} else {
+		err = g.run(appending, store)
+		g.report(err)
+	}
 	if err == nil {
 		g.mu.Lock()
-		g.shadow = 0
+		g.shadow, g.replacing = 0, false
 		g.stores++
 		g.mu.Unlock()
 		g.early.appended(logs)
@@ -176,10 +190,18 @@ func (g *guard) StoreLogs(logs []*raft.Log) error {
 	return err
 }
 
-// DeleteRange removes entries.
+const appending = "append to the log"
+
+// DeleteRange removes entries: compacted ones, which a snapshot covers, or
+// conflicting ones, which are all beyond every snapshot.
 func (g *guard) DeleteRange(first, last uint64) error {
 	err := g.run("trim the log", func() error { return g.inner.DeleteRange(first, last) })
 	g.report(err)
+	if err == nil {
+		g.mu.Lock()
+		g.replacing = g.replacing || last > g.snapIndex
+		g.mu.Unlock()
+	}
 	return err
 }
 

@@ -42,16 +42,11 @@ func TestConflictingEntriesBesideASnapshot(t *testing.T) {
 	}
 }
 
-func testConflict(t *testing.T, beyond int) {
-	disks := map[string]*diskFaults{}
-	c := raftnodetest.NewInMemory(t, 3, func(cfg *raftnode.Config) {
-		disks[cfg.Name] = &diskFaults{}
-		disks[cfg.Name].install(cfg)
-		cfg.SnapshotEntries, cfg.TrailingEntries, cfg.SnapshotInterval = 1, 0, 5*time.Millisecond
-		// A cut off leader is to go on for long enough to write.
-		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaseTimeout = 200*time.Millisecond, 200*time.Millisecond, 160*time.Millisecond
-	})
-	old := c.Leader()
+// splitLogs cuts a leader off that then writes entries of its own, while the
+// others elect another.
+func splitLogs(t *testing.T, c *raftnodetest.Cluster) (old, leader *raftnodetest.Member) {
+	t.Helper()
+	old = c.Leader()
 	c.Do("", source(1))
 	c.Agree()
 	c.Net.Isolate(old.Config.Listen)
@@ -67,8 +62,6 @@ func testConflict(t *testing.T, beyond int) {
 		})
 	}
 	wg.Wait()
-	_, oldLast := disks[old.Config.Name].bounds()
-	var leader *raftnodetest.Member
 	until(t, "another leads", func() bool {
 		for _, m := range c.Others(old) {
 			if m.Node.IsLeader() {
@@ -77,6 +70,46 @@ func testConflict(t *testing.T, beyond int) {
 		}
 		return leader != nil
 	})
+	return old, leader
+}
+
+// slowBeat lets a cut off leader go on for long enough to write.
+func slowBeat(cfg *raftnode.Config) {
+	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaseTimeout = 200*time.Millisecond, 200*time.Millisecond, 160*time.Millisecond
+}
+
+// A disk that fills up between the removal of conflicting entries and the
+// writing of those that replace them: raft would be left with a wrong idea of
+// its own log, and take no entry any more.
+func TestAFullDiskWhileEntriesAreReplaced(t *testing.T) {
+	disks := map[string]*diskFaults{}
+	c := raftnodetest.NewInMemory(t, 3, withDisks(disks, slowBeat))
+	old, leader := splitLogs(t, c)
+	for i := range 3 {
+		if _, err := leader.Node.Propose(t.Context(), fsm.Meta{}, source(200+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disks[old.Config.Name].fillAppends(true)
+	c.Net.Heal()
+	until(t, "it is in trouble", func() bool { return strings.Contains(old.Node.Trouble(), "is full") })
+	for i := range 3 {
+		c.Do("", source(300+i))
+	}
+	disks[old.Config.Name].fillAppends(false)
+	c.Agree()
+}
+
+func testConflict(t *testing.T, beyond int) {
+	disks := map[string]*diskFaults{}
+	c := raftnodetest.NewInMemory(t, 3, func(cfg *raftnode.Config) {
+		disks[cfg.Name] = &diskFaults{}
+		disks[cfg.Name].install(cfg)
+		cfg.SnapshotEntries, cfg.TrailingEntries, cfg.SnapshotInterval = 1, 0, 5*time.Millisecond
+		slowBeat(cfg)
+	})
+	old, leader := splitLogs(t, c)
+	_, oldLast := disks[old.Config.Name].bounds()
 	for i := 0; ; i++ {
 		if _, last := disks[leader.Config.Name].bounds(); int(last)+beyond >= int(oldLast) && i > 0 {
 			break
