@@ -95,10 +95,9 @@ func (b *Bank) transfer(ctx context.Context, up *testbed.Server, i int, client s
 
 func (b *Bank) read(ctx context.Context, env Env, i int, client string, rec *history.Recorder) {
 	p := rec.Call(client, history.BankRead, b.what(i))
-	var out history.Balances
-	err := snapshot(ctx, env.Target.DB(), func(conn *sql.Conn) (err error) {
-		out.Rows, err = accounts(ctx, conn, i)
-		return err
+	out, err := snapshot(ctx, env.Target, func(conn *sql.Conn) (history.Balances, error) {
+		rows, err := accounts(ctx, conn, i)
+		return history.Balances{Rows: rows}, err
 	})
 	if err != nil {
 		p.Failed(nil, err)
@@ -108,7 +107,7 @@ func (b *Bank) read(ctx context.Context, env Env, i int, client string, rec *his
 }
 
 func accounts(ctx context.Context, q querier, i int) ([]history.Balance, error) {
-	scan := func(rows *sql.Rows) (b history.Balance, err error) { return b, rows.Scan(&b[0], &b[1]) }
+	scan := func(rows *sql.Rows) (b history.Balance, err error) { err = rows.Scan(&b[0], &b[1]); return b, err }
 	return collect(ctx, q, scan, "SELECT id, balance FROM "+bankSchema(i)+".accounts ORDER BY id")
 }
 

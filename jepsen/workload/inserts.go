@@ -198,7 +198,10 @@ func digest(ctx context.Context, db *sql.DB, i int) (string, error) {
 
 func bothSides(ctx context.Context, env Env, i int) (history.RowsEnd, error) {
 	var out history.RowsEnd
-	scan := func(rows *sql.Rows) (o history.OwnedRow, err error) { return o, rows.Scan(&o[0], &o[1], &o[2]) }
+	scan := func(rows *sql.Rows) (o history.OwnedRow, err error) {
+		err = rows.Scan(&o[0], &o[1], &o[2])
+		return o, err
+	}
 	for _, part := range []struct {
 		db    *sql.DB
 		table string

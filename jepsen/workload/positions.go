@@ -16,18 +16,19 @@ const metaSchema = "dm_meta"
 
 // readWindow reads rows and the recorded positions in one snapshot of the target.
 func readWindow(ctx context.Context, env Env, i int, p *history.Pending, in history.Window) {
-	var out history.Rows
-	err := snapshot(ctx, env.Target.DB(), func(conn *sql.Conn) error {
+	out, err := snapshot(ctx, env.Target, func(conn *sql.Conn) (history.Rows, error) {
+		var out history.Rows
 		for table, into := range map[string]*[]history.Row{"keyed": &out.Keyed, "keyless": &out.Keyless} {
-			scan := func(rows *sql.Rows) (r history.Row, err error) { return r, rows.Scan(&r[0], &r[1]) }
+			scan := func(rows *sql.Rows) (r history.Row, err error) { err = rows.Scan(&r[0], &r[1]); return r, err }
 			list, err := collect(ctx, conn, scan, fmt.Sprintf("SELECT seq, version FROM %s.%s WHERE client = ? AND seq >= ? AND seq < ? ORDER BY seq",
 				rowsSchema(i), table), in.Client, in.Low, in.High)
 			if err != nil {
-				return err
+				return out, err
 			}
 			*into = list
 		}
-		return positions(ctx, conn, rowsTask(i), in.Source, &out)
+		err := positions(ctx, conn, rowsTask(i), in.Source, &out)
+		return out, err
 	})
 	if err != nil {
 		p.Failed(nil, err)

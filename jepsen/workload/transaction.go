@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 
+	"github.com/raftdm/raftdm/internal/testbed"
 	"github.com/raftdm/raftdm/jepsen/history"
 )
 
@@ -64,19 +66,31 @@ func run(ctx context.Context, conn *sql.Conn, statements ...string) error {
 	return nil
 }
 
-// snapshot runs read in a consistent snapshot of a server.
-func snapshot(ctx context.Context, db *sql.DB, read func(*sql.Conn) error) error {
-	conn, err := db.Conn(ctx)
+// snapshot reads in a consistent snapshot of a server.
+//
+// The store that a TiDB without TiKV keeps in its own process now and then
+// leaves out, for a moment, a row that is being committed: 46 of 34,000 reads
+// beside eight writers, without raftdm. A snapshot must not change, so what is
+// read there counts only when it was read twice.
+func snapshot[T any](ctx context.Context, server *testbed.Server, read func(*sql.Conn) (T, error)) (T, error) {
+	var out T
+	conn, err := server.DB().Conn(ctx)
 	if err != nil {
-		return err
+		return out, err
 	}
 	defer conn.Close()
 	if err := run(ctx, conn, "START TRANSACTION WITH CONSISTENT SNAPSHOT"); err != nil {
-		return err
+		return out, err
 	}
-	err = read(conn)
+	out, err = read(conn)
+	for same := server.Name != "tidb"; err == nil && !same; {
+		var again T
+		again, err = read(conn)
+		same = reflect.DeepEqual(out, again)
+		out = again
+	}
 	_, rerr := conn.ExecContext(ctx, "ROLLBACK")
-	return errors.Join(err, rerr)
+	return out, errors.Join(err, rerr)
 }
 
 // querier is a *sql.DB or a *sql.Conn.
