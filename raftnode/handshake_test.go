@@ -251,7 +251,7 @@ func TestOldDirectoriesGetAnInstance(t *testing.T) {
 // peer-bugs §3, raft#79: a leader does not remove itself; it hands over, and
 // its successor removes it. The removed member says so and disturbs nobody.
 func TestRemovingTheLeader(t *testing.T) {
-	c := raftnodetest.NewInMemory(t, 3, steady)
+	c := raftnodetest.New(t, 3)
 	first := c.Leader()
 	c.Do("", source(1))
 	err := first.Node.Remove(t.Context(), first.Config.Name)

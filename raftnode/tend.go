@@ -12,6 +12,10 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 )
 
+// lonely is for how many heartbeat time-outs a member without a leader keeps
+// its connections.
+const lonely = 6
+
 // tendParts of a DiskTimeout pass between two looks at the member, and no more
 // than tendEvery.
 const (
@@ -23,12 +27,21 @@ const (
 func (n *Node) tend(ctx context.Context) {
 	tick := time.NewTicker(min(max(n.cfg.DiskTimeout/tendParts, time.Millisecond), tendEvery))
 	defer tick.Stop()
+	led := time.Now()
 	for {
 		select {
 		case <-tick.C:
 			n.tendDisk(ctx)
 			n.tendFullState(ctx)
 			n.tendMembership()
+			if _, id := n.raft.LeaderWithID(); id != "" {
+				led = time.Now()
+			} else if time.Since(led) > lonely*n.cfg.HeartbeatTimeout {
+				// Whoever still has connections from better days would not be
+				// told that it was removed.
+				n.wire.refresh()
+				led = time.Now()
+			}
 		case <-n.done:
 			return
 		}

@@ -218,10 +218,15 @@ func (w *wire) cut() error {
 	w.off = true
 	w.mu.Unlock()
 	err := w.Close()
+	w.refresh()
+	return err
+}
+
+// refresh drops the connections that are idle; the next ones begin with a handshake.
+func (w *wire) refresh() {
 	if pooled, ok := w.Transport.(interface{ CloseStreams() }); ok {
 		pooled.CloseStreams()
 	}
-	return err
 }
 
 // Close closes the transport; it may be called again.
