@@ -95,6 +95,7 @@ func run(t *testing.T, o options, s scenario.Scenario) (found []error) {
 	t.Logf("%s in %s: %s", s.Name, time.Since(began).Round(time.Second), report.Summary(h))
 	if s.Catches != nil {
 		if err := errors.Join(found...); errors.Is(err, s.Catches) {
+			t.Logf("caught: %.300v", err)
 			found = nil // as it had to be
 		} else {
 			found = []error{fmt.Errorf("the sabotage %q was not reported as %q, but: %v", s.Tags, s.Catches, err)}
