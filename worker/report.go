@@ -1,9 +1,11 @@
 package worker
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/status"
 )
 
@@ -14,7 +16,11 @@ func (w *Worker) Report() status.Report {
 	defer w.mu.Unlock()
 	r := status.Report{Source: string(w.source), Epoch: uint64(w.epoch)}
 	for _, st := range w.subtasks {
-		r.Subtasks = append(r.Subtasks, st.report())
+		row := st.report()
+		if st.running && (st.id.source != w.source || st.id.epoch != w.epoch) {
+			row = st.leaving()
+		}
+		r.Subtasks = append(r.Subtasks, row)
 	}
 	slices.SortFunc(r.Subtasks, func(a, b status.Subtask) int { return strings.Compare(a.Task, b.Task) })
 	return r
@@ -30,6 +36,16 @@ func (st *subtask) report() status.Subtask {
 		out.Err = st.err
 	}
 	return out
+}
+
+// leaving is what is shown of an attempt of a former binding that has not ended
+// yet. Its unit and its revision are about another source or another epoch: the
+// masters must not take them for this one's.
+func (st *subtask) leaving() status.Subtask {
+	return status.Subtask{Task: string(st.task), Stage: status.StageNew, Err: &fault.Error{Kind: fault.Unavailable,
+		Msg: fmt.Sprintf("what the worker ran of the task under its former binding (source %s, epoch %d) has not ended yet",
+			st.id.source, st.id.epoch),
+		Hint: "the subtask begins as soon as it has; if it stays so, restart the dm-worker"}}
 }
 
 // stage tells the stage as DM names it.

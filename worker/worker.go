@@ -135,6 +135,9 @@ func (w *Worker) step(ctx context.Context, a fsm.Assignment, now time.Time) time
 		if x, ok := want[task]; ok {
 			wt = &x
 		}
+		if wt != nil && !st.running && st.id != wt.id {
+			st = w.renew(st, *wt)
+		}
 		switch reconcile(wt, st.actual, now) {
 		case actStart:
 			w.start(ctx, st, *wt, now)
@@ -162,11 +165,20 @@ func (w *Worker) step(ctx context.Context, a fsm.Assignment, now time.Time) time
 	return next
 }
 
+// renew forgets what a resting subtask was under another identity: its errors,
+// its numbers and its end say nothing about this one. Called with mu held.
+func (w *Worker) renew(st *subtask, wt wanted) *subtask {
+	if st.id.source != wt.id.source {
+		w.metrics.Forget(prometheus.Labels{"task": string(st.task)})
+	}
+	out := &subtask{task: st.task, actual: actual{id: wt.id}}
+	w.subtasks[st.task] = out
+	w.notify()
+	return out
+}
+
 // start begins an attempt. Called with mu held.
 func (w *Worker) start(ctx context.Context, st *subtask, wt wanted, now time.Time) {
-	if st.id != wt.id {
-		st.backoff = backoff{}
-	}
 	st.actual = actual{id: wt.id, revision: wt.revision, running: true}
 	st.backoff.started(now)
 	st.attempt = &attempt{task: st.task, worker: w.cfg.Name, metrics: w.metrics,
