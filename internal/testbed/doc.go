@@ -2,7 +2,8 @@
 // for tests, the demo and the benchmark: MariaDB as upstream, TiDB as target,
 // dm-master, dm-worker and dmctl built from this checkout. It also brings what
 // such runs need around them: seeded workloads, a row-by-row comparison of two
-// servers, and a TCP proxy that cuts and slows connections.
+// servers, a TCP proxy that cuts and slows connections, and a network of gates
+// before every port of a cluster whose links are cut and slowed one by one.
 //
 // Nothing here is mocked and nothing of the product is imported but the plain
 // configuration types, so that what a test sees is what an operator would see.
@@ -18,5 +19,5 @@
 // the last lines of its log.
 //
 // Start at server.go (one database), cluster.go (the product's processes),
-// workload.go and compare.go.
+// net.go, workload.go and compare.go.
 package testbed
