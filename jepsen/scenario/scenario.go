@@ -70,9 +70,11 @@ func (s Scenario) Torment(ctx context.Context, c *cluster.Cluster, rng *rand.Ran
 		if err := s.one(ctx, c, step, rng, rec, log); err != nil {
 			return err
 		}
+		began := time.Now()
 		if err := healthy(healing, c, "after "+step.Fault.Name()); err != nil {
 			return err
 		}
+		log("all well %s after it was healed", time.Since(began).Round(time.Millisecond))
 	}
 	return nil
 }
