@@ -32,6 +32,13 @@ type refusal struct {
 	Hint string     `json:"hint,omitempty"`
 }
 
+// Executed tells whether a request was executed already, be it that it was
+// refused: asked again it changes nothing. One that was forgotten was not.
+func (v *View) Executed(id RequestID) bool {
+	var r requestRecord
+	return id != "" && v.getJSON(bucketRequests, []byte(id), &r)
+}
+
 // replied gives the stored result of a request that was executed before.
 func (b *batch) replied(id RequestID, k kind) (Result, bool) {
 	var r requestRecord
