@@ -20,6 +20,15 @@ func (m *Master) read(ctx context.Context, fn func(*fsm.View)) error {
 	})
 }
 
+// repeated tells whether a part of this request was carried out or refused
+// before: a first run of the handler got so far. What the databases say now is
+// no reason to answer something else than the first run would have.
+func (m *Master) repeated(ctx context.Context, part string) (bool, error) {
+	var yes bool
+	err := m.read(ctx, func(v *fsm.View) { yes = v.Executed(m.meta(ctx, part).RequestID) })
+	return yes, err
+}
+
 // await looks at the state, and again after every change, until done says so.
 // It answers nil also when the time is up; an error is ctx's or the store's.
 func (m *Master) await(ctx context.Context, within time.Duration, done func(*fsm.View) bool) error {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/pb"
@@ -51,10 +52,17 @@ func (d deposed) Propose(ctx context.Context, m fsm.Meta, c fsm.Command) (fsm.Re
 func TestRepeatedHandlersAreOneRequest(t *testing.T) {
 	s := rpctest.Open(t)
 	d := deposed{calls: map[string]*atomic.Int32{"start": {}, "stop": {}, "put": {}, "remove": {}}}
-	var removed atomic.Int32
+	var removed, sourceChecks, taskChecks atomic.Int32
 	addr := rpctest.Start(t, s, rpctest.Options{
-		Wrap:    func(p rpc.Proposer) rpc.Proposer { d.Proposer = p; return d },
-		Removed: func(string) { removed.Add(1) },
+		// The databases go away after the first run has looked at them: what was
+		// agreed on must not be answered as refused.
+		CheckSource: func(src config.Source) (config.Source, error) {
+			src.Flavor, src.ServerID = "mysql", 429500000
+			return src, away(sourceChecks.Add(1))
+		},
+		CheckTask: func([]config.Subtask, int, int) error { return away(taskChecks.Add(1)) },
+		Wrap:      func(p rpc.Proposer) rpc.Proposer { d.Proposer = p; return d },
+		Removed:   func(string) { removed.Add(1) },
 	})
 	_, c := client(t, addr)
 	create, err := c.OperateSource(t.Context(), &pb.OperateSourceRequest{Op: pb.SourceOp_StartSource, Config: []string{sourceYAML}})
@@ -88,6 +96,14 @@ func TestRepeatedHandlersAreOneRequest(t *testing.T) {
 	if err != nil || again.GetResult() {
 		t.Errorf("stopping it again: %v, %v", again, err)
 	}
+}
+
+// away is the error of every call but the first.
+func away(call int32) error {
+	if call == 1 {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "the database is away")
 }
 
 func awaitBound(t *testing.T, s *rpctest.State) {

@@ -20,6 +20,7 @@ type seen struct {
 	worker fsm.WorkerName  // "" when the source has none
 	why    string          // why it has none
 	heard  bool            // the worker has reported in this binding
+	fresh  bool            // and since the operation was agreed on
 	is     *status.Subtask // nil: the worker does not have it
 }
 
@@ -70,8 +71,10 @@ func becomesPaused(s seen) (verdict, error) {
 	}
 }
 
+// becomesGone asks for a fresh report: a row that is missing has no revision to
+// tell by, and a report of a former term may be from before the task was started.
 func becomesGone(s seen) (verdict, error) {
-	if s.worker == "" || (s.heard && s.is == nil) {
+	if s.worker == "" || (s.fresh && s.is == nil) {
 		return done, nil
 	}
 	return pending, nil
@@ -81,13 +84,14 @@ func becomesGone(s seen) (verdict, error) {
 // says which. One that did neither in time is answered with DM's 38045; the
 // operation itself stays agreed on. The error is that this master no longer leads.
 func (m *Master) settle(ctx context.Context, task string, sources []fsm.SourceID, until wanted) ([]*pb.CommonWorkerResponse, error) {
+	since := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	again := time.NewTicker(time.Second) // a binding may change without any report
 	defer again.Stop()
 	for {
 		news := m.reports.news()
-		lines, open := m.judge(task, sources, until)
+		lines, open := m.judge(task, sources, since, until)
 		if err := m.stillLeads(); err != nil {
 			return nil, err
 		}
@@ -103,11 +107,11 @@ func (m *Master) settle(ctx context.Context, task string, sources []fsm.SourceID
 }
 
 // judge gives the line of every source as of now, and whether any is pending.
-func (m *Master) judge(task string, sources []fsm.SourceID, until wanted) ([]*pb.CommonWorkerResponse, bool) {
+func (m *Master) judge(task string, sources []fsm.SourceID, since time.Time, until wanted) ([]*pb.CommonWorkerResponse, bool) {
 	var lines []*pb.CommonWorkerResponse
 	open := false
 	for _, id := range sources {
-		s, err := m.see(task, id)
+		s, err := m.see(task, id, since)
 		v := failed
 		if err == nil {
 			v, err = until(s)
@@ -125,7 +129,7 @@ func (m *Master) judge(task string, sources []fsm.SourceID, until wanted) ([]*pb
 	return lines, open
 }
 
-func (m *Master) see(task string, id fsm.SourceID) (seen, error) {
+func (m *Master) see(task string, id fsm.SourceID, since time.Time) (seen, error) {
 	var s seen
 	err := m.cfg.Reader.View(func(v *fsm.View) error {
 		if st, ok := v.Subtask(fsm.TaskName(task), id); ok {
@@ -139,7 +143,7 @@ func (m *Master) see(task string, id fsm.SourceID) (seen, error) {
 		s.worker = b.Worker
 		w, _ := v.Worker(b.Worker)
 		h, ok := m.reports.of(w, b)
-		s.heard = ok
+		s.heard, s.fresh = ok, ok && h.at.After(since)
 		for _, row := range h.report.Subtasks {
 			if ok && row.Task == task {
 				s.is = &row
@@ -159,6 +163,8 @@ func unsettled(s seen) error {
 		out.Hint = "start a dm-worker; the operation is recorded and takes effect then"
 	case !s.heard:
 		out.Msg = fmt.Sprintf("worker %s has not reported about the source yet", s.worker)
+	case s.wanted == nil && !s.fresh:
+		out.Msg = fmt.Sprintf("worker %s is silent and may go on with the subtask until its lease ends", s.worker)
 	case s.is == nil:
 		out.Msg = fmt.Sprintf("worker %s has not begun with the subtask yet", s.worker)
 	default:

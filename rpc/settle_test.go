@@ -21,16 +21,17 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"no worker", seen{wanted: wantedAt(5)}, pending, done, done},
 		{"the worker has said nothing", seen{wanted: wantedAt(5), worker: "w"}, pending, pending, pending},
-		{"the worker has not begun", seen{wanted: wantedAt(5), worker: "w", heard: true}, pending, pending, done},
-		{"running, from before the command", seen{wantedAt(5), "w", "", true, is(status.StageRunning, 4, nil)}, pending, pending, pending},
-		{"failed, from before the command", seen{wantedAt(5), "w", "", true, is(status.StagePaused, 4, failure)}, pending, pending, pending},
-		{"not expanded yet, with a row of an earlier task of the name", seen{nil, "w", "", true, is(status.StageRunning, 4, nil)}, pending, pending, pending},
-		{"running", seen{wantedAt(5), "w", "", true, is(status.StageRunning, 5, nil)}, done, pending, pending},
-		{"retrying", seen{wantedAt(5), "w", "", true, is(status.StageRunning, 5, failure)}, failed, pending, pending},
-		{"finished", seen{wantedAt(5), "w", "", true, is(status.StageFinished, 5, nil)}, done, failed, pending},
-		{"paused by an error", seen{wantedAt(5), "w", "", true, is(status.StagePaused, 5, failure)}, failed, done, pending},
-		{"paused", seen{wantedAt(5), "w", "", true, is(status.StagePaused, 6, nil)}, pending, done, pending},
-		{"new", seen{wantedAt(5), "w", "", true, is(status.StageNew, 5, nil)}, pending, pending, pending},
+		{"the worker has not begun", seen{wanted: wantedAt(5), worker: "w", heard: true, fresh: true}, pending, pending, done},
+		{"it had not begun a term ago", seen{wanted: wantedAt(5), worker: "w", heard: true}, pending, pending, pending},
+		{"running, from before the command", seen{wantedAt(5), "w", "", true, true, is(status.StageRunning, 4, nil)}, pending, pending, pending},
+		{"failed, from before the command", seen{wantedAt(5), "w", "", true, true, is(status.StagePaused, 4, failure)}, pending, pending, pending},
+		{"not expanded yet, with a row of an earlier task of the name", seen{nil, "w", "", true, true, is(status.StageRunning, 4, nil)}, pending, pending, pending},
+		{"running", seen{wantedAt(5), "w", "", true, true, is(status.StageRunning, 5, nil)}, done, pending, pending},
+		{"retrying", seen{wantedAt(5), "w", "", true, true, is(status.StageRunning, 5, failure)}, failed, pending, pending},
+		{"finished", seen{wantedAt(5), "w", "", true, true, is(status.StageFinished, 5, nil)}, done, failed, pending},
+		{"paused by an error", seen{wantedAt(5), "w", "", true, true, is(status.StagePaused, 5, failure)}, failed, done, pending},
+		{"paused", seen{wantedAt(5), "w", "", true, true, is(status.StagePaused, 6, nil)}, pending, done, pending},
+		{"new", seen{wantedAt(5), "w", "", true, true, is(status.StageNew, 5, nil)}, pending, pending, pending},
 	} {
 		for what, x := range map[string]struct {
 			judge wanted

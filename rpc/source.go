@@ -20,6 +20,10 @@ const (
 	msgUpdateSources = "Update worker config is not supported by dm-ha now"
 )
 
+// partPut and partStop, with the id of a source behind them, tell the commands of
+// one request apart.
+const partPut, partStop = "put/", "stop/"
+
 // bindWithin is how long a new source is waited for to find its worker.
 const bindWithin = 10 * time.Second
 
@@ -49,6 +53,13 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 		return nil, err
 	}
 	for i, src := range sources {
+		again, err := m.repeated(ctx, partPut+src.SourceID)
+		if err != nil {
+			return nil, err
+		}
+		if again {
+			continue
+		}
 		if sources[i], err = m.cfg.Checker.CheckSource(ctx, src); err != nil {
 			return nil, err // names the source
 		}
@@ -66,6 +77,9 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 		}
 		line := sourceLine(id, worker, msgNoFreeWorker)
 		heard := false
+		if err := m.stillLeads(); err != nil {
+			return nil, err // what it knows of bindings may be old
+		}
 		if worker != "" {
 			if heard, err = m.awaitReport(ctx, id, time.Until(deadline)); err != nil {
 				return nil, err
@@ -111,7 +125,7 @@ func decodeSources(ctx context.Context, texts []string) ([]config.Source, []stri
 // this request are taken back.
 func (m *Master) putSources(ctx context.Context, sources []config.Source) error {
 	for i, src := range sources {
-		_, err := m.propose(ctx, m.meta(ctx, "put/"+src.SourceID), fsm.PutSource{ID: fsm.SourceID(src.SourceID), Config: src.Encode()})
+		_, err := m.propose(ctx, m.meta(ctx, partPut+src.SourceID), fsm.PutSource{ID: fsm.SourceID(src.SourceID), Config: src.Encode()})
 		if err == nil {
 			continue
 		}
@@ -198,17 +212,23 @@ func (m *Master) stopSources(ctx context.Context, req *pb.OperateSourceRequest) 
 	out := &pb.OperateSourceResponse{Result: true}
 	for _, id := range ids {
 		var had fsm.Binding
-		if err := m.read(ctx, func(v *fsm.View) { had, _ = v.Binding(id) }); err != nil {
+		meta, never := m.meta(ctx, partStop+string(id)), msgNeverBound
+		if err := m.read(ctx, func(v *fsm.View) {
+			had, _ = v.Binding(id)
+			if v.Executed(meta.RequestID) {
+				never = "" // who served it is not known any more
+			}
+		}); err != nil {
 			return nil, err
 		}
-		if _, err := m.propose(ctx, m.meta(ctx, "stop/"+string(id)), fsm.RemoveSource{ID: id}); err != nil {
+		if _, err := m.propose(ctx, meta, fsm.RemoveSource{ID: id}); err != nil {
 			if fault.Is(err, fault.NotLeader) {
 				return nil, err // the next leader goes on with it
 			}
 			out.Result, out.Msg = false, Message(err)
 			return out, nil
 		}
-		out.Sources = append(out.Sources, sourceLine(id, had.Worker, msgNeverBound))
+		out.Sources = append(out.Sources, sourceLine(id, had.Worker, never))
 	}
 	return out, nil
 }

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,18 +39,8 @@ func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.S
 		return nil, err
 	}
 	defer release()
-	if len(p.unbound) > 0 {
-		return nil, &fault.Error{Kind: fault.Conflict, Code: codeSourcesUnbound,
-			Msg:  fmt.Sprintf("sources [%s] have not bound", strings.Join(p.unbound, " ")),
-			Hint: p.why + "; start more workers or stop a source that is not needed"}
-	}
-	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, shownFindings, shownFindings); err != nil {
+	if err := m.prepareTask(ctx, p, req.GetRemoveMeta()); err != nil {
 		return nil, err
-	}
-	if req.GetRemoveMeta() {
-		if err := m.removeMeta(ctx, p.task); err != nil {
-			return nil, err
-		}
 	}
 	started, err := m.startTask(ctx, p, req.GetTask())
 	if err != nil {
@@ -66,6 +55,28 @@ func (m *Master) StartTask(ctx context.Context, req *pb.StartTaskRequest) (*pb.S
 			Msg: "the task has this source already; it was left as it is"})
 	}
 	return out, nil
+}
+
+// prepareTask does what comes before a task is agreed on, unless this very
+// request has it agreed on already: then nothing may be removed under it, and no
+// check can prevent it any more.
+func (m *Master) prepareTask(ctx context.Context, p taskPlan, removeMeta bool) error {
+	again, err := m.repeated(ctx, partStart)
+	if err != nil || again {
+		return err
+	}
+	if len(p.unbound) > 0 {
+		return &fault.Error{Kind: fault.Conflict, Code: codeSourcesUnbound,
+			Msg:  fmt.Sprintf("sources [%s] have not bound", strings.Join(p.unbound, " ")),
+			Hint: p.why + "; start more workers or stop a source that is not needed"}
+	}
+	if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, shownFindings, shownFindings); err != nil {
+		return err
+	}
+	if removeMeta {
+		return m.removeMeta(ctx, p.task)
+	}
+	return nil
 }
 
 // CheckTask runs the pre-checks of a task file.
@@ -169,36 +180,16 @@ func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.St
 
 // removeMeta drops what an earlier run of the task left on the target. A task
 // that still exists keeps its meta tables: dropping them under it loses data.
-// One that this very request has started, on a try before this one, has lost
-// them already.
 func (m *Master) removeMeta(ctx context.Context, t config.Task) error {
-	var exists, ours bool
-	var err error
-	rerr := m.read(ctx, func(v *fsm.View) {
-		var task fsm.Task
-		if task, exists = v.Task(fsm.TaskName(t.Name)); exists {
-			ours, err = startedBy(v, task, m.meta(ctx, partStart).RequestID)
-		}
-	})
-	switch err = errors.Join(rerr, err); {
-	case err != nil:
+	var exists bool
+	if err := m.read(ctx, func(v *fsm.View) { _, exists = v.Task(fsm.TaskName(t.Name)) }); err != nil {
 		return err
-	case ours:
-		return nil
-	case exists:
+	}
+	if exists {
 		return &fault.Error{Kind: fault.Conflict, Code: 46014, Msg: fmt.Sprintf("task %s still exists, its meta data cannot be removed", t.Name),
 			Hint: "stop-task it first"}
 	}
 	return fault.Wrap("remove the meta data of task "+t.Name, m.cfg.Target.RemoveMeta(ctx, t.Target, t.MetaSchema, t.Name))
-}
-
-// startedBy tells whether a task was created by a certain request.
-func startedBy(v *fsm.View, task fsm.Task, id fsm.RequestID) (bool, error) {
-	changes, _, err := v.ChangesAfter(task.Created-1, 1)
-	if errors.Is(err, fsm.ErrCompacted) {
-		return false, nil // long ago
-	}
-	return id != "" && len(changes) == 1 && changes[0].Index == task.Created && changes[0].Meta.RequestID == id, err
 }
 
 // OperateTask stops, pauses or resumes a task, or some sources of it.
