@@ -57,10 +57,15 @@
 // accepted, since the process is there, be it stopped. A worker that is heard
 // of between the probes is spared.
 //
-// Ending a lease early is safe though the process might live after all, behind
-// a firewall that refuses or an advertise-addr that is wrong: the target fences
-// by the epoch, and a deposed worker's transactions fail. It opens a new
-// session and works on.
+// Each worker's address is also probed once when its session is first seen. One
+// that refuses while its worker goes on to renew, behind a firewall that rejects
+// or for a wrong advertise-addr, proves nothing: the log says so, and that
+// worker keeps its lease until its end.
+//
+// Ending a lease early is safe though the process might live after all, as a new
+// leader may find before it has heard of a worker: the target fences by the
+// epoch, and a deposed worker's transactions fail. It opens a new session and
+// works on.
 //
 // Failure cases: a refusal or an unknown outcome is no error, as the next view
 // shows what became of it; the loop tries again after a pause. A plan that was

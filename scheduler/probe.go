@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,21 +32,23 @@ type Prober interface {
 	Dead(ctx context.Context, addr string) bool
 }
 
-// suspect is an online worker that was not heard of for a while.
+// suspect is an online worker as it was heard of last.
 type suspect struct {
 	worker  fsm.WorkerName
 	session fsm.SessionID
-	heard   time.Time // last; a renewal clears the suspicion
+	heard   time.Time // a renewal clears the suspicion
 }
 
-// silent gives the suspects and their addresses.
-func (l *Leases) silent(workers []fsm.Worker) map[suspect]string {
+func (s suspect) silent() bool { return time.Since(s.heard) >= silence }
+
+// watched gives the workers whose leases last, and their addresses.
+func (l *Leases) watched(workers []fsm.Worker) map[suspect]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := map[suspect]string{}
 	for _, w := range workers {
 		have := l.last[w.Name]
-		if w.Session != 0 && have.session == w.Session && !have.over && time.Since(have.heard) >= silence {
+		if w.Session != 0 && have.session == w.Session && !have.over {
 			out[suspect{w.Name, w.Session, have.heard}] = w.Addr
 		}
 	}
@@ -72,7 +75,7 @@ func (l *Leases) dead(s suspect) bool {
 func (l *Loop) probe(ctx context.Context) error {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
-	refused := map[suspect]int{}
+	refused, addrs := map[suspect]int{}, addresses{}
 	for {
 		select {
 		case <-tick.C:
@@ -84,14 +87,23 @@ func (l *Loop) probe(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		suspects := l.leases.silent(workers)
-		again := map[suspect]int{}
-		for s := range l.refusing(ctx, suspects) {
+		watched := l.leases.watched(workers)
+		for _, s := range addrs.update(watched) {
+			l.log.Warn("scheduler: a worker lives although its advertise-addr refuses connections; should it die, that is only known when its lease ends",
+				"worker", string(s.worker), "addr", watched[s], "hint", "correct the worker's advertise-addr, or the firewall between master and worker")
+		}
+		maps.DeleteFunc(watched, func(s suspect, _ string) bool { return !s.silent() && addrs.tried(s) })
+		refusing, again := l.refusing(ctx, watched), map[suspect]int{}
+		addrs.note(watched, refusing)
+		for s := range refusing {
+			if !s.silent() || addrs[s.worker].useless {
+				continue
+			}
 			if again[s] = refused[s] + 1; again[s] < refusals || !l.leases.dead(s) {
 				continue
 			}
 			l.log.Info("scheduler: the process of a worker is dead: nobody listens at its address",
-				"worker", string(s.worker), "session", uint64(s.session), "addr", suspects[s])
+				"worker", string(s.worker), "session", uint64(s.session), "addr", watched[s])
 		}
 		refused = again
 	}

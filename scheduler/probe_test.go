@@ -103,8 +103,8 @@ func TestAKilledWorkerLosesItsSourceAtOnce(t *testing.T) {
 		stop := b.renewing("w1", "w2")
 		defer stop("")
 		pass(5 * time.Second)
-		if n := b.prober.count(); n != 0 {
-			t.Errorf("%d probes of workers that are heard of", n)
+		if n := b.prober.count(); n != 2 {
+			t.Errorf("%d probes of 2 workers that are heard of: one each tells whether they can be probed", n)
 		}
 		b.want("all is well")
 		b.prober.set("w1", refuses)
@@ -157,18 +157,8 @@ func TestAWorkerThatIsHeardOfIsSpared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.run("worker w1", "online w1", "source s1", "bind s1 w1")
-		s1 := b.session("w1")
 		defer b.lead()()
 		b.want("quiet")
-		// Its port refuses all the time, but now and then it is heard of.
-		b.prober.set("w1", refuses)
-		for range 20 {
-			b.leases.Renew("w1", s1)
-			pass(silence + probeEvery - 10*time.Millisecond)
-		}
-		if b.prober.count() < 15 {
-			t.Errorf("only %d probes", b.prober.count())
-		}
 		// Refused and accepted in turn: a process that is being started.
 		for i := range 20 {
 			b.prober.set("w1", []answer{accepts, refuses}[i%2])
@@ -177,6 +167,56 @@ func TestAWorkerThatIsHeardOfIsSpared(t *testing.T) {
 		b.want("nothing happened")
 		b.prober.set("w1", refuses)
 		if took := b.untilOffline("w1", time.Minute); took > 2*probeEvery {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// The address of a worker behind a firewall refuses all the time. Short silences
+// do not cost it its session, nor is it heard of less for it; only the end of
+// its lease does.
+func TestAnAddressThatRefusesWhileItsWorkerLivesProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.run("worker w1", "online w1", "source s1", "bind s1 w1", "worker w2", "online w2")
+		b.prober.set("w1", refuses)
+		end := b.lead()
+		stop := b.renewing("w1", "w2")
+		defer stop("")
+		pass(10 * time.Second)
+		stop("w1") // a link that is slow for a while
+		pass(30 * time.Second)
+		b.want("a silence within the lease")
+		b.leases.Renew("w1", b.session("w1"))
+		if took := b.untilOffline("w1", 2*time.Minute); took < 59*time.Second || took > 61*time.Second {
+			t.Errorf("it took %v, the lease is a minute", took)
+		}
+		b.want("its lease ended", "end session 2 of worker w1", "bind source s1 to worker w2")
+		// What was learnt of one session is not held against the next process.
+		b.prober.set("w1", accepts)
+		b.run("online w1")
+		b.leases.Renew("w1", b.session("w1"))
+		pass(time.Second)
+		b.prober.set("w1", refuses)
+		if took := b.untilOffline("w1", time.Minute); took > 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		end()
+	})
+}
+
+// A renewal that the process sent before it died does not make its address one
+// that proves nothing.
+func TestALateRenewalOfADeadProcessSparesItNotForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.run("worker w1", "online w1")
+		defer b.lead()()
+		b.want("quiet")
+		b.prober.set("w1", refuses)
+		pass(silence + probeEvery/2)
+		b.leases.Renew("w1", b.session("w1"))
+		if took := b.untilOffline("w1", time.Minute); took > 3*time.Second {
 			t.Errorf("it took %v", took)
 		}
 	})
