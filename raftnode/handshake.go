@@ -24,9 +24,10 @@ import (
 //	hello   JSON
 //
 // raft takes whoever answers at a member's address for that member. The hello
-// makes sure that it is one: of this cluster, and with the data directory that
-// the cluster knows it by. One that lost its directory forgot whom it voted
-// for, and could give its vote a second time.
+// makes sure that it is that one, of this cluster, and with the data directory
+// that the cluster knows it by. One that is reached at two addresses would count
+// twice; one that lost its directory forgot whom it voted for, and could give
+// its vote a second time.
 
 const (
 	handshakeMagic = "raftdmP1"
@@ -43,8 +44,10 @@ type hello struct {
 	Founders string `json:"founders,omitempty"`
 	Name     string `json:"name"`
 	Instance string `json:"instance"`
-	// Index is how much of the log it has applied.
-	Index fsm.Index `json:"index"`
+	// Index is how much of the log it has applied. Recorded: the state there
+	// knows it by this instance.
+	Index    fsm.Index `json:"index"`
+	Recorded bool      `json:"recorded,omitempty"`
 
 	// Refused and Stranger are the accepting side's answer: why it closes the
 	// connection, and that the connecting one is not in its configuration.
@@ -59,6 +62,9 @@ type greeter interface {
 	// judge gives the sentence that refuses the other side, empty when it is
 	// welcome; stranger tells that it is in no configuration known here.
 	judge(other hello) (refused string, stranger bool)
+	// expects gives the sentence that refuses the other side as the one that
+	// answers at addr, empty when it is who it should be.
+	expects(addr string, other hello) (refused string)
 	// met hears of the end of a handshake with the member at addr: what it
 	// said, and why it came to nothing.
 	met(addr string, other hello, refused string)
@@ -119,6 +125,9 @@ func introduce(c net.Conn, addr string, g greeter, bound time.Duration) error {
 	if refused == "" {
 		refused, _ = g.judge(other)
 	}
+	if refused == "" {
+		refused = g.expects(addr, other)
+	}
 	g.met(addr, other, refused)
 	if refused != "" {
 		return errRefused
@@ -166,6 +175,8 @@ func (n *Node) hello() hello {
 	// A store that can not be read is closing, and so is the node.
 	_ = n.store.View(func(v *fsm.View) error {
 		h.Cluster, h.Index = v.ClusterID(), v.Index()
+		own, _ := v.Member(fsm.MasterName(h.Name))
+		h.Recorded = own.Instance == h.Instance
 		return nil
 	})
 	return h
@@ -175,8 +186,9 @@ func (n *Node) judge(o hello) (refused string, stranger bool) {
 	var cluster string
 	var known fsm.Member
 	var recorded bool
+	var index fsm.Index
 	if err := n.store.View(func(v *fsm.View) error {
-		cluster = v.ClusterID()
+		cluster, index = v.ClusterID(), v.Index()
 		known, recorded = v.Member(fsm.MasterName(o.Name))
 		return nil
 	}); err != nil {
@@ -193,11 +205,23 @@ func (n *Node) judge(o hello) (refused string, stranger bool) {
 	case (cluster == "" || o.Cluster == "") && n.id.Founders != "" && o.Founders != "" && n.id.Founders != o.Founders:
 		return fmt.Sprintf("members %s and %s were started with different lists in initial-cluster; give all founders the same one",
 			n.cfg.Name, o.Name), stranger
-	case recorded && known.Instance != "" && known.Instance != o.Instance:
+	case recorded && known.Instance != "" && known.Instance != o.Instance && (!o.Recorded || o.Index <= index):
+		// Otherwise it joined anew while this member was away, and a newer
+		// state than the one here knows it.
 		return fmt.Sprintf("member %s has another data directory than the one the cluster knows it by; "+
 			"run `dmctl offline-member --master --name %s`, empty its data-dir and start it with --join", o.Name, o.Name), stranger
 	}
 	return "", stranger
+}
+
+func (n *Node) expects(addr string, o hello) (refused string) {
+	for _, m := range n.configuration() {
+		if m.Addr == addr && m.Name != o.Name {
+			return fmt.Sprintf("dm-master %s answers at %s, the address of member %s; correct the name server, the port mapping or advertise-peer-urls",
+				o.Name, addr, m.Name)
+		}
+	}
+	return ""
 }
 
 // met tells each reason once, until it is another one or the member is welcome.
