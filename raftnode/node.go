@@ -295,57 +295,6 @@ func (n *Node) await(ctx context.Context, fn func() raft.Future) error {
 	}
 }
 
-// Barrier returns once a View of the store shows everything that was
-// acknowledged, by any leader, before Barrier was called.
-func (n *Node) Barrier(ctx context.Context) error {
-	l, _ := n.Leadership()
-	if !l.Leading {
-		return notLeader()
-	}
-	// As the leader has committed an entry of its own term, its commit index
-	// covers all that was acknowledged; that it still led is verified after.
-	commit := n.raft.CommitIndex()
-	if err := n.await(ctx, func() raft.Future { return n.raft.VerifyLeader() }); err != nil {
-		return harmless(err)
-	}
-	want := n.lastForStore(commit)
-	for {
-		n.mu.Lock()
-		applied, moved := n.applied, n.moved
-		n.mu.Unlock()
-		if applied >= want {
-			break
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return harmless(ctx.Err())
-		case <-n.done:
-			return closed()
-		}
-	}
-	if !n.leads(l.Term) {
-		return notLeader()
-	}
-	return nil
-}
-
-// lastForStore gives the last entry up to index that raft hands to the store;
-// raft's own entries never arrive there.
-func (n *Node) lastForStore(index uint64) fsm.Index {
-	for ; index > 0; index-- {
-		var l raft.Log
-		if err := n.disk.log.read(index, &l); err != nil {
-			// Compacted away, which only happens to applied entries.
-			return 0
-		}
-		if l.Type == raft.LogCommand || l.Type == raft.LogConfiguration {
-			return fsm.Index(index)
-		}
-	}
-	return 0
-}
-
 // Progress gives the last entry applied here and the last that is known to be
 // committed; a member with both equal to the leader's has caught up. Entries
 // of raft's own count as applied once everything before them is.

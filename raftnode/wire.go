@@ -38,6 +38,8 @@ type wire struct {
 // peer is what is known of another member.
 type peer struct {
 	acked     uint64    // the last entry it is known to have
+	heard     time.Time // when it was asked what it answered last
+	heardTerm uint64    // and the term in which it followed then
 	asked     time.Time // when the entries under way were sent, zero when none are
 	snapshots int       // sent since it last took entries
 }
@@ -123,15 +125,21 @@ func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.Ap
 	if err := w.isOff(); err != nil {
 		return err
 	}
+	begin := time.Now()
 	if q.PrevLogEntry == 0 && len(q.Entries) == 0 && q.LeaderCommitIndex == 0 { // a heartbeat
-		return w.Transport.AppendEntries(id, to, q, a)
+		err := w.Transport.AppendEntries(id, to, q, a)
+		w.mu.Lock()
+		w.peer(id).note(begin, q, a, err)
+		w.mu.Unlock()
+		return err
 	}
 	w.mu.Lock()
-	w.peer(id).asked = time.Now()
+	w.peer(id).asked = begin
 	w.mu.Unlock()
 	err := w.Transport.AppendEntries(id, to, q, a)
 	w.mu.Lock()
 	p := w.peer(id)
+	p.note(begin, q, a, err)
 	p.asked = time.Time{}
 	over := false
 	if err == nil && a.Success {
@@ -144,6 +152,27 @@ func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.Ap
 		w.loop(string(id), 0)
 	}
 	return err
+}
+
+// note keeps that a member took what was asked of it as from its leader. Entries
+// and heartbeats are under way side by side: the later begin counts.
+func (p *peer) note(begin time.Time, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse, err error) {
+	if err == nil && a.Success && a.Term == q.Term && begin.After(p.heard) {
+		p.heard, p.heardTerm = begin, q.Term
+	}
+}
+
+// followed counts those out of several that followed in a term when they were
+// asked at some time or later.
+func (w *wire) followed(of []Member, term uint64, since time.Time) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range of {
+		if p := w.peer(raft.ServerID(m.Name)); p.heardTerm == term && !p.heard.Before(since) {
+			n++
+		}
+	}
+	return n
 }
 
 // AppendEntriesPipeline declines: see wire.
