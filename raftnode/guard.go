@@ -337,15 +337,16 @@ func (s *settling) Close() error {
 type operations struct {
 	mu    sync.Mutex
 	next  uint64
-	begun map[uint64]operation
+	begun map[uint64]*operation
 }
 
 type operation struct {
 	what string
-	at   time.Time
+	age  time.Duration
+	seen time.Time // up to when age counts
 }
 
-func newOperations() *operations { return &operations{begun: map[uint64]operation{}} }
+func newOperations() *operations { return &operations{begun: map[uint64]*operation{}} }
 
 // begin notes a write; end is to be called when it is done.
 func (o *operations) begin(what string) (end func()) {
@@ -353,7 +354,7 @@ func (o *operations) begin(what string) (end func()) {
 	defer o.mu.Unlock()
 	id := o.next
 	o.next++
-	o.begun[id] = operation{what: what, at: time.Now()}
+	o.begun[id] = &operation{what: what, seen: time.Now()}
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -361,13 +362,18 @@ func (o *operations) begin(what string) (end func()) {
 	}
 }
 
-// oldest gives the write that has been under way longest.
-func (o *operations) oldest() (what string, age time.Duration) {
+// oldest gives the write that has been under way longest. It is to be asked
+// often: of the time since it was last asked at most so much counts. A process
+// that was stopped, or a machine that slept, would take its own sleep for the
+// disk's.
+func (o *operations) oldest(now time.Time, most time.Duration) (what string, age time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, op := range o.begun {
-		if a := time.Since(op.at); a > age {
-			what, age = op.what, a
+		op.age += max(0, min(now.Sub(op.seen), most))
+		op.seen = now
+		if op.age > age {
+			what, age = op.what, op.age
 		}
 	}
 	return what, age

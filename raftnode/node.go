@@ -352,7 +352,7 @@ func (n *Node) Close() error {
 		case err := <-down:
 			return fault.Wrap(op, err)
 		case <-tick.C:
-			if what, age := n.ops.oldest(); age > n.cfg.DiskTimeout {
+			if what, age := n.ops.oldest(time.Now(), 2*closeCheck); age > n.cfg.DiskTimeout {
 				return fault.Wrap(op, diskHangs(n.cfg.DataDir, what, age))
 			}
 		}

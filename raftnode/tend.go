@@ -25,13 +25,14 @@ const (
 
 // tend looks after the member: whether its disk hangs, whether it is still one.
 func (n *Node) tend(ctx context.Context) {
-	tick := time.NewTicker(min(max(n.cfg.DiskTimeout/tendParts, time.Millisecond), tendEvery))
+	every := min(max(n.cfg.DiskTimeout/tendParts, time.Millisecond), tendEvery)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	led := time.Now()
 	for {
 		select {
 		case <-tick.C:
-			n.tendDisk(ctx)
+			n.tendDisk(ctx, 2*every)
 			n.tendFullState(ctx)
 			n.tendMembership()
 			if _, id := n.raft.LeaderWithID(); id != "" {
@@ -49,9 +50,9 @@ func (n *Node) tend(ctx context.Context) {
 }
 
 // tendDisk gives up leadership when a write does not end. raft's heartbeats do
-// not wait for the disk, so nobody else would notice.
-func (n *Node) tendDisk(ctx context.Context) {
-	what, age := n.ops.oldest()
+// not wait for the disk, so nobody else would notice. A look counts for most.
+func (n *Node) tendDisk(ctx context.Context, most time.Duration) {
+	what, age := n.ops.oldest(time.Now(), most)
 	if age <= n.cfg.DiskTimeout {
 		n.trouble.over(troubleHang)
 		return
