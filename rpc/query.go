@@ -84,12 +84,12 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 	w, _ := v.Worker(b.Worker)
 	h, ok := m.reports.of(w, b)
 	if !ok {
-		out.Msg = fmt.Sprintf("worker %s has not reported about source %s yet; it reports every second", b.Worker, id)
+		out.Msg = fmt.Sprintf("worker %s has not reported about source %s yet; it reports every second%s", b.Worker, id, untilLease(w))
 		return out
 	}
 	out.Result = true
 	if age := time.Since(h.at); age > staleAfter {
-		out.Msg = fmt.Sprintf("worker %s reported this %d s ago and nothing since", b.Worker, age/time.Second)
+		out.Msg = fmt.Sprintf("worker %s reported this %d s ago and nothing since%s", b.Worker, age/time.Second, untilLease(w))
 	}
 	wanted := m.wishesAt(v).of[id]
 	paused := map[string]bool{}
@@ -118,6 +118,11 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 		out.SubTaskStatus = []*pb.SubTaskStatus{noSubtask(task)}
 	}
 	return out
+}
+
+// untilLease says how long a worker's silence lasts at most.
+func untilLease(w fsm.Worker) string {
+	return fmt.Sprintf("; when it is silent for its lease of %d s (keepalive-ttl), a free worker gets the source", w.TTLSeconds)
 }
 
 // noSubtask is the row that says that there is none.
