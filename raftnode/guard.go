@@ -3,6 +3,7 @@ package raftnode
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -32,8 +33,9 @@ type guard struct {
 	early early
 
 	mu sync.Mutex // guards the fields below
-	// live: raft runs, and its goroutines can be ended.
-	live bool
+	// leads: raft runs, which makes its goroutines such as can be ended, and
+	// tells whether it leads; nil before.
+	leads func() bool
 	// snap is the newest snapshot's last entry: what the cluster agreed on,
 	// whatever the log says.
 	snapIndex, snapTerm uint64
@@ -63,7 +65,7 @@ func (g *guard) run(what string, fn func() error) error {
 // this error raft would panic, and the whole process with it.
 func (g *guard) die(err error) error {
 	g.mu.Lock()
-	live := g.live
+	live := g.leads != nil
 	g.mu.Unlock()
 	if live {
 		g.fail(err)
@@ -167,10 +169,12 @@ func (g *guard) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log{l})
 // StoreLogs appends entries. raft bears its failing: a leader steps down, a
 // follower is sent them again. It does not after it had conflicting entries
 // removed for these: it goes on believing that the log ends where it did, and
-// takes no entry any more. These have to be written, whatever it takes.
+// takes no entry any more. These have to be written, whatever it takes. Nor does
+// a leader when it is to change the membership: it goes by the new one though
+// its log does not hold it, until it reads its log anew.
 func (g *guard) StoreLogs(logs []*raft.Log) error {
 	g.mu.Lock()
-	must := g.replacing
+	must, leads := g.replacing, g.leads
 	g.mu.Unlock()
 	store := func() error { return g.inner.StoreLogs(logs) }
 	var err error
@@ -179,6 +183,10 @@ func (g *guard) StoreLogs(logs []*raft.Log) error {
 	} else {
 		err = g.run(appending, store)
 		g.report(err)
+	}
+	if err != nil && leads != nil && leads() && slices.ContainsFunc(logs, func(l *raft.Log) bool { return l.Type == raft.LogConfiguration }) {
+		return g.die(&fault.Error{Op: appending, Kind: fault.Unavailable, Msg: "a change of the membership could not be written", Err: err,
+			Hint: "make room in the data-dir if it is full, start this dm-master again, then repeat the change"})
 	}
 	if err == nil {
 		g.mu.Lock()
@@ -293,10 +301,10 @@ func (g *guard) forget() {
 }
 
 // start is called when raft runs: from then on it can be stopped.
-func (g *guard) start() {
+func (g *guard) start(leads func() bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.live = true
+	g.leads = leads
 }
 
 // diskFull tells whether a write failed for want of space.

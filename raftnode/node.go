@@ -121,7 +121,7 @@ func (n *Node) open() error {
 	if err != nil {
 		return errors.Join(err, n.wire.Close())
 	}
-	n.disk.log.start()
+	n.disk.log.start(func() bool { return n.raft.State() == raft.Leader })
 	close(n.running)
 	if err := n.checkAddress(); err != nil {
 		n.stop(nil)
