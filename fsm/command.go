@@ -131,11 +131,13 @@ func Encode(m Meta, c Command) ([]byte, error) {
 	return nil, fault.New(fault.Internal, fmt.Sprintf("command %T is not listed in fsm.kinds", c))
 }
 
-// decode reads an entry. Its error is a refusal, the same on every member
-// that runs this version: bytes that mean nothing here must not stop the log.
+// decode reads an entry. Its error is a refusal, the same on every member:
+// bytes that mean nothing must not stop the log. It is of kind Unsupported when
+// they mean something to a later version, whose members carry it out: this
+// member must stop then, until it runs that version.
 func decode(data []byte) (envelope, kind, Command, *fault.Error) {
 	var e envelope
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := json.Unmarshal(data, &e); err != nil || e.Kind == "" {
 		return e, kind{}, nil, fault.New(fault.Corrupt, "the log entry is not a command")
 	}
 	known := false
@@ -154,6 +156,6 @@ func decode(data []byte) (envelope, kind, Command, *fault.Error) {
 	if known {
 		f.Msg = fmt.Sprintf("version %d of command %q is not known to this version", e.Version, e.Kind)
 	}
-	f.Hint = "run the same version of dm-master on every member"
+	f.Hint = "start this dm-master in the version that the other members run; it goes on where it stopped"
 	return e, kind{}, nil, f
 }

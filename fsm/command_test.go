@@ -198,10 +198,9 @@ func TestWhatIsNotUnderstoodIsRefusedAndSkipped(t *testing.T) {
 	world(m)
 	before := state(m)
 	for data, kind := range map[string]fault.Kind{
-		"\x00\x01garbage":                        fault.Corrupt,
-		"null":                                   fault.Unsupported,
-		`{"kind":"Nonsense","v":1,"payload":{}}`: fault.Unsupported,
-		`{"kind":"PutSource","v":99,"payload":{"ID":"x"}}`:      fault.Unsupported,
+		"\x00\x01garbage": fault.Corrupt,
+		"null":            fault.Corrupt,
+		"{}":              fault.Corrupt,
 		`{"kind":"PutSource","v":1,"payload":"not an object"}`:  fault.Corrupt,
 		`{"kind":"PutSource","v":1}`:                            fault.Corrupt,
 		`{"kind":"UnbindSource","v":1,"payload":{"Source":[]}}`: fault.Corrupt,
@@ -215,6 +214,31 @@ func TestWhatIsNotUnderstoodIsRefusedAndSkipped(t *testing.T) {
 		t.Error(diff)
 	}
 	m.do(fsm.PutSource{ID: "s4"})
+}
+
+// A member of a later version proposed it, and such members carry it out: one
+// that skipped it would disagree with them for ever.
+func TestACommandOfALaterVersionStopsTheStore(t *testing.T) {
+	for _, data := range []string{
+		`{"kind":"Nonsense","v":1,"payload":{}}`,
+		`{"kind":"PutSource","v":99,"payload":{"ID":"x"}}`,
+	} {
+		m := newMachine(t, fsm.DefaultLimits())
+		world(m)
+		before := state(m)
+		good, err := fsm.Encode(fsm.Meta{}, fsm.PutSource{ID: "s4"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.store.Apply([]fsm.Entry{{Index: m.index + 1, Data: good}, {Index: m.index + 2, Data: []byte(data)}})
+		if !fault.Is(err, fault.Unsupported) || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v, hint %q", data, err, fault.HintOf(err))
+		}
+		// Nothing of it is kept, so that the later version goes on right there.
+		if diff := cmp.Diff(before, state(m)); diff != "" || m.store.Applied() != m.index {
+			t.Errorf("%d applied, want %d\n%s", m.store.Applied(), m.index, diff)
+		}
+	}
 }
 
 func TestSessions(t *testing.T) {

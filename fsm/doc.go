@@ -38,7 +38,8 @@
 //   - no two members share an address;
 //   - a command that was refused wrote nothing.
 //
-// Failure cases: a command that is not understood is refused and skipped. A
-// record that cannot be read, or a disk that fails, makes Apply fail: the
-// member must stop, because skipping an entry would let it disagree for ever.
+// Failure cases: bytes that are no command are refused and skipped. A command
+// of a later version, a record that cannot be read, or a disk that fails, makes
+// Apply fail: the member must stop, because skipping an entry that others carry
+// out would let it disagree for ever.
 package fsm

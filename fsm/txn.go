@@ -70,7 +70,11 @@ func (b *batch) apply(e Entry) (Result, error) {
 		return Result{Index: e.Index}, nil
 	}
 	env, k, cmd, bad := decode(e.Data)
-	if bad != nil {
+	switch {
+	case bad == nil:
+	case bad.Kind == fault.Unsupported:
+		return Result{}, bad
+	default:
 		return Result{Index: e.Index, Err: bad}, nil
 	}
 	b.clock = max(b.clock, env.Meta.UnixMilli)
