@@ -206,12 +206,28 @@ func (d *disk) inspect(applied fsm.Index) (start, error) {
 	if err != nil {
 		return start{}, err
 	}
+	if exists && last == 0 && len(snaps) == 0 && applied == 0 {
+		if exists, err = d.unfounded(); err != nil {
+			return start{}, err
+		}
+	}
 	if uint64(applied) > max(last, newest) {
 		return start{}, badDir(fmt.Sprintf("%s has applied entry %d, but %s ends at entry %d: a part of the directory is missing or was replaced",
 			stateFile, applied, logFile, max(last, newest)),
 			"put back the whole directory, or start this member with an empty one")
 	}
 	return start{fresh: !exists, keepState: uint64(applied) >= newest}, nil
+}
+
+// unfounded makes the directory new again if its process died while it founded
+// the cluster: raft writes term 1, in which nobody ever votes, and then the
+// members, without which it would wait for ever.
+func (d *disk) unfounded() (exists bool, err error) {
+	term, err := d.log.GetUint64([]byte(currentTerm))
+	if err != nil || term != 1 {
+		return true, err
+	}
+	return false, d.log.SetUint64([]byte(currentTerm), 0)
 }
 
 // sound reads a database from end to end before it is opened for good: bbolt

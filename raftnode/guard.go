@@ -103,8 +103,24 @@ func (g *guard) Set(k, v []byte) error {
 	return g.must("write a vote", func() error { return g.inner.Set(k, v) })
 }
 
-// SetUint64 keeps a number of raft's.
+// Where raft keeps its term and its vote. It writes the vote's term first.
+const (
+	currentTerm   = "CurrentTerm"
+	voteTerm      = "LastVoteTerm"
+	voteCandidate = "LastVoteCand"
+)
+
+// SetUint64 keeps a number of raft's. Before the term of a vote it takes away
+// whom the last one was for: a process that dies before raft has written the new
+// one would otherwise come back with the old candidate in the new term, and raft
+// gives a vote that it has given before without looking at the candidate's log.
+// The old vote's term is over for good then, see CurrentTerm.
 func (g *guard) SetUint64(k []byte, v uint64) error {
+	if string(k) == voteTerm {
+		if err := g.Set([]byte(voteCandidate), nil); err != nil {
+			return err
+		}
+	}
 	return g.must("write a term", func() error { return g.inner.SetUint64(k, v) })
 }
 

@@ -1,8 +1,12 @@
 package raftnode
 
 import (
+	"errors"
+	"path/filepath"
 	"testing"
 	"time"
+
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
 // A process that was stopped for a while, a machine that slept: the time that
@@ -26,5 +30,33 @@ func TestTimeThatTheProcessSleptThroughIsNotTheDisks(t *testing.T) {
 	end()
 	if what, age := o.oldest(now.Add(2*time.Hour), most); age != 0 {
 		t.Errorf("%q is still there, %s old", what, age)
+	}
+}
+
+// A process that dies between the two writes of a vote: whom it voted for in an
+// earlier term must not become its vote in the later one, in which raft would
+// give it without looking at that one's log.
+func TestATornVoteIsNobodys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), logFile)
+	open := func() (*raftboltdb.BoltStore, *guard) {
+		t.Helper()
+		bolt, err := raftboltdb.NewBoltStore(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bolt, newGuard(bolt, path, newOperations())
+	}
+	bolt, g := open()
+	if err := errors.Join(g.SetUint64([]byte(voteTerm), 4), g.Set([]byte(voteCandidate), []byte("m1:1")), g.SetUint64([]byte(voteTerm), 5), bolt.Close()); err != nil {
+		t.Fatal(err)
+	}
+	bolt, g = open()
+	defer bolt.Close()
+	term, err := g.GetUint64([]byte(voteTerm))
+	if err != nil || term != 5 {
+		t.Errorf("term %d, %v", term, err)
+	}
+	if who, err := g.Get([]byte(voteCandidate)); err == nil && who != nil {
+		t.Errorf("in term 5 it voted for %q", who)
 	}
 }

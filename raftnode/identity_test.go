@@ -128,3 +128,24 @@ func TestAMemberThatWasAwayAcceptsOneThatJoinedAnew(t *testing.T) {
 	c.Agree()
 	until(t, "no trouble is left", func() bool { return away.Node.Trouble() == "" && renewed.Node.Trouble() == "" })
 }
+
+// A founder that dies while it founds the cluster begins anew.
+func TestAFounderThatDiedWhileFounding(t *testing.T) {
+	disks := map[string]*diskFaults{}
+	c := raftnodetest.Prepare(t, 1, withDisks(disks))
+	m := c.Members()[0]
+	disks["m1"].fillAppends(true)
+	store, err := raftnode.OpenStore(m.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raftnode.Open(t.Context(), m.Config, store); err == nil {
+		t.Fatal("founded on a full disk")
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disks["m1"].fillAppends(false)
+	c.Start(m)
+	c.Do("", source(1))
+}
