@@ -83,15 +83,16 @@ func (s *Session) learn(w *clusterpb.Welcome) {
 }
 
 // learnMasters notes where to look for a master when this one is lost. Those in
-// join stay, as the last resort.
+// join stay, as the last resort. The order stays too: a master that lost the
+// others says the same again and again, and must not lead back to itself.
 func (s *Session) learnMasters(now []string) {
-	s.masters = slices.Clone(now)
-	for _, addr := range s.cfg.Join {
+	stays := func(addr string) bool { return slices.Contains(now, addr) || slices.Contains(s.cfg.Join, addr) }
+	s.masters = slices.DeleteFunc(s.masters, func(addr string) bool { return !stays(addr) })
+	for _, addr := range now {
 		if !slices.Contains(s.masters, addr) {
 			s.masters = append(s.masters, addr)
 		}
 	}
-	s.next = 0
 }
 
 // serve renews, reports and delivers until the stream or ctx ends; cancel

@@ -30,6 +30,9 @@ func newReports() *reports {
 func (r *reports) put(w fsm.WorkerName, session fsm.SessionID, rep status.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.byWorker[w].session > session {
+		return // a process that another one of its name has replaced
+	}
 	r.byWorker[w] = heard{session: session, report: rep, at: time.Now()}
 	close(r.newsC)
 	r.newsC = make(chan struct{})

@@ -127,7 +127,10 @@ func (s *Session) connect(ctx context.Context) error {
 			said = text
 		}
 		s.cfg.Log.Log(ctx, level, "the session with a master is interrupted", "master", addr, "err", plain(err))
-		if s.leader != "" && s.leader != addr && !hopped {
+		if s.leader == addr {
+			s.leader = "" // it does not lead and knows nobody who does
+		}
+		if s.leader != "" && !hopped {
 			hopped = true
 			continue // somebody just named the leader
 		}
@@ -160,12 +163,16 @@ func (s *Session) pick() string {
 		s.leader = "" // once: it may be dead
 		return addr
 	}
+	addr := s.inTurn()
+	if addr == s.failed {
+		addr = s.inTurn()
+	}
+	return addr
+}
+
+func (s *Session) inTurn() string {
 	addr := s.masters[s.next%len(s.masters)]
 	s.next++
-	if addr == s.failed {
-		addr = s.masters[s.next%len(s.masters)]
-		s.next++
-	}
 	return addr
 }
 
