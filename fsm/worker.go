@@ -61,7 +61,7 @@ func (c RegisterWorker) apply(t *txn) (any, error) {
 		}
 		return nil, refuse(fault.Exists, codeWorkerExists,
 			fmt.Sprintf("worker %s is registered with address %s, not %s", c.Name, w.Addr, c.Addr),
-			"give the worker another name, or start it with its former advertise-addr")
+			"give the worker another name, start it with its former advertise-addr, or remove the old one with offline-member --worker")
 	}
 	return nil, t.putWorker(Worker{Name: c.Name, Addr: c.Addr})
 }
@@ -73,7 +73,7 @@ func (c RemoveWorker) apply(t *txn) (any, error) {
 	}
 	if w.Session != 0 {
 		return nil, refuse(fault.Conflict, codeWorkerOnline, fmt.Sprintf("worker %s is still online", c.Name),
-			"stop the dm-worker process first")
+			"stop the dm-worker process first; if its machine is gone, wait for the end of its lease (keepalive-ttl)")
 	}
 	for _, f := range t.LoadFiles() {
 		if f.Worker != c.Name {
