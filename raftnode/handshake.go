@@ -231,10 +231,10 @@ func (n *Node) met(addr string, o hello, refused string) {
 		who = addr
 	}
 	if refused != "" {
-		n.trouble.is("refused "+who, "no connection with dm-master "+who+": "+refused)
+		n.trouble.is(troubleRefused+who, "no connection with dm-master "+who+": "+refused)
 		return
 	}
-	n.trouble.over("refused " + who)
+	n.trouble.over(troubleRefused + who)
 	if o.Stranger && o.Index > n.store.Applied() && !n.fresh {
 		n.trouble.is(troubleStranger, removedSentence(n.cfg.Name))
 	}

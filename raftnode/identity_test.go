@@ -149,3 +149,25 @@ func TestAFounderThatDiedWhileFounding(t *testing.T) {
 	c.Start(m)
 	c.Do("", source(1))
 }
+
+// What was wrong with a connection is wrong no more when nobody tries it: a
+// member that was kept out once must not leave the others in trouble for ever.
+func TestARefusalIsForgottenWhenItIsOver(t *testing.T) {
+	c := raftnodetest.New(t, 3, slowBeat)
+	c.Do("", source(1))
+	announce(c)
+	c.Agree()
+	wiped := c.Others(c.Leader())[0]
+	c.Stop(wiped)
+	if err := os.RemoveAll(wiped.Config.DataDir); err != nil {
+		t.Fatal(err)
+	}
+	c.Start(wiped)
+	for _, m := range c.Others(wiped) {
+		until(t, m.Config.Name+" refuses it", func() bool { return m.Node.Trouble() != "" })
+	}
+	c.Stop(wiped)
+	for _, m := range c.Others(wiped) {
+		until(t, m.Config.Name+" is well", func() bool { return m.Node.Trouble() == "" })
+	}
+}

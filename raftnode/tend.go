@@ -16,6 +16,10 @@ import (
 // its connections.
 const lonely = 6
 
+// refusedFor is for how many heartbeat time-outs a refused connection that
+// nobody tries again stays a trouble. Who is refused tries several times in one.
+const refusedFor = 20
+
 // tendParts of a DiskTimeout pass between two looks at the member, and no more
 // than tendEvery.
 const (
@@ -35,6 +39,7 @@ func (n *Node) tend(ctx context.Context) {
 			n.tendDisk(ctx, 2*every)
 			n.tendFullState(ctx)
 			n.tendMembership()
+			n.trouble.fade(troubleRefused, refusedFor*n.cfg.HeartbeatTimeout)
 			if _, id := n.raft.LeaderWithID(); id != "" {
 				led = time.Now()
 			} else if time.Since(led) > lonely*n.cfg.HeartbeatTimeout {

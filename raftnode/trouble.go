@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // What can be wrong with a member; refused connections and snapshot loops have
@@ -18,6 +19,7 @@ const (
 	troubleRemoved   = "removed"
 	troubleStranger  = "stranger"
 	troubleSnapshot  = "snapshots "
+	troubleRefused   = "refused "
 )
 
 // troubles is what is wrong now, a sentence each. It is logged when it begins
@@ -26,15 +28,20 @@ type troubles struct {
 	log *slog.Logger
 
 	mu  sync.Mutex // guards now
-	now map[string]string
+	now map[string]trouble
 }
 
-func newTroubles(l *slog.Logger) *troubles { return &troubles{log: l, now: map[string]string{}} }
+type trouble struct {
+	sentence string
+	told     time.Time // when it was told last
+}
+
+func newTroubles(l *slog.Logger) *troubles { return &troubles{log: l, now: map[string]trouble{}} }
 
 func (t *troubles) is(what, sentence string) {
 	t.mu.Lock()
-	known := t.now[what] == sentence
-	t.now[what] = sentence
+	known := t.now[what].sentence == sentence
+	t.now[what] = trouble{sentence, time.Now()}
 	t.mu.Unlock()
 	if !known {
 		t.log.Warn(sentence)
@@ -43,11 +50,26 @@ func (t *troubles) is(what, sentence string) {
 
 func (t *troubles) over(what string) {
 	t.mu.Lock()
-	sentence, was := t.now[what]
+	it, was := t.now[what]
 	delete(t.now, what)
 	t.mu.Unlock()
 	if was {
-		t.log.Info("no longer: " + sentence)
+		t.log.Info("no longer: " + it.sentence)
+	}
+}
+
+// fade ends the troubles of a kind that nobody has told of for a while.
+func (t *troubles) fade(kind string, after time.Duration) {
+	var faded []string
+	t.mu.Lock()
+	for what, it := range t.now {
+		if strings.HasPrefix(what, kind) && time.Since(it.told) > after {
+			faded = append(faded, what)
+		}
+	}
+	t.mu.Unlock()
+	for _, what := range faded {
+		t.over(what)
 	}
 }
 
@@ -57,7 +79,7 @@ func (t *troubles) String() string {
 	defer t.mu.Unlock()
 	var out []string
 	for _, what := range slices.Sorted(maps.Keys(t.now)) {
-		out = append(out, t.now[what])
+		out = append(out, t.now[what].sentence)
 	}
 	return strings.Join(slices.Compact(out), "; ")
 }
