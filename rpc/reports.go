@@ -38,6 +38,15 @@ func (r *reports) put(w fsm.WorkerName, session fsm.SessionID, rep status.Report
 	r.newsC = make(chan struct{})
 }
 
+// forget drops the report of a session.
+func (r *reports) forget(w fsm.WorkerName, session fsm.SessionID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byWorker[w].session == session {
+		delete(r.byWorker, w)
+	}
+}
+
 // of gives the report of a worker's present session about the source it
 // serves; false when there is none yet.
 func (r *reports) of(w fsm.Worker, b fsm.Binding) (heard, bool) {

@@ -57,6 +57,9 @@ func (s *sessions) Session(stream clusterpb.Sessions_SessionServer) error {
 	v.told = hi.GetWelcome().GetMasters()
 	s.m.cfg.Log.Info("worker session is open", "worker", string(v.worker), "session", uint64(v.session))
 	err = v.serve(stream)
+	if !s.m.cfg.Cluster.IsLeader() {
+		s.m.reports.forget(v.worker, v.session) // should this master lead again, it would be long out of date
+	}
 	if err != nil && stream.Context().Err() == nil {
 		s.m.cfg.Log.Warn("worker session is interrupted", "worker", string(v.worker), "session", uint64(v.session), "err", err)
 	}
