@@ -118,9 +118,12 @@ func (s *memberServer) own(ctx context.Context, name, instance string) (Member, 
 	if err := s.m.read(ctx, func(v *fsm.View) { rec, recorded = v.Member(fsm.MasterName(name)) }); err != nil {
 		return Member{}, err
 	}
-	member, ok := s.m.member(name)
-	if !ok {
-		return Member{}, noMember(name)
+	member, ok, err := s.m.member(name)
+	switch {
+	case err != nil:
+		return Member{}, err
+	case !ok:
+		return Member{}, noMember(name) // whoever asks about itself ends
 	}
 	if instance != "" && recorded && rec.Instance != instance {
 		return Member{}, &fault.Error{Kind: fault.Exists, Code: codeJoin, Msg: fmt.Sprintf("master %s joined before with another data directory", name),
@@ -129,14 +132,19 @@ func (s *memberServer) own(ctx context.Context, name, instance string) (Member, 
 	return member, nil
 }
 
-// member gives a master of the group.
-func (m *Master) member(name string) (Member, bool) {
-	for _, x := range m.cfg.Cluster.Members() {
+// member gives a master of the group. A list without anybody, when the group
+// cannot be read, does not say that somebody is missing.
+func (m *Master) member(name string) (Member, bool, error) {
+	list := m.cfg.Cluster.Members()
+	if len(list) == 0 {
+		return Member{}, false, fault.New(fault.Unavailable, "the members of the group cannot be read")
+	}
+	for _, x := range list {
 		if x.Name == name {
-			return x, true
+			return x, true, nil
 		}
 	}
-	return Member{}, false
+	return Member{}, false, nil
 }
 
 func noMember(name string) error {

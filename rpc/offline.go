@@ -35,13 +35,16 @@ func (m *Master) offlineMaster(ctx context.Context, name string) error {
 	if err := m.read(ctx, func(*fsm.View) {}); err != nil {
 		return err
 	}
-	_, listed := m.member(name)
+	_, listed, err := m.member(name)
+	if err != nil {
+		return err
+	}
 	if listed {
 		if err := m.leaveGroup(ctx, name); err != nil {
 			return err
 		}
 	}
-	_, err := m.propose(ctx, m.meta(ctx, "offline"), fsm.RemoveMember{Name: fsm.MasterName(name)})
+	_, err = m.propose(ctx, m.meta(ctx, "offline"), fsm.RemoveMember{Name: fsm.MasterName(name)})
 	if listed && fault.Is(err, fault.NotFound) {
 		return nil // it had not told its addresses yet
 	}
