@@ -61,6 +61,14 @@ func explore(t *testing.T, seed uint64) {
 	c := raftnodetest.NewInMemory(t, size, func(cfg *raftnode.Config) {
 		cfg.SnapshotEntries, cfg.TrailingEntries, cfg.SnapshotInterval = snapEvery, trailing, 10*time.Millisecond
 	})
+	defer func() {
+		for _, m := range c.Members() {
+			if t.Failed() && m.Node != nil {
+				applied, commit := m.Node.Progress()
+				t.Logf("%s: applied %d of %d, stopped by %v, in trouble: %s", m.Config.Name, applied, commit, m.Node.Err(), m.Node.Trouble())
+			}
+		}
+	}()
 	x := &exploration{t: t, c: c, rng: rng, up: map[*raftnodetest.Member]bool{}}
 	for _, m := range c.Members() {
 		x.up[m] = true

@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -29,6 +30,8 @@ type guard struct {
 	fail func(error)
 	full func(bool)
 	done <-chan struct{}
+	// applied is the last entry that the state has.
+	applied func() uint64
 
 	early early
 
@@ -52,7 +55,7 @@ type guard struct {
 }
 
 func newGuard(inner Storage, path string, ops *operations) *guard {
-	return &guard{inner: inner, path: path, ops: ops}
+	return &guard{inner: inner, path: path, ops: ops, applied: func() uint64 { return 0 }}
 }
 
 // run calls a write, measured, with panics made errors.
@@ -170,6 +173,12 @@ func (g *guard) GetLog(index uint64, l *raft.Log) error {
 	// seen to it that there is none.
 	if before := g.read(index-1, new(raft.Log)); !errors.Is(before, raft.ErrLogNotFound) {
 		return err
+	}
+	// It would also be applied, as nothing at all, if the state had been put
+	// back behind the snapshot; a new start restores the state from there.
+	if applied := g.applied(); applied < index {
+		return g.die(&fault.Error{Op: "read the log", Kind: fault.Unavailable, Hint: "start this dm-master again: it goes on from its newest snapshot",
+			Msg: fmt.Sprintf("the state was put back to entry %d, and entry %d is in a snapshot only", applied, index)})
 	}
 	*l = raft.Log{Index: at, Term: term, Type: raft.LogNoop}
 	return nil

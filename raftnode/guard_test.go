@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+
+	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // A process that was stopped for a while, a machine that slept: the time that
@@ -58,5 +61,40 @@ func TestATornVoteIsNobodys(t *testing.T) {
 	}
 	if who, err := g.Get([]byte(voteCandidate)); err == nil && who != nil {
 		t.Errorf("in term 5 it voted for %q", who)
+	}
+}
+
+// The last entry of a snapshot stands in for one that is gone only where the
+// state has it. A state that was put back behind it, by a snapshot that arrived
+// late, would be given raft's idle entry for the command, and miss that for ever.
+func TestNothingStandsInForAnEntryThatTheStateLacks(t *testing.T) {
+	for _, applied := range []uint64{99, 100} {
+		failed := make(chan error, 1)
+		g := newGuard(raft.NewInmemStore(), t.TempDir(), newOperations())
+		g.fail = func(err error) { failed <- err }
+		g.applied = func() uint64 { return applied }
+		g.start(func() bool { return false })
+		if err := g.settle(100, 3); err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan *raft.Log, 1)
+		go func() { // die ends it
+			defer close(got)
+			var l raft.Log
+			if err := g.GetLog(100, &l); err == nil {
+				got <- &l
+			}
+		}()
+		l := <-got
+		if applied == 100 && (l == nil || l.Term != 3 || l.Type != raft.LogNoop) {
+			t.Errorf("the snapshot's last entry is %+v", l)
+		}
+		if applied == 99 {
+			if l != nil {
+				t.Errorf("%+v stands in for an entry that was not applied", l)
+			} else if err := <-failed; fault.HintOf(err) == "" {
+				t.Errorf("it stops because of %v, with no hint", err)
+			}
+		}
 	}
 }

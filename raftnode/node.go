@@ -100,6 +100,7 @@ func (n *Node) open() error {
 		n.state = wrap(n.store)
 	}
 	n.disk.log.fail, n.disk.log.done, n.disk.log.full = n.fail, n.done, n.diskFull(troubleLogFull)
+	n.disk.log.applied = func() uint64 { return uint64(n.store.Applied()) }
 	if err := n.connect(); err != nil {
 		return err
 	}
