@@ -23,7 +23,9 @@
 // same request id, which the first master gives to requests without one.
 // Commands execute once under it: each command of a request has a part name of
 // its own (meta), and a handler that does more than propose one command must
-// come to the same answer when it is run again. The trailer raftdm-fault-kind
+// come to the same answer when it is run again: what it looks at before, in the
+// databases and in the state, counts only as long as its command was not
+// executed (repeated). The trailer raftdm-fault-kind
 // tells a forwarding master what a body with result false cannot.
 //
 // Reads go through read, which asks raft's barrier first: a deposed leader
@@ -38,7 +40,8 @@
 // View.Assignment says, each message naming the index it applies to and the one
 // it results in. Assignments are pure functions of the FSM at an index, so an
 // index means the same at every master; whatever does not chain is replaced by
-// a complete set.
+// a complete set. A worker believes a master about who leads once, and otherwise
+// asks all of them in turn: one that lost the others may know nothing true.
 //
 // # Changes
 //
