@@ -151,6 +151,7 @@ type visit struct {
 	clusterID string
 	has       *fsm.Assignment // what the worker has, nil when it needs a complete set
 	told      []string        // the masters that the worker was told of last
+	toldAt    fsm.Index       // how far the state was then
 }
 
 // Reasons to end a stream; the worker comes back.
@@ -262,6 +263,12 @@ func (v *visit) renew(stream clusterpb.Sessions_SessionServer, seq uint64) error
 // tellMasters tells the worker of masters that came or went since the welcome,
 // so that it finds the others when this one is gone.
 func (v *visit) tellMasters(stream clusterpb.Sessions_SessionServer) error {
+	// Masters come and go by commands; while there are none nothing is looked up.
+	at := v.s.m.cfg.Feed.Index()
+	if at == v.toldAt {
+		return nil
+	}
+	v.toldAt = at
 	now := v.s.masters()
 	if slices.Equal(now, v.told) {
 		return nil
