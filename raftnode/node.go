@@ -138,7 +138,7 @@ func (n *Node) connect() error {
 		if err != nil {
 			return err
 		}
-		n.wire, err = newWire(t, n.disk.log, n.snapshotAgain)
+		n.wire, err = newWire(t, n.disk.log, n.snapshotAgain, n.known)
 		return err
 	}
 	s, err := listen(n.cfg.Listen, n.cfg.advertise(), n, n.cfg.RPCTimeout)
@@ -148,8 +148,18 @@ func (n *Node) connect() error {
 	}
 	n.wire, err = newWire(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s, MaxPool: connPool, MaxRPCsInFlight: 1, Timeout: n.cfg.RPCTimeout, Logger: newLogger(n.cfg.Logger)}),
-		n.disk.log, n.snapshotAgain)
+		n.disk.log, n.snapshotAgain, n.known)
 	return err
+}
+
+// known is raft's term and commit index, 0 before raft runs.
+func (n *Node) known() (term, commit uint64) {
+	select {
+	case <-n.running:
+		return n.raft.CurrentTerm(), n.raft.CommitIndex()
+	default:
+		return 0, 0
+	}
 }
 
 func (n *Node) raftConfig() *raft.Config {

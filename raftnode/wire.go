@@ -23,6 +23,8 @@ type wire struct {
 	pre  raft.WithPreVote
 	log  *guard
 	loop func(peer string, sent int) // a snapshot was sent again; 0: it is over
+	// known is raft's term and the last entry that it knows to be committed.
+	known func() (term, commit uint64)
 
 	rpcs   chan raft.RPC
 	closed chan struct{}
@@ -47,12 +49,12 @@ type peer struct {
 // manySnapshots in a row, with no entry taken in between, are a loop.
 const manySnapshots = 3
 
-func newWire(t raft.Transport, log *guard, loop func(string, int)) (*wire, error) {
+func newWire(t raft.Transport, log *guard, loop func(string, int), known func() (term, commit uint64)) (*wire, error) {
 	pre, ok := t.(raft.WithPreVote)
 	if !ok {
 		return nil, errors.New("the transport does not know pre-votes")
 	}
-	w := &wire{Transport: t, pre: pre, log: log, loop: loop, rpcs: make(chan raft.RPC), closed: make(chan struct{}),
+	w := &wire{Transport: t, pre: pre, log: log, loop: loop, known: known, rpcs: make(chan raft.RPC), closed: make(chan struct{}),
 		peers: map[raft.ServerID]*peer{}}
 	go w.receive()
 	return w, nil
@@ -76,7 +78,9 @@ func (w *wire) receive() {
 	for {
 		select {
 		case r := <-w.Transport.Consumer():
-			w.incoming(&r)
+			if w.incoming(&r) {
+				continue
+			}
 			select {
 			case w.rpcs <- r:
 			case <-w.closed:
@@ -88,7 +92,8 @@ func (w *wire) receive() {
 	}
 }
 
-func (w *wire) incoming(r *raft.RPC) {
+// incoming looks at what comes in; answered tells that raft need not see it.
+func (w *wire) incoming(r *raft.RPC) (answered bool) {
 	switch c := r.Command.(type) {
 	case *raft.AppendEntriesRequest:
 		// raft goes by the log it had in memory when the snapshot came. What it
@@ -99,6 +104,13 @@ func (w *wire) incoming(r *raft.RPC) {
 			r.Command = &told
 		}
 	case *raft.InstallSnapshotRequest:
+		if term, commit := w.known(); c.Term == term && c.LastLogIndex <= commit {
+			// One that was under way for long: raft would put the state back to
+			// it, behind entries that the log may not have any more.
+			_, err := io.Copy(io.Discard, r.Reader)
+			r.Respond(&raft.InstallSnapshotResponse{Term: term, Success: err == nil}, err)
+			return true
+		}
 		stores := w.log.storesSoFar()
 		w.mu.Lock()
 		if stores != w.seen {
@@ -109,6 +121,7 @@ func (w *wire) incoming(r *raft.RPC) {
 		w.mu.Unlock()
 		w.loop("", n)
 	}
+	return false
 }
 
 func (w *wire) isOff() error {
