@@ -168,9 +168,10 @@ func (g *guard) GetLog(index uint64, l *raft.Log) error {
 	if index != at || index < 2 {
 		return err
 	}
-	// Whoever reads it here sees only the term. It can not be sent to another
-	// member as an entry: that would take the entry before it, and settle has
-	// seen to it that there is none.
+	// Whoever reads it here sees only the term. To be sent to another member as
+	// an entry takes the entry before it, and there is none; but raft may have
+	// looked at that one just before both were compacted. So it is marked, and
+	// the wire does not let it out.
 	if before := g.read(index-1, new(raft.Log)); !errors.Is(before, raft.ErrLogNotFound) {
 		return err
 	}
@@ -180,9 +181,14 @@ func (g *guard) GetLog(index uint64, l *raft.Log) error {
 		return g.die(&fault.Error{Op: "read the log", Kind: fault.Unavailable, Hint: "start this dm-master again: it goes on from its newest snapshot",
 			Msg: fmt.Sprintf("the state was put back to entry %d, and entry %d is in a snapshot only", applied, index)})
 	}
-	*l = raft.Log{Index: at, Term: term, Type: raft.LogNoop}
+	*l = raft.Log{Index: at, Term: term, Type: raft.LogNoop, Extensions: []byte(standsIn)}
 	return nil
 }
+
+// standsIn marks what only stands in for an entry.
+const standsIn = "raftdm: the end of a snapshot"
+
+func stoodIn(l *raft.Log) bool { return string(l.Extensions) == standsIn }
 
 func (g *guard) read(index uint64, l *raft.Log) error {
 	return unharmed(g.path, func() error { return g.inner.GetLog(index, l) })

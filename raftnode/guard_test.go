@@ -98,3 +98,27 @@ func TestNothingStandsInForAnEntryThatTheStateLacks(t *testing.T) {
 		}
 	}
 }
+
+// What stands in for an entry is never sent as one: the other member would keep
+// it in place of the command.
+func TestWhatStandsInIsNotSent(t *testing.T) {
+	g := newGuard(raft.NewInmemStore(), t.TempDir(), newOperations())
+	g.applied = func() uint64 { return 100 }
+	if err := g.settle(100, 3); err != nil {
+		t.Fatal(err)
+	}
+	var l raft.Log
+	if err := g.GetLog(100, &l); err != nil {
+		t.Fatal(err)
+	}
+	_, trans := raft.NewInmemTransport("m1:1")
+	w, err := newWire(trans, g, func(string, int) {}, func() (uint64, uint64) { return 0, 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	q := &raft.AppendEntriesRequest{PrevLogEntry: 99, Entries: []*raft.Log{&l}}
+	if err := w.AppendEntries("m2", "m2:1", q, &raft.AppendEntriesResponse{}); !errors.Is(err, errStandsIn) {
+		t.Errorf("it was sent: %v", err)
+	}
+}

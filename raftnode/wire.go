@@ -3,6 +3,7 @@ package raftnode
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,10 @@ import (
 
 // errOff is what raft gets once a node is to be heard of no more.
 var errOff = errors.New("this dm-master has cut itself off")
+
+// errStandsIn is what raft gets when it is about to send what only stands in for
+// an entry that was compacted meanwhile; it then sends the snapshot.
+var errStandsIn = errors.New("the entry to send was compacted")
 
 // wire is raft's transport with a memory: which member answers, how far it has
 // come, and how often it was sent a snapshot in vain. It can be cut, for a
@@ -137,6 +142,9 @@ func (w *wire) isOff() error {
 func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
 	if err := w.isOff(); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(q.Entries, stoodIn) {
+		return errStandsIn
 	}
 	begin := time.Now()
 	if q.PrevLogEntry == 0 && len(q.Entries) == 0 && q.LeaderCommitIndex == 0 { // a heartbeat
