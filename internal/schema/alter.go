@@ -26,6 +26,11 @@ type alteration struct {
 	// keys are the indexes to add, in statement order.
 	keys   []newKey
 	rename *ast.TableName
+	// converts is set by CONVERT TO CHARACTER SET; recoded counts the clauses
+	// about the table's character set.
+	converts bool
+	recoded  int
+	clause   int // the clause that is being worked on
 }
 
 // placement puts a column somewhere: behind the column after, first, or last.
@@ -33,6 +38,9 @@ type placement struct {
 	col   columnDef
 	first bool
 	after string // "" is last
+	// clause is the number of the clause in the statement: steps do not go
+	// through the clauses in one run, but servers place columns in their order.
+	clause int
 }
 
 // newKey is an index or foreign key to add.
@@ -47,7 +55,8 @@ func (c *change) alterTable(s *ast.AlterTableStmt) error {
 	name := c.nameOf(s.Table)
 	return c.alter(name, func(a *alteration) error {
 		for _, step := range []func(*ast.AlterTableSpec) error{a.option, a.oldColumn, a.newColumn, a.oldIndex, a.newIndex, a.other} {
-			for _, spec := range s.Specs {
+			for i, spec := range s.Specs {
+				a.clause = i
 				if err := step(spec); err != nil {
 					return err
 				}
@@ -87,6 +96,7 @@ func (c *change) alter(name Name, edit func(*alteration) error) error {
 
 // finish places columns, then indexes.
 func (a *alteration) finish() error {
+	slices.SortStableFunc(a.placed, func(p, q placement) int { return p.clause - q.clause })
 	for _, p := range a.placed {
 		at := len(a.d.columns)
 		switch {
@@ -104,6 +114,9 @@ func (a *alteration) finish() error {
 	}
 	if len(a.d.columns) == 0 {
 		return fault.New(fault.Schema, "the statement drops the last column")
+	}
+	if a.converts {
+		a.convert()
 	}
 	a.followRenames()
 	for _, k := range a.keys {
@@ -170,8 +183,11 @@ func (a *alteration) addKey(k newKey) error {
 	}
 	for _, x := range p.d.indexes {
 		name := x.name
-		if x.kind == primaryIndex {
+		switch {
+		case x.kind == primaryIndex:
 			name = primaryName
+		case name == "" && k.ifNotExists:
+			name = x.parts[0].column // a server compares the name that it would like to give
 		}
 		if name != "" && a.d.index(name) >= 0 {
 			if k.ifNotExists {

@@ -54,6 +54,9 @@ func (a *alteration) find(name string, ifExists bool) (int, error) {
 			return i, nil
 		}
 	}
+	if ifExists { // another clause has dropped it
+		return -1, nil
+	}
 	return -1, missingColumn(name)
 }
 
@@ -86,20 +89,30 @@ func (a *alteration) newColumn(s *ast.AlterTableSpec) error {
 		return nil
 	}
 	for _, def := range s.NewColumns {
-		if s.IfNotExists && a.d.column(def.Name.Name.O) >= 0 {
-			continue
-		}
-		col, err := a.define(def)
+		at := len(a.keys)
+		col, err := a.define(def) // also of a column that exists: the server adds its key all the same
 		if err != nil {
 			return err
+		}
+		for i := at; i < len(a.keys); i++ {
+			a.keys[i].ifNotExists = s.IfNotExists
+		}
+		if s.IfNotExists && a.has(col.Name) {
+			continue
 		}
 		a.place(col, s.Position)
 	}
 	return a.addConstraints(s.NewConstraints, false)
 }
 
+// has tells whether a column is or was there, as IF NOT EXISTS sees it.
+func (a *alteration) has(name string) bool {
+	same := func(c columnDef) bool { return strings.EqualFold(c.Name, name) }
+	return slices.ContainsFunc(a.before, same) || slices.ContainsFunc(a.placed, func(p placement) bool { return same(p.col) })
+}
+
 func (a *alteration) place(col columnDef, pos *ast.ColumnPosition) {
-	p := placement{col: col}
+	p := placement{col: col, clause: a.clause}
 	if pos != nil {
 		switch pos.Tp {
 		case ast.ColumnPositionFirst:
@@ -123,6 +136,8 @@ func (a *alteration) define(def *ast.ColumnDef) (columnDef, error) {
 		return columnDef{}, err
 	}
 	col.elementCharset(def)
+	a.c.ownJSON(&col)
+	col.redefined = true
 	if own != "" {
 		a.keys = append(a.keys, newKey{own: &indexDef{kind: own, parts: []partDef{{column: col.Name}}}})
 	}
@@ -144,12 +159,26 @@ func (c *columnDef) elementCharset(def *ast.ColumnDef) {
 	c.Charset, c.Collate = cs.resolve()
 }
 
+// moved finds a column that another clause of the statement moves.
+func (a *alteration) moved(name string) *columnDef {
+	for i := range a.placed {
+		if p := &a.placed[i]; p.col.origin > 0 && strings.EqualFold(a.before[p.col.origin-1].Name, name) {
+			return &p.col
+		}
+	}
+	return nil
+}
+
 // setDefault does ALTER COLUMN ... SET DEFAULT and DROP DEFAULT.
 func (a *alteration) setDefault(s *ast.AlterTableSpec) error {
 	def := s.NewColumns[0]
-	at, err := a.find(def.Name.Name.O, s.IfExists)
-	if err != nil || at < 0 {
-		return err
+	col := a.moved(def.Name.Name.O)
+	if col == nil {
+		at, err := a.find(def.Name.Name.O, s.IfExists)
+		if err != nil || at < 0 {
+			return err
+		}
+		col = &a.d.columns[at]
 	}
 	var tokens []token
 	for _, o := range def.Options {
@@ -163,6 +192,6 @@ func (a *alteration) setDefault(s *ast.AlterTableSpec) error {
 		value[0].spaced = true
 		tokens = append([]token{{kind: word, text: "DEFAULT"}}, value...)
 	}
-	a.d.columns[at].setAttr("DEFAULT", tokens)
+	col.setAttr("DEFAULT", tokens)
 	return nil
 }

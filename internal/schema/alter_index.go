@@ -95,10 +95,11 @@ func (a *alteration) option(s *ast.AlterTableSpec) error {
 	if cs == (charsets{}) {
 		return nil
 	}
-	a.d.charset, a.d.collate = cs.orElse(charsets{a.d.charset, a.d.collate}).resolve()
-	if convert {
-		a.convert()
+	if a.recoded++; a.recoded > 1 {
+		return unsupportedClause("a second character set in one ALTER TABLE")
 	}
+	a.d.charset, a.d.collate = cs.orElse(charsets{a.d.charset, a.d.collate}).resolve()
+	a.converts = a.converts || convert
 	return nil
 }
 
@@ -124,15 +125,20 @@ func (a *alteration) plainOption(o *ast.TableOption) error {
 }
 
 // convert does CONVERT TO CHARACTER SET: all columns with characters change,
-// and texts grow where the same number of characters needs more bytes.
+// those that the same statement adds included, and texts that were there grow
+// where the same number of characters needs more bytes.
 func (a *alteration) convert() {
 	for i := range a.d.columns {
 		c := &a.d.columns[i]
 		if !c.hasCharset() || c.Charset == "binary" && c.Type != "enum" && c.Type != "set" {
 			continue
 		}
-		grows := maxBytes(a.d.charset) > maxBytes(c.Charset)
+		grows := !c.redefined && maxBytes(a.d.charset) > maxBytes(c.Charset)
 		c.Charset, c.Collate = a.d.charset, a.d.collate
+		if c.redefined && c.size > 0 {
+			c.Type, c.Length = "text", c.size
+			c.sizeText()
+		}
 		if a.d.charset == "binary" {
 			c.toBinary()
 		} else if larger, ok := largerText(c.Type); ok && grows {

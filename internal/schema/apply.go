@@ -209,6 +209,7 @@ func (c *change) createTable(s *ast.CreateTableStmt) error {
 	}
 	for i, def := range s.Cols {
 		d.columns[i].elementCharset(def)
+		c.ownJSON(&d.columns[i])
 	}
 	c.PutTable(d.table(name.Schema))
 	c.touch(name)

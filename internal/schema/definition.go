@@ -27,6 +27,10 @@ type columnDef struct {
 	attrs    []attr
 	// origin is the column's place, from 1, when an ALTER TABLE began; 0 is new.
 	origin int
+	// redefined is set when that ALTER TABLE gives the column's definition.
+	redefined bool
+	// size is n of a TEXT(n), 0 without one.
+	size int
 }
 
 // attr is one attribute of a column: key "DEFAULT", text "DEFAULT 'a'".

@@ -244,6 +244,9 @@ func (d *definition) settleIndexes() error {
 				return fault.New(fault.Schema, fmt.Sprintf("index `%s` names column `%s`, which is not there", x.name, p.column))
 			}
 			p.column = d.columns[at].Name
+			if !d.columns[at].takesPrefix(p.prefix) {
+				p.prefix = 0
+			}
 			if x.kind == primaryIndex {
 				d.columns[at].forbidNull()
 			}
@@ -256,6 +259,18 @@ func (d *definition) settleIndexes() error {
 		}
 	}
 	return nil
+}
+
+// takesPrefix tells whether an index on a prefix of n is one on less than the
+// whole column. A server makes a whole one of others when the column changes.
+func (c *columnDef) takesPrefix(n int) bool {
+	switch c.Type {
+	case "char", "varchar", "binary", "varbinary":
+		return n < c.Length
+	case "enum", "set", "bit":
+		return false
+	}
+	return c.hasCharset() || strings.HasSuffix(c.Type, "blob") || spatial(c.Type)
 }
 
 // freeIndexName is the rule of MySQL: the first column's name, then with _2,

@@ -257,5 +257,6 @@ func (p *columnParser) settle(table charsets) {
 			c.toBinary()
 		}
 	}
+	c.sizeText()
 	c.typeText = c.renderType(p.zerofill)
 }

@@ -16,6 +16,7 @@ import (
 type Tracker struct {
 	sqlMode   string
 	lowerCase bool
+	textJSON  bool
 	server    charsets
 	schemas   map[string]charsets // known schemas, with "" where they follow the server
 	tables    map[Name]*Table
@@ -41,6 +42,18 @@ func (t *Tracker) Clone() *Tracker {
 // SetServerCharset tells what a schema gets that is created without a character set.
 func (t *Tracker) SetServerCharset(charset, collate string) {
 	t.server.charset, t.server.collate = charsets{strings.ToLower(charset), strings.ToLower(collate)}.resolve()
+}
+
+// SetTextJSON tells that the source is a MariaDB, where JSON is another word
+// for LONGTEXT: a text with a character set, which DDL can change.
+func (t *Tracker) SetTextJSON() { t.textJSON = true }
+
+// ownJSON makes of a JSON column what the source makes of it.
+func (t *Tracker) ownJSON(c *columnDef) {
+	if t.textJSON && c.Type == "json" {
+		c.Type, c.Charset, c.Collate = "longtext", "utf8mb4", "utf8mb4_bin"
+		c.typeText = c.renderType(false)
+	}
 }
 
 // PutSchema makes a schema known. createSQL is the text of SHOW CREATE DATABASE;

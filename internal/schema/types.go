@@ -66,7 +66,6 @@ func (p *columnParser) named(name string) error {
 	} else if c.Type == "char" || c.Type == "binary" || c.Type == "bit" {
 		c.Length = 1
 	}
-	c.sizeText()
 	return nil
 }
 
@@ -151,21 +150,22 @@ func canonicalType(name string) (string, bool) {
 	return "", false
 }
 
-// sizeText turns TEXT(n) and BLOB(n) into the type that holds n.
+// sizeText turns TEXT(n) and BLOB(n) into the type that holds n characters of
+// the column's character set, or n bytes.
 func (c *columnDef) sizeText() {
 	if c.Type != "text" && c.Type != "blob" || c.Length < 0 {
 		return
 	}
-	prefix := "long"
+	prefix, bytes := "long", c.Length*maxBytes(c.Charset)
 	switch {
-	case c.Length < 1<<8:
+	case bytes < 1<<8:
 		prefix = "tiny"
-	case c.Length < 1<<16:
+	case bytes < 1<<16:
 		prefix = ""
-	case c.Length < 1<<24:
+	case bytes < 1<<24:
 		prefix = "medium"
 	}
-	c.Type, c.Length = prefix+c.Type, -1
+	c.size, c.Type, c.Length = c.Length, prefix+c.Type, -1
 }
 
 // toBinary is what a character type becomes in the character set "binary".
@@ -211,4 +211,13 @@ func (c *columnDef) renderType(zerofill bool) string {
 		b = append(b, " zerofill"...)
 	}
 	return string(b)
+}
+
+// spatial tells the types of shapes.
+func spatial(t string) bool {
+	switch t {
+	case "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection":
+		return true
+	}
+	return false
 }
