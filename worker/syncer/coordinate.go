@@ -36,6 +36,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 			close(q)
 		}
 	}()
+	c.ddl.stop = reading.Done()
 	tick := time.NewTicker(c.flushEvery)
 	defer tick.Stop()
 	for {
@@ -48,7 +49,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 			}
 			c.stats.read(t)
 			if err := c.take(reading, writing, t, lanes); err != nil {
-				if reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
+				if errors.Is(err, errStopped) || reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
 					return nil
 				}
 				return err
@@ -140,7 +141,7 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 	t.plans = make([]*plan, len(t.Rows))
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
-		p, err := c.structures.plan(ctx, t.Rows[i].Table)
+		p, err := c.structures.plan(ctx, t.Rows[i].Table, t.Rows[i].columns())
 		if err != nil && ctx.Err() == nil && retryable(err) {
 			c.ddl.trouble.set("structure", err)
 			if wait.sleep(ctx, nil) {

@@ -41,6 +41,7 @@ type ddlRunner struct {
 	stats      *stats
 	log        *slog.Logger
 	last       checkpoint.Intent // the last intent known
+	stop       <-chan struct{}   // closed when no attempt is to follow one that failed
 }
 
 // run executes the DDL of t. before is the watermark, behind everything that
@@ -93,8 +94,8 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 		d.stats.retried("stmt_exec")
 		d.trouble.set(who, dbconn.Error(fault.Downstream, "execute a DDL on the target", err))
 		d.log.Warn("a DDL is tried again", "statement", one.text, "err", err)
-		if !wait.sleep(ctx, nil) {
-			return ctx.Err()
+		if !wait.sleep(ctx, d.stop) {
+			return errors.Join(ctx.Err(), errStopped)
 		}
 	}
 }
