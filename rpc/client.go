@@ -1,11 +1,13 @@
 package rpc
 
 import (
+	"context"
 	"math"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
@@ -31,4 +33,22 @@ func Dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 func connectWithin(d time.Duration) grpc.DialOption {
 	return grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: d,
 		Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 3 * time.Second}})
+}
+
+// Ready connects and waits until the connection is up (true), or has failed
+// once or ctx has ended.
+func Ready(ctx context.Context, conn *grpc.ClientConn) bool {
+	conn.Connect()
+	for {
+		switch state := conn.GetState(); state {
+		case connectivity.Ready:
+			return true
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			return false
+		default:
+			if !conn.WaitForStateChange(ctx, state) {
+				return false
+			}
+		}
+	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 
@@ -167,24 +166,12 @@ func (m *Master) passOn(ctx context.Context, name, addr string, req any, method 
 	}
 }
 
-// connected waits until a connection is there; what is asked on one that never
-// was has certainly not been carried out.
+// connected is Ready within a time; what is asked on a connection that never was
+// has certainly not been carried out.
 func connected(ctx context.Context, conn *grpc.ClientConn, within time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	conn.Connect()
-	for {
-		switch state := conn.GetState(); state {
-		case connectivity.Ready:
-			return true
-		case connectivity.TransientFailure, connectivity.Shutdown:
-			return false
-		default:
-			if !conn.WaitForStateChange(ctx, state) {
-				return false
-			}
-		}
-	}
+	return Ready(ctx, conn)
 }
 
 // lost tells whether gRPC rather than a handler failed a call.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
 
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/rpc"
@@ -58,19 +57,7 @@ func ready(ctx context.Context, conn *grpc.ClientConn, only bool) bool {
 		ctx, cancel = context.WithTimeout(ctx, eachWithin)
 		defer cancel()
 	}
-	conn.Connect()
-	for {
-		switch state := conn.GetState(); state {
-		case connectivity.Ready:
-			return true
-		case connectivity.TransientFailure, connectivity.Shutdown:
-			return false
-		default:
-			if !conn.WaitForStateChange(ctx, state) {
-				return false
-			}
-		}
-	}
+	return rpc.Ready(ctx, conn)
 }
 
 // lastError remembers why the last connection failed.
