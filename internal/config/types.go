@@ -110,6 +110,9 @@ type Sync struct {
 	QueueSize               int
 	CheckpointFlushInterval time.Duration
 	SafeMode                bool
+	// Compact makes one change of several changes of a row, MultipleRows one
+	// statement of several rows' changes.
+	Compact, MultipleRows bool
 	// Strict stops the task when an UPDATE or DELETE matches no row outside a
 	// replay window.
 	Strict bool

@@ -33,6 +33,8 @@ type lane struct {
 	stats   *stats
 	trouble *trouble
 	strict  bool
+	compact bool
+	multi   bool
 	log     *slog.Logger
 
 	stop   <-chan struct{}
@@ -190,13 +192,9 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 
 // commit tries until the group is on the target exactly once.
 func (l *lane) commit(ctx context.Context, group []*Txn) error {
-	l.sql.reset()
-	for _, t := range group {
-		for i := range t.Rows {
-			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
-				return fault.Wrap(at(t, &t.Rows[i]), err)
-			}
-		}
+	rewritten := l.compact || l.multi
+	if err := l.write(group, rewritten); err != nil {
+		return err
 	}
 	who := fmt.Sprintf("lane %d", l.id)
 	defer l.trouble.clear(who)
@@ -213,7 +211,7 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 			// to: pieces cannot be recognised by the id of their end.
 			row.Watermark, row.Applied = t.End, checkpoint.Applied{}
 		}
-		err = l.try(ctx, group, row)
+		err = l.try(ctx, group, row, rewritten)
 		if errors.Is(err, errUnknownCommit) {
 			var done bool
 			if done, err = l.resolve(ctx, group, err); done {
@@ -227,6 +225,14 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case rewritten && !retryable(err) && !errors.Is(err, checkpoint.ErrFenced):
+			// Row by row it may work, or else shows which row is wrong.
+			rewritten = false
+			l.log.Info("a group of transactions is applied row by row", "lane", l.id, "why", err)
+			if err := l.write(group, false); err != nil {
+				return err
+			}
+			continue
 		case !retryable(err):
 			return l.blame(ctx, group, err)
 		}
@@ -239,8 +245,39 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 	}
 }
 
+// write makes the statements for a group: row by row, or rewritten to fewer.
+func (l *lane) write(group []*Txn, rewritten bool) error {
+	l.sql.reset()
+	var changes []change
+	for _, t := range group {
+		for i := range t.Rows {
+			if rewritten {
+				changes = append(changes, change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe})
+				continue
+			}
+			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
+				return fault.Wrap(at(t, &t.Rows[i]), err)
+			}
+		}
+	}
+	s, err := arrange(changes, l.compact)
+	if err != nil {
+		return err
+	}
+	ops := singles(s)
+	if l.multi {
+		ops = neighbours(s)
+	}
+	for i := range ops {
+		if err := l.sql.addOp(&ops[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // try makes one attempt.
-func (l *lane) try(ctx context.Context, group []*Txn, row checkpoint.Lane) error {
+func (l *lane) try(ctx context.Context, group []*Txn, row checkpoint.Lane, rewritten bool) error {
 	update, err := l.meta.LaneUpdate(row)
 	if err != nil {
 		return err
@@ -254,6 +291,9 @@ func (l *lane) try(ctx context.Context, group []*Txn, row checkpoint.Lane) error
 		return l.meta.Fenced()
 	}
 	missed, err := l.unmatched(group, counts)
+	if err == nil && rewritten && len(missed) > 0 {
+		err = fault.New(fault.Data, "no row of the target matches: "+missed[0]) // which of the changes it was, row by row will tell
+	}
 	if err != nil {
 		l.target.rollback(ctx)
 		return err
@@ -273,6 +313,9 @@ func (l *lane) unmatched(group []*Txn, counts []int64) ([]string, error) {
 	var out []string
 	for i := range l.sql.stmts {
 		s := &l.sql.stmts[i]
+		if s.counted && counts[i] != s.want {
+			return nil, fault.New(fault.Data, fmt.Sprintf("a statement for several rows of %s met %d rows and not %d", s.table.name, counts[i], s.want))
+		}
 		if !s.exact || counts[i] > 0 {
 			continue
 		}
@@ -405,11 +448,14 @@ func (l *lane) blame(ctx context.Context, group []*Txn, err error) error {
 	if _, ferr := l.meta.ReadLane(ctx, l.id); errors.Is(ferr, checkpoint.ErrFenced) {
 		return ferr
 	}
-	i, single := l.target.blame(ctx, &l.sql)
+	i, single, other := l.target.blame(ctx, &l.sql)
 	if i < 0 {
 		return fault.Wrap(fmt.Sprintf("apply the transactions from %s to %s", group[0].Begin, group[len(group)-1].End.Position), refused(err))
 	}
 	s := &l.sql.stmts[i]
+	if other != nil {
+		return duplicate(s.table.describe(s.row, fileOf(group, s.row)), other, single)
+	}
 	return fault.Wrap("apply "+s.table.describe(s.row, fileOf(group, s.row)), refused(single))
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // plan knows how to write the rows of one table as SQL. It is immutable and
-// belongs to one structure of the table: a DDL makes a new one.
+// belongs to one structure of the table on either side: a DDL makes a new one.
 type plan struct {
 	table *schema.Table
 	name  string // quoted and qualified, on the target
@@ -22,9 +22,10 @@ type plan struct {
 	// jsonType tells that the target has a JSON type of its own, with which a
 	// text never compares equal.
 	jsonType bool
+	fit      fit
 }
 
-func newPlan(t *schema.Table, jsonType bool) *plan {
+func newPlan(t *schema.Table, on *there, jsonType bool) *plan {
 	p := &plan{table: t, name: dbconn.Ident(t.Name.Schema, t.Name.Table), jsonType: jsonType}
 	cols := []byte(" INTO " + p.name + " (")
 	for i := range t.Columns {
@@ -40,13 +41,17 @@ func newPlan(t *schema.Table, jsonType bool) *plan {
 			p.enums = append(p.enums, i)
 		}
 	}
-	p.insert = string(append(cols, ") VALUES ("...))
-	if key := t.Key(); key != nil && wholeColumns(key) {
+	p.insert = string(append(cols, ") VALUES "...))
+	p.fit = newFit(t, on)
+	switch key := t.Key(); {
+	case p.fit.where != nil:
+		p.where, p.keyed = p.fit.where, true
+	case key != nil && wholeColumns(key):
 		p.keyed = true
 		for _, part := range key.Parts {
 			p.where = append(p.where, part.Column)
 		}
-	} else {
+	default:
 		p.where = p.write
 	}
 	return p
@@ -76,71 +81,6 @@ func (p *plan) check(r *Row) error {
 	return nil
 }
 
-// sqlBatch is a run of SQL statements that reproduce rows.
-type sqlBatch struct {
-	text  []byte
-	stmts []stmt
-}
-
-// stmt is one statement of a sqlBatch.
-type stmt struct {
-	end   int // offset in text behind the statement
-	row   *Row
-	table *plan
-	// exact means that the statement must meet exactly one row.
-	exact bool
-	// mode is the sql_mode that the statement needs, "" for the session's own.
-	mode string
-}
-
-func (b *sqlBatch) reset() { b.text, b.stmts = b.text[:0], b.stmts[:0] }
-
-// part gives the text of statement i.
-func (b *sqlBatch) part(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = b.stmts[i-1].end
-	}
-	return b.text[start:b.stmts[i].end]
-}
-
-// add appends the statements for one row. safe makes them repeatable: they
-// give the same result whether or not the row is there already.
-func (b *sqlBatch) add(p *plan, r *Row, safe bool) error {
-	if err := p.check(r); err != nil {
-		return err
-	}
-	switch {
-	case r.Kind == Insert && !safe:
-		return b.one(p, r, false, p.appendInsert, "INSERT")
-	case r.Kind == Insert:
-		return b.one(p, r, false, p.appendInsert, "REPLACE")
-	case r.Kind == Delete:
-		return b.one(p, r, !safe, p.appendDelete, "")
-	case safe:
-		if err := b.one(p, r, false, p.appendDelete, ""); err != nil {
-			return err
-		}
-		return b.one(p, r, false, p.appendInsert, "REPLACE")
-	default:
-		return b.one(p, r, true, p.appendUpdate, "")
-	}
-}
-
-func (b *sqlBatch) one(p *plan, r *Row, exact bool, write func([]byte, *Row, string) ([]byte, error), verb string) error {
-	text, err := write(b.text, r, verb)
-	if err != nil {
-		return fault.Wrap(fmt.Sprintf("write a row of %s as SQL", p.name), err)
-	}
-	b.text = text
-	s := stmt{end: len(text), row: r, table: p, exact: exact}
-	if p.invalid(r) {
-		s.mode = invalidMode
-	}
-	b.stmts = append(b.stmts, s)
-	return nil
-}
-
 // invalidMode is rowsMode without what makes a server strict.
 const invalidMode = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 
@@ -161,12 +101,17 @@ func (p *plan) invalid(r *Row) bool {
 
 func (p *plan) appendInsert(dst []byte, r *Row, verb string) ([]byte, error) {
 	dst = append(append(dst, verb...), p.insert...)
+	return p.appendValues(dst, r.After)
+}
+
+func (p *plan) appendValues(dst []byte, image []any) ([]byte, error) {
+	dst = append(dst, '(')
 	var err error
 	for n, i := range p.write {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = p.table.Columns[i].Literal(dst, r.After[i]); err != nil {
+		if dst, err = p.table.Columns[i].Literal(dst, image[i]); err != nil {
 			return dst, err
 		}
 	}
@@ -198,7 +143,15 @@ func (p *plan) appendUpdate(dst []byte, r *Row, _ string) ([]byte, error) {
 // appendWhere finds exactly one row: by its key, or by the bytes of all its
 // columns and LIMIT 1.
 func (p *plan) appendWhere(dst []byte, image []any) ([]byte, error) {
-	dst = append(dst, " WHERE "...)
+	dst, err := p.appendMatch(append(dst, " WHERE "...), image)
+	if err == nil && !p.keyed {
+		dst = append(dst, " LIMIT 1"...)
+	}
+	return dst, err
+}
+
+// appendMatch is the condition of appendWhere.
+func (p *plan) appendMatch(dst []byte, image []any) ([]byte, error) {
 	var err error
 	for n, i := range p.where {
 		if n > 0 {
@@ -217,9 +170,6 @@ func (p *plan) appendWhere(dst []byte, image []any) ([]byte, error) {
 		}
 		dst = append(dst, right...)
 	}
-	if !p.keyed {
-		dst = append(dst, " LIMIT 1"...)
-	}
 	return dst, nil
 }
 
@@ -232,6 +182,9 @@ func (p *plan) comparison(c *schema.Column, name string) (left, op, right string
 	}
 	switch c.Type {
 	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+		if c.NameCharset && !c.Portable() { // another character set could hold several of its codes for one
+			return "CAST(CONVERT(" + name + " USING " + c.Charset + ") AS BINARY)", " = CAST(", " AS BINARY)"
+		}
 		return "CAST(CONVERT(" + name + " USING utf8mb4) AS BINARY)", " = CAST(CONVERT(", " USING utf8mb4) AS BINARY)"
 	case "json":
 		if p.jsonType {
@@ -260,21 +213,31 @@ func (p *plan) describe(r *Row, file string) string {
 	return fmt.Sprintf("%s at (%s, %d)", out, file, r.Pos)
 }
 
-// appendKeys appends the conflict keys of both images of a row. A table without
-// a key that identifies rows is one key as a whole: its rows may be alike.
+// appendKeys appends the conflict keys of both images of a row, under the unique
+// keys of both sides. A table without a key that identifies rows is one key as
+// a whole: its rows may be alike. Tables that foreign keys tie together are one
+// key, too, where the target checks them: a parent comes before its children.
 func (p *plan) appendKeys(dst []string, r *Row) ([]string, error) {
 	for _, image := range [][]any{r.Before, r.After} {
 		if image == nil {
 			continue
 		}
-		keys, err := p.table.ConflictKeys(image)
-		if err != nil {
-			return dst, err
+		for _, t := range [...]*schema.Table{p.table, p.fit.extra} {
+			if t == nil {
+				continue
+			}
+			keys, err := t.ConflictKeys(image)
+			if err != nil {
+				return dst, err
+			}
+			dst = append(dst, keys...)
 		}
-		dst = append(dst, keys...)
 	}
-	if !p.keyed {
+	if !p.keyed || p.fit.serial {
 		dst = append(dst, p.name)
+	}
+	if p.fit.related {
+		dst = append(dst, "foreign keys")
 	}
 	return dst, nil
 }

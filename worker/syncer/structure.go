@@ -23,16 +23,21 @@ import (
 // has no rule for: behind it, the tables it touched are read from the target.
 type structures struct {
 	target  *dbconn.DB
+	source  *dbconn.DB
 	tracker *schema.Tracker
 	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
 	plans   map[schema.Name]*plan
-	log     *slog.Logger
+	targets map[schema.Name]*there
+	// foreignKeys tells that the lanes' sessions check foreign keys, rewrites that
+	// lanes may change more than one row by a statement.
+	foreignKeys, rewrites bool
+	log                   *slog.Logger
 }
 
 // newStructures begins with what the meta tables say. upstream tells what a
 // schema gets that is created without a character set.
 func newStructures(ctx context.Context, upstream, target *dbconn.DB, saved map[schema.Name]string, log *slog.Logger) (*structures, error) {
-	s := &structures{target: target, saved: saved, plans: map[schema.Name]*plan{}, log: log,
+	s := &structures{target: target, source: upstream, saved: saved, plans: map[schema.Name]*plan{}, targets: map[schema.Name]*there{}, log: log,
 		tracker: schema.NewTracker("", upstream.Server.LowerCaseTableNames != 0)}
 	var charset, collate string
 	err := upstream.QueryRowContext(ctx, "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server").Scan(&charset, &collate)
@@ -43,12 +48,12 @@ func newStructures(ctx context.Context, upstream, target *dbconn.DB, saved map[s
 	return s, nil
 }
 
-// plan gives the plan of a table's rows.
-func (s *structures) plan(ctx context.Context, n schema.Name) (*plan, error) {
+// plan gives the plan of a table's rows, which have so many columns.
+func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*plan, error) {
 	if p := s.plans[n]; p != nil {
 		return p, nil
 	}
-	t, err := s.table(ctx, n)
+	t, err := s.table(ctx, n, columns)
 	if absent(err) {
 		return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Err: err,
 			Msg:  "rows arrive for " + dbconn.Ident(n.Schema, n.Table) + ", which is not on the target",
@@ -59,20 +64,28 @@ func (s *structures) plan(ctx context.Context, n schema.Name) (*plan, error) {
 	}
 	named := *t
 	named.Name = n // the binlog's spelling, whatever the letters' case of the structure's
-	p := newPlan(&named, s.target.Server.Flavor == "mysql")
+	if !s.target.Server.TiDB {
+		named = *named.NamingCharsets()
+	}
+	on, err := s.there(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	p := newPlan(&named, on, s.target.Server.Flavor == "mysql")
 	s.plans[n] = p
 	return p, nil
 }
 
-// table gives the structure of a table, from memory, the meta tables or the target.
-func (s *structures) table(ctx context.Context, n schema.Name) (*schema.Table, error) {
+// table gives the structure of a table, from memory, the meta tables or the
+// target. columns is how many a row has, or anyColumns.
+func (s *structures) table(ctx context.Context, n schema.Name, columns int) (*schema.Table, error) {
 	t, err := s.tracker.Table(n)
 	if err == nil {
 		return t, nil
 	}
 	text, ok := s.saved[n]
 	if !ok {
-		if text, err = s.target.CreateTable(ctx, n); err != nil {
+		if text, err = s.unrecorded(ctx, n, columns); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +144,7 @@ func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Inten
 			}
 			_, err = s.learn(ctx, n, in.Before)
 		} else {
-			_, err = s.table(ctx, n)
+			_, err = s.table(ctx, n, anyColumns)
 		}
 		if err != nil && retryable(err) {
 			return err
@@ -213,6 +226,7 @@ func (s *structures) accept(b behind) {
 	for n := range b.texts {
 		delete(s.saved, n)
 	}
+	s.forget(b.texts)
 	clear(s.plans) // a DDL is rare, and a plan is made in microseconds
 }
 

@@ -156,6 +156,11 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil {
 		return nil, err
 	}
+	checks, err := rows.Variable(ctx, "foreign_key_checks")
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	tables.foreignKeys, tables.rewrites = checks == "ON", sub.Sync.Compact || sub.Sync.MultipleRows
 	return u.wire(up, rows, defs, from, tables), nil
 }
 
@@ -177,7 +182,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *
 	lanes := make([]*lane, sub.Sync.WorkerCount)
 	for i := range lanes {
 		lanes[i] = &lane{id: i, batch: sub.Sync.Batch, meta: u.cfg.Meta, target: &target{db: rows}, window: w, order: o,
-			stats: u.stats, trouble: u.trouble, strict: sub.Sync.Strict, log: u.log}
+			stats: u.stats, trouble: u.trouble, strict: sub.Sync.Strict, compact: sub.Sync.Compact, multi: sub.Sync.MultipleRows, log: u.log}
 	}
 	lanes[0].partial = from.lane.Partial
 	u.stats.watch(w, read)

@@ -225,21 +225,22 @@ func (t *target) exec(ctx context.Context, text string) ([]int64, error) {
 }
 
 // blame finds the first statement that is refused for good, executing them one
-// by one in a transaction that is rolled back; -1 when none is.
-func (t *target) blame(ctx context.Context, b *sqlBatch) (int, error) {
+// by one in a transaction that is rolled back; -1 when none is. For a duplicate it
+// also finds the row that is there already.
+func (t *target) blame(ctx context.Context, b *sqlBatch) (int, error, *holder) {
 	if err := t.open(ctx); err != nil {
-		return -1, err
+		return -1, err, nil
 	}
 	// The connection is not used again: its settings are changed here.
 	defer t.close()
 	if t.db.Server.TiDB {
 		// Otherwise an optimistic transaction finds duplicates only at its COMMIT.
 		if _, err := t.exec(ctx, "SET SESSION tidb_constraint_check_in_place = 1"); err != nil {
-			return -1, err
+			return -1, err, nil
 		}
 	}
 	if _, err := t.exec(ctx, "BEGIN"); err != nil {
-		return -1, err
+		return -1, err, nil
 	}
 	defer t.rollback(ctx)
 	for i := range b.stmts {
@@ -252,12 +253,16 @@ func (t *target) blame(ctx context.Context, b *sqlBatch) (int, error) {
 		switch {
 		case err == nil:
 		case errors.As(err, &answer) && !fault.Transient(err):
-			return i, err
+			var other *holder
+			if isDuplicate(err) {
+				other = t.holder(ctx, &b.stmts[i])
+			}
+			return i, err, other
 		default:
-			return -1, err
+			return -1, err, nil
 		}
 	}
-	return -1, nil
+	return -1, nil, nil
 }
 
 // refused gives the target's refusal of a statement its kind and hint.

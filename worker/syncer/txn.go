@@ -30,6 +30,9 @@ type Row struct {
 	Pos uint32
 }
 
+// columns is how many columns the table had when the row was written.
+func (r *Row) columns() int { return max(len(r.Before), len(r.After)) }
+
 // Statement is a query event that is not the frame of a transaction.
 type Statement struct {
 	// Schema is the session's default schema.
@@ -39,6 +42,9 @@ type Statement struct {
 	// it, in the server's bits; HasMode is false when they do not.
 	SQLMode uint64
 	HasMode bool
+	// Time is when the statement began, seconds; vars say more about its session.
+	Time uint32
+	vars ddlVars
 }
 
 // Txn is one source transaction, a piece of a very large one, or, with neither

@@ -1,0 +1,203 @@
+package syncer
+
+import (
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+const (
+	// mostRows bounds a statement of several rows: more gain nothing, and an OR of
+	// many conditions is slow to parse.
+	mostRows = 128
+	// mostText bounds its size, far below the smallest max_allowed_packet in use.
+	mostText = 256 << 10
+)
+
+// op is what one statement, or one pair of them, does: the changes are of one
+// plan and one kind, and may be done in any order unless they are inserts.
+type op struct{ changes []change }
+
+func (o *op) kind() Kind { return o.changes[0].row.Kind }
+
+// neighbours puts changes together that can be one statement. Inserts that
+// follow each other in the source are one without any condition: a server
+// inserts the rows of a statement one by one, in order. All else is put
+// together only where it commutes.
+func neighbours(s sorted) []op {
+	var out []op
+	for _, c := range s.kept {
+		if n := len(out); n > 0 && c.row.Kind == Insert && listable(&c) {
+			last := &out[n-1]
+			if b := last.changes[0]; last.kind() == Insert && listable(&b) && b.plan == c.plan && b.safe == c.safe {
+				last.changes = append(last.changes, c)
+				continue
+			}
+		}
+		out = append(out, op{changes: []change{c}})
+	}
+	type group struct {
+		plan   *plan
+		kind   Kind
+		absent bool
+	}
+	place := map[group]int{}
+	for _, c := range s.free {
+		g := group{c.plan, c.row.Kind, c.absent}
+		at, ok := place[g]
+		if !ok || c.row.Kind == Update && !c.plan.upserts() {
+			at = len(out)
+			place[g] = at
+			out = append(out, op{})
+		}
+		out[at].changes = append(out[at].changes, c)
+	}
+	return out
+}
+
+// singles are ops of one change each.
+func singles(s sorted) []op {
+	out := make([]op, 0, len(s.kept)+len(s.free))
+	for _, list := range [][]change{s.kept, s.free} {
+		for i := range list {
+			out = append(out, op{changes: list[i : i+1]})
+		}
+	}
+	return out
+}
+
+// listable tells whether an insert may be in a list of VALUES.
+func listable(c *change) bool {
+	return !c.plan.invalid(c.row) && (!c.safe || c.plan.fit.replace)
+}
+
+// upserts tells whether INSERT ... ON DUPLICATE KEY UPDATE of rows that are
+// there does what their UPDATEs do: it is told the value of each column, and
+// the row that it meets first is the row itself.
+func (p *plan) upserts() bool {
+	return p.fit.alone && !p.fit.wider && !p.table.Columns[p.where[0]].Generated
+}
+
+// addOp appends the statements of an op.
+func (b *sqlBatch) addOp(o *op) error {
+	if len(o.changes) == 1 && !o.changes[0].absent {
+		c := &o.changes[0]
+		return b.add(c.plan, c.row, c.safe)
+	}
+	for list := o.changes; len(list) > 0; {
+		n := min(len(list), mostRows)
+		var err error
+		switch o.kind() {
+		case Insert:
+			verb := "INSERT"
+			if list[0].safe {
+				verb = "REPLACE"
+			}
+			err = b.addLists(list[:n], verb, "", !list[0].safe)
+		case Delete:
+			err = b.addTogether(list[:n], "DELETE FROM "+list[0].plan.name)
+		default:
+			err = b.addUpdates(list[:n])
+		}
+		if err != nil {
+			return fault.Wrap("write rows of "+list[0].plan.name+" as SQL", err)
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+// addLists appends INSERTs or REPLACEs of lists of values.
+func (b *sqlBatch) addLists(list []change, verb, tail string, counted bool) error {
+	p := list[0].plan
+	for len(list) > 0 {
+		start, n := len(b.text), 0
+		b.text = append(append(b.text, verb...), p.insert...)
+		for n < len(list) && len(b.text)-start < mostText {
+			if n > 0 {
+				b.text = append(b.text, ',')
+			}
+			if err := p.check(list[n].row); err != nil {
+				return err
+			}
+			var err error
+			if b.text, err = p.appendValues(b.text, list[n].row.After); err != nil {
+				return err
+			}
+			n++
+		}
+		b.text = append(b.text, tail...)
+		b.stmts = append(b.stmts, stmt{end: len(b.text), row: list[0].row, table: p, counted: counted, want: int64(n)})
+		list = list[n:]
+	}
+	return nil
+}
+
+// addTogether appends a statement about the rows of a key each.
+func (b *sqlBatch) addTogether(list []change, what string) error {
+	p := list[0].plan
+	b.text = append(append(b.text, what...), " WHERE "...)
+	var err error
+	if numbers := p.numberKey(); numbers != "" {
+		b.text = append(append(b.text, numbers...), " IN ("...)
+		for i := range list {
+			if i > 0 {
+				b.text = append(b.text, ',')
+			}
+			if b.text, err = p.table.Columns[p.where[0]].Literal(b.text, list[i].row.Before[p.where[0]]); err != nil {
+				return err
+			}
+		}
+		b.text = append(b.text, ')')
+	} else {
+		for i := range list {
+			if i > 0 {
+				b.text = append(b.text, " OR "...)
+			}
+			if b.text, err = p.appendMatch(append(b.text, '('), list[i].row.Before); err != nil {
+				return err
+			}
+			b.text = append(b.text, ')')
+		}
+	}
+	s := stmt{end: len(b.text), row: list[0].row, table: p, counted: true, want: int64(len(list))}
+	if list[0].absent {
+		s.want = 0
+	}
+	b.stmts = append(b.stmts, s)
+	return nil
+}
+
+// numberKey names the key's column when it is an integer: only of literals of
+// such columns an IN is sure to compare each as = would.
+func (p *plan) numberKey() string {
+	if len(p.where) == 1 {
+		if c := &p.table.Columns[p.where[0]]; c.Type == "int" || c.Type == "bigint" || c.Type == "smallint" || c.Type == "mediumint" || c.Type == "tinyint" {
+			return dbconn.Ident(c.Name)
+		}
+	}
+	return ""
+}
+
+// addUpdates first counts and locks the rows, by an UPDATE that changes nothing,
+// and then gives each its new values. A row that is not there shows in the
+// count, so the second statement never inserts one.
+func (b *sqlBatch) addUpdates(list []change) error {
+	p := list[0].plan
+	key := dbconn.Ident(p.table.Columns[p.where[0]].Name)
+	if err := b.addTogether(list, "UPDATE "+p.name+" SET "+key+" = "+key); err != nil {
+		return err
+	}
+	return b.addLists(list, "INSERT", p.assignments(), false)
+}
+
+// assignments sets every column, for the reason that appendUpdate has.
+func (p *plan) assignments() string {
+	parts := make([]string, len(p.write))
+	for n, i := range p.write {
+		name := dbconn.Ident(p.table.Columns[i].Name)
+		parts[n] = name + " = VALUES(" + name + ")"
+	}
+	return " ON DUPLICATE KEY UPDATE " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,176 @@
+package syncer
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// schedule gives transactions to lanes and lets them work in any order that the
+// rules allow; do applies what a lane takes at once.
+func schedule(t *rapid.T, txns []*Txn, do func(group []*Txn)) {
+	lanes := rapid.IntRange(1, 4).Draw(t, "lanes")
+	o, w := newOrder(lanes), newWindow(binlog.Location{}, checkpoint.Applied{})
+	queues := make([][]job, lanes)
+	left := len(txns)
+	step := func(lane int) bool {
+		if len(queues[lane]) == 0 || !allDone(queues[lane][0].waits) {
+			return false
+		}
+		var group []*Txn
+		for most := rapid.IntRange(1, 4).Draw(t, "group"); len(group) < most && len(queues[lane]) > 0; {
+			j := queues[lane][0]
+			if !allDone(j.waits) {
+				break
+			}
+			group, queues[lane] = append(group, j.t), queues[lane][1:]
+		}
+		do(group)
+		w.finish(group...)
+		left -= len(group)
+		return true
+	}
+	next := 0
+	for left > 0 {
+		if next < len(txns) && rapid.IntRange(0, 2).Draw(t, "next") > 0 {
+			tx := txns[next]
+			next++
+			for i := range tx.Rows {
+				var err error
+				if tx.keys, err = tx.plans[i].appendKeys(tx.keys, &tx.Rows[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o.forget(w.takePassed())
+			if err := w.add(t.Context(), tx); err != nil {
+				t.Fatal(err)
+			}
+			waits := o.assign(tx)
+			queues[tx.lane] = append(queues[tx.lane], job{t: tx, waits: waits})
+			continue
+		}
+		first := rapid.IntRange(0, lanes-1).Draw(t, "lane")
+		moved := false
+		for i := 0; i < lanes && !moved; i++ {
+			moved = step((first + i) % lanes)
+		}
+		if !moved && next == len(txns) {
+			t.Fatalf("%d transactions are left and no lane can go on", left)
+		}
+	}
+}
+
+// TestAnyScheduleIsEqual: whatever order lanes take, the rows in the end are
+// those of the source's order, for keys of either side.
+func TestAnyScheduleIsEqual(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := newModel(drawShape(t, 2))
+		txns := drawHistory(t, want, 25)
+		got := newModel(want.shapes)
+		compact, multi := rapid.Bool().Draw(t, "compact"), rapid.Bool().Draw(t, "multiple-rows")
+		schedule(t, txns, func(group []*Txn) {
+			ops := singles(sorted{kept: changesOf(group)})
+			if compact || multi {
+				ops = rewrite(t, changesOf(group), compact, multi)
+			}
+			for i := range ops {
+				if err := got.do(&ops[i]); err != nil {
+					t.Fatalf("%s of %d: %v", ops[i].kind(), len(ops[i].changes), err)
+				}
+			}
+		})
+		if diff := cmp.Diff(content(want.rows), content(got.rows)); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// TestAnyScheduleOnServers does the same with the statements that lanes
+// execute, on a MariaDB and a TiDB, and reads their rows.
+func TestAnyScheduleOnServers(t *testing.T) {
+	targets(t, func(t *testing.T, _, down *testbed.Server) {
+		ctx := context.Background()
+		c := withSession(down.Config())
+		db, err := dbconn.Open(ctx, fault.Downstream, c, dbconn.Options{MaxConns: 2, SQLMode: rowsMode, TimeZone: utc, TxnMode: "optimistic"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		to := &target{db: db}
+		defer to.close()
+		rapid.Check(t, func(rt *rapid.T) { onServer(rt, down, to) })
+	})
+}
+
+func onServer(t *rapid.T, down *testbed.Server, to *target) {
+	ctx := context.Background()
+	want := newModel(drawShape(t, 2))
+	txns := drawHistory(t, want, 8)
+	for i, s := range want.shapes {
+		name := fmt.Sprintf("d.t%d ", i)
+		if err := down.Exec(ctx, "CREATE DATABASE IF NOT EXISTS d", "DROP TABLE IF EXISTS "+name, "CREATE TABLE "+name+s.target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := &lane{target: to, strict: true, compact: rapid.Bool().Draw(t, "compact"), multi: rapid.Bool().Draw(t, "multiple-rows")}
+	schedule(t, txns, func(group []*Txn) {
+		if err := l.write(group, l.compact || l.multi); err != nil {
+			t.Fatal(err)
+		}
+		counts, err := to.transaction(ctx, &l.sql, "DO 0")
+		if err == nil {
+			_, err = l.unmatched(group, counts)
+		}
+		if err == nil {
+			err = to.commit(ctx)
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, l.sql.text)
+		}
+	})
+	rows := make([][][]any, len(want.shapes))
+	for i := range rows {
+		rows[i] = readRows(t, down.DB(), fmt.Sprintf("SELECT id, a, b, c, d, v FROM d.t%d", i))
+	}
+	if diff := cmp.Diff(content(want.rows), content(rows)); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func readRows(t *rapid.T, db *sql.DB, query string) [][]any {
+	list, err := db.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	var out [][]any
+	for list.Next() {
+		var n [4]sql.NullInt64
+		var s [2]sql.NullString
+		if err := list.Scan(&n[0], &n[1], &n[2], &s[0], &s[1], &n[3]); err != nil {
+			t.Fatal(err)
+		}
+		row := []any{n[0].Int64, n[1].Int64, nil, s[0].String, nil, n[3].Int64}
+		if n[2].Valid {
+			row[2] = n[2].Int64
+		}
+		if s[1].Valid {
+			row[4] = s[1].String
+		}
+		out = append(out, row)
+	}
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -1,0 +1,64 @@
+package syncer
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// anyColumns stands for the number of columns where no row tells it.
+const anyColumns = -1
+
+// unrecorded gives the text of a table that nobody has recorded: the target's,
+// which has executed the DDL before this moment. If that one cannot be what the
+// rows were written with, for it has columns that the source never had, the
+// source's of now is taken. Nothing is guessed about the columns' order: a row
+// has no names, and in the wrong order its values would land in other columns.
+func (s *structures) unrecorded(ctx context.Context, n schema.Name, columns int) (string, error) {
+	theirs, err := s.target.CreateTable(ctx, n)
+	if err != nil {
+		return "", err
+	}
+	ours, err := s.source.CreateTable(ctx, n)
+	if absent(err) { // dropped since
+		return theirs, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	a, aerr := schema.Parse(theirs, "", n.Schema)
+	b, berr := schema.Parse(ours, "", n.Schema)
+	if aerr != nil || berr != nil {
+		return theirs, nil // learn says what is wrong with it
+	}
+	there, here := columnNames(a), columnNames(b)
+	if slices.Equal(there, here) {
+		return theirs, nil
+	}
+	missing := slices.ContainsFunc(here, func(c string) bool { return !slices.Contains(there, c) })
+	switch {
+	case missing:
+		return theirs, nil
+	case len(there) == len(here):
+		return "", &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeColumnCount,
+			Msg:  "the columns of " + dbconn.Ident(n.Schema, n.Table) + " stand in another order on the target than on the source, and no record says in which the rows have them",
+			Hint: "bring the target's columns into the source's order, then resume-task; a task with task-mode: all records the order by itself"}
+	case columns == len(here):
+		s.log.Info("the source's structure of a table is taken, since the target has more columns", "table", dbconn.Ident(n.Schema, n.Table))
+		return ours, nil
+	}
+	return theirs, nil
+}
+
+// columnNames are in lower case: names of columns never differ in case only.
+func columnNames(t *schema.Table) []string {
+	out := make([]string, len(t.Columns))
+	for i := range t.Columns {
+		out[i] = strings.ToLower(t.Columns[i].Name)
+	}
+	return out
+}
