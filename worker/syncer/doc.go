@@ -10,6 +10,7 @@
 //	read.go, group.go   binlog events -> whole source transactions (Txn)
 //	coordinate.go       skip, plan, order; DDL and pieces of huge transactions alone
 //	order.go            which lane, and whom to wait for
+//	compact.go          fewer changes for what a lane takes at once; multirow.go: fewer statements
 //	lane.go, target.go  one target transaction: rows + lane row, then COMMIT
 //	window.go           what is in flight, and the watermark
 //
