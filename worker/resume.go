@@ -2,7 +2,10 @@ package worker
 
 import (
 	"errors"
+	"slices"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -23,11 +26,25 @@ func resumable(err error) bool {
 	if errors.Is(err, checkpoint.ErrFenced) {
 		return false
 	}
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) && slices.Contains(forAPerson(), answer.Number) {
+		return false
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.Unsupported, fault.Data, fault.Schema, fault.Corrupt, fault.NotFound, fault.Exists:
 		return false
 	}
 	return true
+}
+
+// forAPerson lists answers of a target that stay the same until a statement or
+// a table is changed, beside those whose kind says so.
+func forAPerson() []uint16 {
+	return []uint16{
+		1059, 1067, 1069, 1117, // name too long, invalid default, too many keys, too many columns
+		1273, 8200, // TiDB: a collation, a DDL that it does not support
+		8025, // TiDB: a row that is too large for its store
+	}
 }
 
 // backoff is the pause before a failed subtask is tried again by itself.

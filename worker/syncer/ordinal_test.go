@@ -218,7 +218,7 @@ func (o *ordinals) reborn(r *running, hit <-chan struct{}) *running {
 	for {
 		select {
 		case <-hit:
-			if err := r.stop(); !errors.Is(err, context.Canceled) { // it cannot reach the target any more
+			if err := r.stop(); !errors.Is(err, context.Canceled) && !fault.Transient(err) { // it cannot reach the target any more
 				o.t.Errorf("the run ended with: %v", err)
 			}
 			o.epoch++
