@@ -52,9 +52,7 @@ func (c *Column) Literal(dst []byte, v any) ([]byte, error) {
 	case "inet4", "inet6":
 		return c.addressLiteral(dst, v)
 	case "uuid":
-		// MariaDB orders the bytes by the server version that created the table,
-		// and the binlog does not say how.
-		return dst, c.unsupported("type uuid is not supported yet: use CHAR(36) or BINARY(16)")
+		return c.uuidLiteral(dst, v)
 	case "vector":
 		return dst, c.unsupported("type vector is not supported yet")
 	default:
@@ -213,6 +211,9 @@ func (c *Column) bytesLiteral(dst []byte, v any) ([]byte, error) {
 		raw = b
 	default:
 		return dst, c.mismatch(v)
+	}
+	if c.NameCharset && !c.Portable() {
+		return appendHex(append(append(append(dst, '_'), c.Charset...), ' '), raw), nil
 	}
 	if c.hasCharset() {
 		text, err := c.utf8(raw)

@@ -45,6 +45,12 @@ func TestLiteral(t *testing.T) {
 		{"varbinary(4)", "a", "x'61'"}, {"varbinary(4)", "", "''"}, {"blob", []byte{0xff, 0}, "x'ff00'"},
 		{"json", `{"a": 1}`, `'{"a": 1}'`}, {"json", []byte(nil), "'null'"}, {"json", []byte("[]"), "'[]'"},
 		{"point", []byte{0, 0, 0, 0, 1}, "x'0000000001'"},
+		{"varchar(9) character set gbk", "\xd6\xd0'\x81\x5c", "'中\\'乗'"}, {"char(9) character set utf16", "\x65\xe5\xd8\x3c\xdf\x89\xff\xfd", "'日🎉\uFFFD'"},
+		{"varchar(9) character set gb18030", "\xd6\xd0\x94\x39\xbd\x35", "'中🎉'"}, {"text character set cp1251", "\xcf", "'П'"},
+		{"uuid", "\x12\x3e\x45\x67\xe8\x9b\x12\xd3\xa4\x56\x42\x66\x55\x44", "'123e4567-e89b-12d3-a456-426655440000'"},
+		{"uuid", "\x42\x66\x55\x44\x00\x00\xa4\x56\x12\xd3\xe8\x9b\x12\x3e\x45\x67", "'123e4567-e89b-12d3-a456-426655440000'"}, // of a server before 10.11.5
+		{"uuid", "", "'00000000-0000-0000-0000-000000000000'"}, {"inet6", "\x00\x01\x00\x00\x00\x02\x00\x03\x00\x04\x00\x05\x00\x06\x00\x07", "'1::2:3:4:5:6:7'"},
+		{"inet6", "", "'::'"}, {"inet6", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02", "'::ffff:1.2.0.0'"}, {"inet6", "\x00\x01", "'1::'"},
 		{"inet6", "\x20\x01\x0d\xb8", "'2001:db8::'"}, {"inet4", "\x01\x02\x03", "'1.2.3.0'"},
 	} {
 		got, err := column(t, c.typ).Literal([]byte("("), c.v)
@@ -65,14 +71,46 @@ func TestLiteralRefuses(t *testing.T) {
 		{"datetime", "x' OR 1", fault.Data, "structure"}, {"double", "1", fault.Data, "structure"}, {"varchar(3)", int8(1), fault.Data, "structure"},
 		{"enum('a')", int64(2), fault.Data, "element 2 of 1"}, {"set('a')", int64(2), fault.Data, "1 elements"}, {"enum('a')", "a", fault.Data, "structure"},
 		{"varchar(3)", "\xff", fault.Data, "not valid"},
-		{"varchar(3) character set gbk", "a", fault.Unsupported, "gbk"}, {"text character set utf16", []byte("a"), fault.Unsupported, "utf16"},
-		{"uuid", "a", fault.Unsupported, "uuid"}, {"vector(3)", []byte("a"), fault.Unsupported, "vector"}, {"json", struct{}{}, fault.Unsupported, "binlog_row_value_options"},
+		{"varchar(3) character set sjis", "a", fault.Unsupported, "sjis"}, {"text character set utf16", []byte("a"), fault.Data, "utf16"},
+		{"varchar(3) character set gbk", "\xfe\xfe", fault.Data, "gbk"}, {"varchar(3) character set ucs2", "\xd8\x3c\xdf\x89", fault.Data, "ucs2"},
+		{"varchar(9) character set gb18030", "\xa6\xd9", fault.Data, "gb18030"}, {"varchar(9) character set gb18030", "\x81", fault.Data, "gb18030"},
+		{"uuid", "\xdc\x0c\x0c\x07\x39\x8f\x98\xc4\x7c\xc3\x7b\x1a\x01\x8f\x4d\x2e", fault.Unsupported, "018f4d2e-7b1a-7cc3-98c4-dc0c0c07398f"},
+		{"uuid", "12345678901234567", fault.Data, "structure"}, {"vector(3)", []byte("a"), fault.Unsupported, "vector"}, {"json", struct{}{}, fault.Unsupported, "binlog_row_value_options"},
 		{"inet4", "12345", fault.Data, "structure"},
 	} {
 		got, err := column(t, c.typ).Literal(nil, c.v)
 		if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "column `c`") {
 			t.Errorf("%s %#v: %s, %v", c.typ, c.v, got, err)
 		}
+	}
+}
+
+// TestLiteralNamesCharset: for a target with the same character sets the bytes
+// are written as they are, also those that stand for no character.
+func TestLiteralNamesCharset(t *testing.T) {
+	for _, c := range [][3]string{
+		{"varchar(9) character set gbk", "\xa2\xa1'", "_gbk x'a2a127'"}, {"char(9) character set sjis", "\x93\xfa", "_sjis x'93fa'"}, {"text character set ucs2", "", "_ucs2 ''"},
+		{"varchar(9) character set latin1", "\xe4", "'ä'"}, {"varchar(9) character set utf8mb3", "ä", "'ä'"}, {"varchar(9) character set ascii", "a", "'a'"},
+		{"varbinary(9)", "a", "x'61'"}, {"binary(2)", "a", "x'6100'"},
+	} {
+		table := parse(t, "CREATE TABLE t (c "+c[0]+")").NamingCharsets()
+		got, err := table.Columns[0].Literal(nil, c[1])
+		if err != nil || string(got) != c[2] {
+			t.Errorf("%s %q: %s, %v, want %s", c[0], c[1], got, err, c[2])
+		}
+	}
+}
+
+// TestVisible drops as many values as there are hidden columns, or none.
+func TestVisible(t *testing.T) {
+	table := parse(t, "CREATE TABLE t (a int, b text, c blob, UNIQUE (b), UNIQUE (a, c), UNIQUE (c(5)))")
+	for given, want := range map[int]int{2: 2, 3: 3, 4: 4, 5: 3, 6: 6} {
+		if got := table.Visible(make([]any, given)); len(got) != want {
+			t.Errorf("%d of %d values are left, want %d", len(got), given, want)
+		}
+	}
+	if table.Visible(nil) != nil {
+		t.Error("no row has become one")
 	}
 }
 

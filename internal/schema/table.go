@@ -34,6 +34,8 @@ type Column struct {
 	Elems     []string // of ENUM and SET
 	Generated bool     // virtual or stored: never written
 	Invisible bool
+	// NameCharset makes Literal name the character set of text: see NamingCharsets.
+	NameCharset bool
 }
 
 // Index is a primary or unique key.
@@ -73,4 +75,37 @@ func (t *Table) identifies(ix *Index) bool {
 		}
 	}
 	return true
+}
+
+// Visible gives the values of a row that belong to Columns. MariaDB keeps a hash
+// for each unique key on whole TEXT or BLOB columns in a column of its own,
+// behind all others, which no CREATE TABLE shows but each row of the binlog has.
+func (t *Table) Visible(row []any) []any {
+	extra := len(row) - len(t.Columns)
+	if extra <= 0 {
+		return row
+	}
+	for i := range t.Indexes {
+		if t.hashed(&t.Indexes[i]) {
+			extra--
+		}
+	}
+	if extra != 0 {
+		return row // another structure, which the caller finds out
+	}
+	return row[:len(t.Columns)]
+}
+
+// hashed tells whether an index can only be one by hash.
+func (t *Table) hashed(ix *Index) bool {
+	for _, p := range ix.Parts {
+		if p.Column < 0 || p.Prefix > 0 {
+			continue
+		}
+		switch t.Columns[p.Column].Type {
+		case "tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob", "json":
+			return true
+		}
+	}
+	return false
 }

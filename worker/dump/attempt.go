@@ -42,7 +42,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	cat := &catalogue{filter: sub.Filter, anyIndex: sub.Dump.Rows > 0, threads: threads}
+	cat := &catalogue{filter: sub.Filter, anyIndex: sub.Dump.Rows > 0, threads: threads, nameCharsets: !a.cfg.Meta.DB.Server.TiDB}
 	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
 		return err
 	}

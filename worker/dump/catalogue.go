@@ -24,8 +24,10 @@ type catalogue struct {
 	filter   config.TableFilter
 	anyIndex bool
 	threads  int
-	schemas  map[string]string // name -> CREATE DATABASE
-	tables   map[schema.Name]*table
+	// nameCharsets tells that the target knows the source's character sets.
+	nameCharsets bool
+	schemas      map[string]string // name -> CREATE DATABASE
+	tables       map[schema.Name]*table
 }
 
 // read lists and describes the tables and plans their chunks.
@@ -64,7 +66,7 @@ func (c *catalogue) load(ctx context.Context, db *dbconn.DB, names []schema.Name
 		return nil, err
 	}
 	for name, tables := range bySchema {
-		if err := describe(ctx, db, name, tables, c.anyIndex); err != nil {
+		if err := describe(ctx, db, name, tables, c); err != nil {
 			return nil, err
 		}
 		if err := identify(ctx, db, name, func(tbl, created string) {

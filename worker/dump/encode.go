@@ -7,16 +7,24 @@ import (
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // form is how a value is written.
 type form uint8
 
 const (
-	formQuoted form = iota // '...' with escapes
-	formBare               // digits as the server sends them
-	formHex                // x'...'
+	formQuoted  form = iota // '...' with escapes
+	formBare                // digits as the server sends them
+	formHex                 // x'...'
+	formEnum                // '...', and 0 for enumError
+	formEnumHex             // x'...', and 0 for enumError
+	formText                // as the column's own literal says
 )
+
+// enumError stands for the error value of an ENUM in what is read. No element
+// is like it: servers strip trailing blanks of elements.
+const enumError = "raftdm "
 
 // charsetBinary is the number of the character set of bytes that are no text.
 const charsetBinary = 63
@@ -40,10 +48,14 @@ func formOf(c column) form {
 }
 
 // encoder turns the row packets of one SELECT into INSERT statements.
+//
+// A row with error values of ENUMs stands alone, in a statement that says how
+// many there are (dumpdir.ErrorValues): no strict session takes it.
 type encoder struct {
-	head  []byte // INSERT INTO ... VALUES\n
-	forms []form
-	limit int // size of a statement, bytes
+	into    string // `table` (columns) VALUES\n
+	columns []tableColumn
+	forms   []form
+	limit   int // size of a statement, bytes
 
 	buf   []byte
 	start int // of the open statement in buf
@@ -51,37 +63,56 @@ type encoder struct {
 	wide  bool
 }
 
-func newEncoder(table string, columns []string, limit int) *encoder {
+func newEncoder(table string, columns []tableColumn, limit int) *encoder {
 	quoted := make([]string, len(columns))
 	for i, c := range columns {
-		quoted[i] = dbconn.Ident(c)
+		quoted[i] = dbconn.Ident(c.name)
 	}
-	head := "INSERT INTO " + dbconn.Ident(table) + " (" + strings.Join(quoted, ",") + ") VALUES\n"
-	return &encoder{head: []byte(head), limit: limit}
+	into := dbconn.Ident(table) + " (" + strings.Join(quoted, ",") + ") VALUES\n"
+	return &encoder{into: into, columns: columns, limit: limit}
 }
 
 // begin learns how to write the columns.
 func (e *encoder) begin(cols []column) {
 	e.forms = e.forms[:0]
-	for _, c := range cols {
-		e.forms = append(e.forms, formOf(c))
+	for i, c := range cols {
+		f := formOf(c)
+		switch {
+		case i >= len(e.columns): // another number of them is found with the first row
+		case e.columns[i].text != nil:
+			f = formText
+		case e.columns[i].enum && f == formHex:
+			f = formEnumHex
+		case e.columns[i].enum:
+			f = formEnum
+		}
+		e.forms = append(e.forms, f)
 	}
+}
+
+// open begins a statement, whose one row has so many error values.
+func (e *encoder) open(invalid int) {
+	e.start = len(e.buf)
+	e.buf = append(append(append(e.buf, dumpdir.InsertHead(invalid)...), "INTO "...), e.into...)
 }
 
 // row appends one row, in a new statement when it does not fit into the open one.
 func (e *encoder) row(p []byte) error {
 	if e.rows == 0 {
-		e.start = len(e.buf)
-		e.buf = append(e.buf, e.head...)
+		e.open(0)
 	} else {
 		e.buf = append(e.buf, ",\n"...)
 	}
 	mark := len(e.buf)
-	var err error
-	if e.buf, err = appendRow(e.buf, p, e.forms); err != nil {
+	invalid, err := e.appendRow(p)
+	if err != nil {
 		return err
 	}
 	e.rows++
+	if invalid > 0 {
+		e.alone(mark, invalid)
+		return nil
+	}
 	if len(e.buf)-e.start+2 <= e.limit {
 		return nil
 	}
@@ -94,14 +125,29 @@ func (e *encoder) row(p []byte) error {
 	return nil
 }
 
+// alone moves the row that begins at mark into a statement that tells of its
+// error values.
+func (e *encoder) alone(mark, invalid int) {
+	row := append([]byte(nil), e.buf[mark:]...)
+	if e.rows > 1 {
+		e.buf = e.buf[:mark-2] // without the comma before it
+		e.end()
+	} else {
+		e.buf = e.buf[:e.start]
+	}
+	e.open(invalid)
+	e.buf, e.rows = append(e.buf, row...), 1
+	e.wide = e.wide || len(e.buf)-e.start+2 > e.limit
+	e.end()
+}
+
 // split moves the row that begins at mark into a statement of its own.
 func (e *encoder) split(mark int) {
 	row := append([]byte(nil), e.buf[mark:]...)
 	e.buf = e.buf[:mark-2] // without the comma before it
 	e.end()
-	e.start = len(e.buf)
-	e.buf = append(append(e.buf, e.head...), row...)
-	e.rows = 1
+	e.open(0)
+	e.buf, e.rows = append(e.buf, row...), 1
 	if len(e.buf)-e.start+2 > e.limit {
 		e.wide = true
 		e.end()
@@ -116,10 +162,11 @@ func (e *encoder) end() {
 	}
 }
 
-// appendRow writes one text-protocol row as (v,v,...).
-func appendRow(dst, p []byte, forms []form) ([]byte, error) {
-	dst = append(dst, '(')
-	for i, f := range forms {
+// appendRow writes one text-protocol row as (v,v,...) and counts the error
+// values in it.
+func (e *encoder) appendRow(p []byte) (invalid int, err error) {
+	dst := append(e.buf, '(')
+	for i, f := range e.forms {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -129,24 +176,32 @@ func appendRow(dst, p []byte, forms []form) ([]byte, error) {
 		}
 		n, width, ok := lenenc(p)
 		if !ok || uint64(len(p)-width) < n {
-			return nil, errMalformed
+			return 0, errMalformed
 		}
 		v := p[width : width+int(n)]
 		p = p[width+int(n):]
-		switch f {
-		case formBare:
+		switch {
+		case f == formBare:
 			dst = append(dst, v...)
-		case formHex:
+		case (f == formEnum || f == formEnumHex) && string(v) == enumError:
+			dst = append(dst, '0')
+			invalid++
+		case f == formHex || f == formEnumHex:
 			dst = append(dst, "x'"...)
 			dst = append(hex.AppendEncode(dst, v), '\'')
+		case f == formText:
+			if dst, err = e.columns[i].text.Literal(dst, v); err != nil {
+				return 0, err
+			}
 		default:
 			dst = append(appendEscaped(append(dst, '\''), v), '\'')
 		}
 	}
 	if len(p) != 0 {
-		return nil, errMalformed
+		return 0, errMalformed
 	}
-	return append(dst, ')'), nil
+	e.buf = append(dst, ')')
+	return invalid, nil
 }
 
 // escapes gives the letter behind the backslash for each byte that needs one.

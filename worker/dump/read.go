@@ -169,11 +169,7 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 	out := &chunkWriter{dir: r.dir, limit: r.chunk, done: r.sync,
 		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.chunk, part) }}
 	defer out.abort()
-	names := make([]string, len(j.t.columns))
-	for i, c := range j.t.columns {
-		names[i] = c.name
-	}
-	enc := newEncoder(j.t.Table, names, r.stmt)
+	enc := newEncoder(j.t.Table, j.t.columns, r.stmt)
 	if w.out == nil {
 		w.out = make([]byte, 0, flushBytes+2*r.stmt)
 	}

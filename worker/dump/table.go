@@ -28,6 +28,10 @@ type table struct {
 type tableColumn struct {
 	name string
 	expr string
+	// text is set where the column is read as the bytes of its character set.
+	text *schema.Column
+	// enum tells that the column may hold the error value, which is no text.
+	enum bool
 }
 
 // versioned tells whether the engine shows a snapshot the rows of its moment.
@@ -41,15 +45,15 @@ func (t *table) versioned() bool {
 }
 
 // describe fills in what the catalogue knows about the tables of one schema.
-func describe(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, anyIndex bool) error {
+func describe(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, c *catalogue) error {
 	if err := readTables(ctx, db, name, tables); err != nil {
 		return dbconn.Error(fault.Upstream, "read the tables of schema "+name, err)
 	}
-	integers, err := readColumns(ctx, db, name, tables)
+	integers, err := readColumns(ctx, db, name, tables, c.nameCharsets)
 	if err != nil {
 		return dbconn.Error(fault.Upstream, "read the columns of schema "+name, err)
 	}
-	if err := readIndexes(ctx, db, name, tables, integers, anyIndex); err != nil {
+	if err := readIndexes(ctx, db, name, tables, integers, c.anyIndex); err != nil {
 		return dbconn.Error(fault.Upstream, "read the indexes of schema "+name, err)
 	}
 	return nil
@@ -78,11 +82,11 @@ func readTables(ctx context.Context, db *dbconn.DB, name string, tables map[stri
 }
 
 // readColumns also answers which columns are integers, as "table\x00column".
-func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table) (map[string]bool, error) {
+func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, nameCharsets bool) (map[string]bool, error) {
 	for _, t := range tables {
 		t.columns = nil
 	}
-	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA"+
+	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA, COALESCE(CHARACTER_SET_NAME, '')"+
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION", name)
 	if err != nil {
 		return nil, err
@@ -90,8 +94,8 @@ func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[str
 	defer rows.Close()
 	integers := map[string]bool{}
 	for rows.Next() {
-		var tbl, col, typ, full, extra string
-		if err := rows.Scan(&tbl, &col, &typ, &full, &extra); err != nil {
+		var tbl, col, typ, full, extra, charset string
+		if err := rows.Scan(&tbl, &col, &typ, &full, &extra, &charset); err != nil {
 			return nil, err
 		}
 		t := tables[tbl]
@@ -107,7 +111,10 @@ func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[str
 			continue
 		}
 		typ = strings.ToLower(typ)
-		t.columns = append(t.columns, tableColumn{name: col, expr: readExpr(col, typ, full)})
+		if charset == "utf8mb3" {
+			charset = "utf8"
+		}
+		t.columns = append(t.columns, readColumn(schema.Column{Name: col, Type: typ, Charset: charset, NameCharset: nameCharsets}, full))
 		if isInteger(typ) {
 			integers[tbl+"\x00"+col] = true
 		}
@@ -130,15 +137,30 @@ func isInteger(typ string) bool {
 	return false
 }
 
-// readExpr is how a column is selected so that its text is exact. A server
-// prints FLOAT with six digits and FLOAT(M,D), DOUBLE(M,D) with D decimals; a
-// product is a plain DOUBLE, which is printed so that reading it back gives the
-// same bits, and 1 is the factor that keeps the sign of zero.
-func readExpr(col, typ, full string) string {
-	if typ == "float" || typ == "double" && strings.Contains(full, "(") {
-		return dbconn.Ident(col) + "*1e0"
+// readColumn is how a column is selected so that its text is exact.
+//
+// A server prints FLOAT with six digits and FLOAT(M,D), DOUBLE(M,D) with D
+// decimals; a product is a plain DOUBLE, which is printed so that reading it
+// back gives the same bits, and 1 is the factor that keeps the sign of zero.
+//
+// A conversion to UTF-8 makes a question mark of each code that stands for no
+// character, so text of the rarer character sets is read as bytes.
+//
+// The error value of an ENUM, number 0, has the text of an empty element.
+func readColumn(c schema.Column, full string) tableColumn {
+	out := tableColumn{name: c.Name, expr: dbconn.Ident(c.Name)}
+	switch {
+	case c.Type == "float" || c.Type == "double" && strings.Contains(full, "("):
+		out.expr += "*1e0"
+	case c.Type == "enum":
+		out.expr = "IF(" + out.expr + "=0,'" + enumError + "'," + out.expr + ")"
+		out.enum = true
+	case c.Type == "set" || c.Portable():
+	default:
+		out.expr = "CAST(" + out.expr + " AS BINARY)"
+		out.text = &c
 	}
-	return dbconn.Ident(col)
+	return out
 }
 
 // readIndexes chooses for each table the column to cut it by: the first column

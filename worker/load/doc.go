@@ -16,7 +16,9 @@
 // The target session is strict, allows dates that only a lenient server takes
 // (0000-00-00, 2024-02-30), and after each INSERT the server's warnings are
 // asked for: a value that does not fit its column is an error that names table,
-// file, offset and the server's reason.
+// file, offset and the server's reason. A row with error values of ENUMs is
+// inserted by a session that is not strict, and must give one warning for each
+// of them and no other.
 //
 // # What is there already
 //

@@ -139,13 +139,7 @@ func (l *lane) commit(ctx context.Context, it item, next checkpoint.Chunk, batch
 		return err
 	}
 	for _, s := range batch {
-		begin := time.Now()
-		// The driver only reads the text, and the bytes do not change meanwhile.
-		if _, err := tx.ExecContext(ctx, unsafe.String(unsafe.SliceData(s.text), len(s.text))); err != nil {
-			return l.rowError(it, s, err)
-		}
-		l.metrics.stmt.Observe(time.Since(begin).Seconds())
-		if err := l.warnings(ctx, tx, it, s); err != nil {
+		if err := l.insert(ctx, tx, it, s); err != nil {
 			return err
 		}
 	}
@@ -159,27 +153,71 @@ func (l *lane) commit(ctx context.Context, it item, next checkpoint.Chunk, batch
 	return nil
 }
 
+// insert executes one statement. One with error values of ENUMs needs a session
+// that is not strict; the warnings then say that nothing else was altered.
+func (l *lane) insert(ctx context.Context, tx *sql.Tx, it item, s statement) error {
+	begin := time.Now()
+	if s.invalid > 0 {
+		if err := l.setMode(ctx, tx, lenientMode); err != nil {
+			return err
+		}
+	}
+	// The driver only reads the text, and the bytes do not change meanwhile.
+	if _, err := tx.ExecContext(ctx, unsafe.String(unsafe.SliceData(s.text), len(s.text))); err != nil {
+		return l.rowError(it, s, err)
+	}
+	l.metrics.stmt.Observe(time.Since(begin).Seconds())
+	if err := l.warnings(ctx, tx, it, s); err != nil {
+		return err
+	}
+	if s.invalid > 0 {
+		return l.setMode(ctx, tx, targetMode)
+	}
+	return nil
+}
+
+// setMode sets the sql_mode. When a failure leaves the session in the lenient
+// one, no harm is done: there is no INSERT whose warnings are not looked at.
+func (l *lane) setMode(ctx context.Context, tx *sql.Tx, mode string) error {
+	_, err := tx.ExecContext(ctx, "SET SESSION sql_mode = '"+mode+"'")
+	return dbconn.Error(fault.Downstream, "set the sql_mode", err)
+}
+
+// erTruncated is the warning for an error value, among others.
+const erTruncated = 1265
+
 // warnings makes an error of anything that the server altered in order to take
-// a row.
+// a row. Each error value of an ENUM gives one warning, and no more are allowed.
 func (l *lane) warnings(ctx context.Context, tx *sql.Tx, it item, s statement) error {
+	const op = "read the warnings of an INSERT"
 	rows, err := tx.QueryContext(ctx, "SHOW WARNINGS")
 	if err != nil {
-		return dbconn.Error(fault.Downstream, "read the warnings of an INSERT", err)
+		return dbconn.Error(fault.Downstream, op, err)
 	}
 	defer rows.Close()
-	if !rows.Next() {
-		return dbconn.Error(fault.Downstream, "read the warnings of an INSERT", rows.Err())
+	expected := s.invalid
+	for rows.Next() {
+		var (
+			level  string
+			number uint16
+			text   string
+		)
+		if err := rows.Scan(&level, &number, &text); err != nil {
+			return dbconn.Error(fault.Downstream, op, err)
+		}
+		if expected--; expected >= 0 && number == erTruncated {
+			continue
+		}
+		return &fault.Error{Op: place(it, s), Kind: fault.Data, Side: fault.Downstream, Code: codeExec,
+			Msg:  "the target would have altered a row",
+			Err:  &mysql.MySQLError{Number: number, Message: text},
+			Hint: "give the column on the target the type that it has on the source, then resume-task"}
 	}
-	var (
-		level, text string
-		number      uint16
-	)
-	if err := rows.Scan(&level, &number, &text); err != nil {
-		return dbconn.Error(fault.Downstream, "read the warnings of an INSERT", err)
+	if err := rows.Err(); err != nil || expected == 0 {
+		return dbconn.Error(fault.Downstream, op, err)
 	}
 	return &fault.Error{Op: place(it, s), Kind: fault.Data, Side: fault.Downstream, Code: codeExec,
-		Msg:  "the target would have altered a row",
-		Err:  &mysql.MySQLError{Number: number, Message: text},
+		Msg:  "the row has the error value of an ENUM, and the column on the target is no ENUM",
 		Hint: "give the column on the target the type that it has on the source, then resume-task"}
 }
 

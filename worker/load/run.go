@@ -20,6 +20,9 @@ import (
 // hold: no NO_ZERO_DATE and no NO_ZERO_IN_DATE.
 const targetMode = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
 
+// lenientMode is targetMode without what makes a server strict.
+const lenientMode = "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
+
 // run is one pass over the dump: it ends with the load complete or with an error.
 type run struct {
 	*Unit

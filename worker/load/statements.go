@@ -25,6 +25,8 @@ type statement struct {
 	text []byte
 	from int64 // where it begins in the file
 	rows int64
+	// invalid is how many error values of ENUMs are in it.
+	invalid int
 }
 
 // statements cuts a data file into statements at ";\n", which dumpdir promises
@@ -64,7 +66,8 @@ func (s *statements) batch() ([]statement, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.HasPrefix(st.text, []byte("INSERT ")) {
+		var is bool
+		if st.invalid, is = dumpdir.ErrorValues(st.text); !is {
 			continue // a session setting in the head of the file
 		}
 		out = append(out, st)

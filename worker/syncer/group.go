@@ -112,6 +112,8 @@ func (g *grouper) event(ev *replication.BinlogEvent, emit func(*Txn) error) erro
 		return g.end(h, emit)
 	case *replication.QueryEvent:
 		return g.query(h, e, emit)
+	case *replication.TableMapEvent:
+		return g.columns(h, e)
 	case *replication.RowsEvent:
 		return g.rows(h, e, emit)
 	case *replication.TransactionPayloadEvent:

@@ -68,8 +68,10 @@ func wholeColumns(key *schema.Index) bool {
 }
 
 // check compares the row with the structure: a row of the binlog has no column
-// names, so their number is the one thing that shows a mismatch.
+// names, so their number is the one thing that shows a mismatch. Values of
+// columns that no structure shows are dropped.
 func (p *plan) check(r *Row) error {
+	r.Before, r.After = p.table.Visible(r.Before), p.table.Visible(r.After)
 	for _, image := range [][]any{r.Before, r.After} {
 		if image != nil && len(image) != len(p.table.Columns) {
 			return &fault.Error{Kind: fault.Schema, Code: codeColumnCount,

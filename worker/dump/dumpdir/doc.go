@@ -24,6 +24,10 @@
 // with line breaks are refused by the dump. So a reader can cut a file into
 // statements without parsing SQL.
 //
+// An ENUM's error value, number 0, is written as 0, in a statement of one row
+// that tells so in a comment (InsertHead): only a session that is not strict
+// takes it.
+//
 // A directory without our marker that is not empty belongs to somebody else and
 // is never touched.
 package dumpdir
