@@ -174,16 +174,17 @@ func (g *grouper) at(h *replication.EventHeader) binlog.Position {
 // rotate follows the source into another file. One that the server made up for
 // this connection only names the file.
 func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent, emit func(*Txn) error) error {
-	g.file = string(e.NextLogName)
-	if artificial(h) {
-		return nil
-	}
 	if c := g.cur; c != nil {
-		// The source died inside a transaction and has rolled it back.
+		// The source died inside a transaction and has rolled it back. It has not
+		// written where the file ends either, then: the next one is only named.
 		if c.parts > 0 {
 			return g.unfinished(c)
 		}
 		g.cur = nil
+	}
+	g.file = string(e.NextLogName)
+	if artificial(h) {
+		return nil
 	}
 	return g.move(binlog.Position{Name: g.file, Pos: uint32(e.Position)}, h.Timestamp, emit)
 }
