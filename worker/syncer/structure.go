@@ -146,7 +146,7 @@ func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Inten
 		} else {
 			_, err = s.table(ctx, n, anyColumns)
 		}
-		if err != nil && retryable(err) {
+		if err != nil && (retryable(err) || errors.Is(err, errOtherOrder)) {
 			return err
 		}
 		// What is not there, or cannot be read, shows when the statement is applied.
@@ -180,6 +180,9 @@ func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
 	if err != nil {
 		s.log.Warn("the structure behind a DDL is read from the target", "statement", one.text, "why", err)
 		if changed, err = s.reread(ctx, &b, one); err != nil {
+			return b, err
+		}
+		if err := s.inOrder(changed, b.tracker); err != nil {
 			return b, err
 		}
 	}

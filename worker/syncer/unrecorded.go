@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -44,14 +45,47 @@ func (s *structures) unrecorded(ctx context.Context, n schema.Name, columns int)
 	case missing:
 		return theirs, nil
 	case len(there) == len(here):
-		return "", &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeColumnCount,
-			Msg:  "the columns of " + dbconn.Ident(n.Schema, n.Table) + " stand in another order on the target than on the source, and no record says in which the rows have them",
-			Hint: "bring the target's columns into the source's order, then resume-task; a task with task-mode: all records the order by itself"}
+		return "", otherOrder(n)
 	case columns == len(here):
 		s.log.Info("the source's structure of a table is taken, since the target has more columns", "table", dbconn.Ident(n.Schema, n.Table))
 		return ours, nil
 	}
 	return theirs, nil
+}
+
+// errOtherOrder: taking the target's order of columns would mix values up.
+var errOtherOrder = errors.New("no record says in which order the rows have them")
+
+func otherOrder(n schema.Name) error {
+	return &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeColumnCount, Err: errOtherOrder,
+		Msg:  "the columns of " + dbconn.Ident(n.Schema, n.Table) + " stand in another order on the target than on the source",
+		Hint: "bring the target's columns into the source's order, then resume-task; a task with task-mode: all records the order by itself"}
+}
+
+// inOrder refuses structures that were read from the target behind a DDL if their
+// columns stand in another order than those that were followed so far. Where the
+// order was the same before the DDL, it is the DDL that has changed it.
+func (s *structures) inOrder(tables []schema.Name, behind *schema.Tracker) error {
+	for _, n := range tables {
+		before, err := s.tracker.Table(n)
+		after, gone := behind.Table(n)
+		if err != nil || gone != nil {
+			continue
+		}
+		known := columnNames(before)
+		if on := s.targets[n]; on != nil && on.table != nil && slices.Equal(columnNames(on.table), known) {
+			continue
+		}
+		names, last := columnNames(after), -1
+		for _, c := range known {
+			at := slices.Index(names, c)
+			if at >= 0 && at < last {
+				return otherOrder(n)
+			}
+			last = max(last, at)
+		}
+	}
+	return nil
 }
 
 // columnNames are in lower case: names of columns never differ in case only.
