@@ -26,6 +26,7 @@ type coordinator struct {
 	safeUntil binlog.Location
 	flushing  chan struct{} // the flush that lane 0 was asked for last
 	flushed   binlog.Location
+	ahead     *budget // of what the reader has handed on
 }
 
 // run works until in is closed, and closes the lanes' queues. reading ends
@@ -47,6 +48,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 			if !ok {
 				return nil
 			}
+			c.ahead.give(t.size)
 			c.stats.read(t)
 			if err := c.take(reading, writing, t, lanes); err != nil {
 				if errors.Is(err, errStopped) || reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {

@@ -20,8 +20,13 @@ const (
 	mariaCompletedXA = 128
 )
 
-// rowOverhead is what one decoded value costs beside its bytes: an interface.
-const rowOverhead = 16
+const (
+	// valueOverhead is what one decoded value costs beside its bytes: an interface.
+	valueOverhead = 16
+	// rowOverhead is what a row costs beside its values: the Row, its plan, the
+	// slices, and its statement in the lane. Narrow rows are mostly that.
+	rowOverhead = 160
+)
 
 // grouper turns binlog events into transactions. It is pure: the same events
 // give the same transactions, whatever connection they came over. It keeps the
@@ -355,11 +360,11 @@ func (g *grouper) notFull(h *replication.EventHeader, n schema.Name, what, remed
 			" since the binlog does not hold what is missing"}
 }
 
-// rowSize estimates the memory of decoded rows.
-func rowSize(rows [][]any) int64 {
-	n := int64(0)
-	for _, r := range rows {
-		n += int64(len(r)) * rowOverhead
+// rowSize estimates the memory of one decoded row, of its one or two images.
+func rowSize(images [][]any) int64 {
+	n := int64(rowOverhead)
+	for _, r := range images {
+		n += int64(len(r)) * valueOverhead
 		for _, v := range r {
 			switch v := v.(type) {
 			case string:

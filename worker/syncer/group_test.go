@@ -179,7 +179,7 @@ func TestGroupPayload(t *testing.T) {
 // TestGroupCuts: a large transaction comes in pieces; after a break its rows
 // that were handed on do not come again.
 func TestGroupCuts(t *testing.T) {
-	p := newTape(t, binlog.MariaDB, false, 60)
+	p := newTape(t, binlog.MariaDB, false, 2*rowOverhead+2*24+1)
 	large := func(upTo int) {
 		p.pos = 4
 		p.maria(1, 0)

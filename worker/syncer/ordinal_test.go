@@ -86,7 +86,7 @@ func newOrdinals(t *testing.T) *ordinals {
 	t.Cleanup(func() { _ = o.in.Close() })
 	o.sub.Target = through(t, o.down, o.in.Addr())
 	o.meta = o.sub.Target
-	o.maxTxn = 12_000
+	o.maxTxn = 40_000
 	o.sub.Sync.CheckpointFlushInterval = 50 * time.Millisecond
 	s := o.schema()
 	o.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".marks (k INT PRIMARY KEY)")

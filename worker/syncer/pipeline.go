@@ -14,6 +14,8 @@ const (
 	// readAhead is how many transactions wait for the coordinator: enough to
 	// keep it busy while the next packet is decoded.
 	readAhead = 64
+	// readAheadBytes bounds their memory; one transaction always fits.
+	readAheadBytes = 16 << 20
 	// laneQueue is how many transactions wait for one lane. They are bounded by
 	// the window in any case; a short queue would make one busy lane stop all.
 	laneQueue = 256
@@ -54,6 +56,8 @@ func (p *pipeline) run(ctx context.Context) error {
 	defer limit()
 
 	txns := make(chan *Txn, readAhead)
+	p.read.ahead = newBudget()
+	p.coord.ahead = p.read.ahead
 	queues := make([]chan job, len(p.lanes))
 	for i := range queues {
 		queues[i] = make(chan job, laneQueue)

@@ -57,6 +57,46 @@ type reader struct {
 	// limit would give up and search anew for ever (peer-bugs 42).
 	patience time.Duration
 	bytes    atomic.Uint64
+	ahead    *budget
+}
+
+// budget bounds the memory of what is read and not yet taken: a channel counts
+// transactions, of which some are a thousand times as large as others.
+type budget struct {
+	mu sync.Mutex
+
+	bytes int64         // guarded by mu
+	freed chan struct{} // guarded by mu: closed by the next give
+}
+
+func newBudget() *budget { return &budget{freed: make(chan struct{})} }
+
+// take waits for room for n bytes; whatever its size, one always has room.
+func (b *budget) take(ctx context.Context, n int64) error {
+	for {
+		b.mu.Lock()
+		if b.bytes == 0 || b.bytes+n <= readAheadBytes {
+			b.bytes += n
+			b.mu.Unlock()
+			return nil
+		}
+		freed := b.freed
+		b.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// give says that n bytes are taken care of by someone else.
+func (b *budget) give(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes -= n
+	close(b.freed)
+	b.freed = make(chan struct{})
 }
 
 // replicaID derives the id under which one task reads: tasks of one source
@@ -104,6 +144,9 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 // anything of worth was read.
 func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err error) {
 	h := &handler{r: r, emit: func(t *Txn) error {
+		if err := r.ahead.take(ctx, t.size); err != nil {
+			return err
+		}
 		select {
 		case out <- t:
 			return nil

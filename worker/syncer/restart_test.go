@@ -101,7 +101,7 @@ func TestRandomStops(t *testing.T) {
 			t.Logf("seed %d", seed)
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			b := newBench(t, up, down, gtid)
-			b.maxTxn = 20_000 // some of the loads are cut
+			b.maxTxn = 60_000 // some of the loads are cut
 			w := &testbed.Workload{DB: up.DB(), Schema: b.schema(), SysbenchTables: 2, DDL: true, Pace: 20 * time.Millisecond}
 			ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 			defer cancel()
@@ -188,7 +188,7 @@ func TestLargeTransaction(t *testing.T) {
 	targets(t, func(t *testing.T, up, down *testbed.Server) {
 		modes(t, func(t *testing.T, gtid bool) {
 			b := newBench(t, up, down, gtid)
-			b.maxTxn = 4000
+			b.maxTxn = 10_000
 			s := b.schema()
 			r := b.start()
 			b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".k (x INT, y VARCHAR(100))", "CREATE TABLE "+s+".p (id INT PRIMARY KEY)")
