@@ -4,14 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+	"github.com/raftdm/raftdm/worker/dump"
+	"github.com/raftdm/raftdm/worker/load"
 )
 
 // otherTables have, by name, a structure on the source, another one on the
@@ -32,12 +39,14 @@ func otherTables() map[string][3]string {
 func TestTargetsWithOtherStructure(t *testing.T) {
 	targets(t, func(t *testing.T, up, down *testbed.Server) {
 		for _, safe := range []bool{false, true} {
-			t.Run(fmt.Sprintf("safe=%t", safe), func(t *testing.T) { followOther(t, up, down, safe) })
+			for _, all := range []bool{false, true} {
+				t.Run(fmt.Sprintf("safe=%t,all=%t", safe, all), func(t *testing.T) { followOther(t, up, down, safe, all) })
+			}
 		}
 	})
 }
 
-func followOther(t *testing.T, up, down *testbed.Server, safe bool) {
+func followOther(t *testing.T, up, down *testbed.Server, safe, all bool) {
 	b := newBench(t, up, down, true)
 	b.sub.Sync.SafeMode, b.sub.Sync.Compact, b.sub.Sync.MultipleRows = safe, true, true
 	tables := otherTables()
@@ -45,11 +54,17 @@ func followOther(t *testing.T, up, down *testbed.Server, safe bool) {
 	for name, three := range tables {
 		b.exec("CREATE TABLE " + b.schema() + "." + name + " (" + three[0] + ")")
 	}
-	r := b.start()
-	r.caughtUp()
+	if all {
+		b.must(down.Exec(t.Context(), "CREATE DATABASE "+b.schema()))
+	} else {
+		r := b.start() // the tables come through the binlog, which records their structures
+		r.caughtUp()
+		r.end()
+		b.epoch++
+	}
 	for name, three := range tables {
 		full := b.schema() + "." + name
-		b.must(down.Exec(t.Context(), "DROP TABLE "+full, "CREATE TABLE "+full+" ("+three[1]+")"))
+		b.must(down.Exec(t.Context(), "DROP TABLE IF EXISTS "+full, "CREATE TABLE "+full+" ("+three[1]+")"))
 	}
 	change := func(from int) {
 		for name := range tables {
@@ -74,6 +89,12 @@ func followOther(t *testing.T, up, down *testbed.Server, safe bool) {
 			}
 		}
 	}
+	if all {
+		change(-40)
+		b.fullLoad()
+		same()
+	}
+	r := b.start()
 	change(0)
 	r.caughtUp()
 	same()
@@ -93,6 +114,24 @@ func followOther(t *testing.T, up, down *testbed.Server, safe bool) {
 	r.caughtUp()
 	r.end()
 	same()
+}
+
+// fullLoad dumps and loads, as a task in mode all does first.
+func (b *bench) fullLoad() {
+	b.t.Helper()
+	ctx := b.t.Context()
+	b.sub.Mode, b.sub.Start = config.ModeAll, nil
+	b.sub.Dump = config.Dump{Threads: 2, ChunkBytes: 1 << 20, StatementSize: 20_000}
+	b.sub.Load = config.Load{PoolSize: 2, Dir: filepath.Join(b.t.TempDir(), "dump")}
+	db, err := dbconn.Open(ctx, fault.Downstream, b.meta, dbconn.Options{MaxConns: 4, TimeZone: utc})
+	b.must(err)
+	defer db.Close()
+	meta, err := checkpoint.Open(ctx, db, b.sub, b.epoch)
+	b.must(err)
+	log := slog.New(slog.DiscardHandler)
+	b.must(dump.New(dump.Config{Subtask: b.sub, Meta: meta, Log: log}).Run(ctx))
+	b.must(load.New(load.Config{Subtask: b.sub, Meta: meta, Log: log}).Run(ctx))
+	b.epoch++
 }
 
 // text gives the rows of a query as lines.
