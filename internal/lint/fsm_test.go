@@ -67,6 +67,7 @@ func TestFSMIsDeterministic(t *testing.T) {
 // sleepAllowed lists the tests that may wait for time to pass, with the reason.
 var sleepAllowed = map[string]string{
 	"worker/worker_test.go": "inside synctest, where an hour passes at once",
+	"worker/resume_test.go": "inside synctest, where an hour passes at once",
 }
 
 func TestNoSleepInTests(t *testing.T) {
