@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"regexp"
-	"slices"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -110,14 +108,19 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if err := d.lock(ctx, conn); err != nil {
 		return err
 	}
-	if err := d.settled(ctx, conn, in.Table); err != nil {
-		return err
+	for _, n := range append([]schema.Name{in.Table}, one.tables...) {
+		if err := d.settled(ctx, conn, n); err != nil {
+			return err
+		}
 	}
-	now, err := d.structure(ctx, in.Table)
+	now, err := d.state(ctx, one, in.Table)
 	if err != nil {
 		return err
 	}
 	if err := d.structures.prepare(ctx, one, in, *replay); err != nil {
+		if f := (*fault.Error)(nil); !retryable(err) && errors.As(err, &f) && f.Hint == "" {
+			f.Hint = wayAround(t)
+		}
 		return err
 	}
 	if *replay && !in.Refused && now != in.Before {
@@ -133,13 +136,14 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.last = *in
 		*replay = true // from here on the statement may have run
 	}
-	if err := d.session(ctx, conn, t.DDL); err != nil {
+	if err := d.session(ctx, conn, one, t.DDL); err != nil {
 		return err
 	}
 	_, err = conn.ExecContext(ctx, one.text)
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) && !fault.Transient(err) {
-		if again && alreadyDone(answer.Number) {
+		if one.done(answer.Number, again) {
+			d.log.Warn("a DDL has nothing to do on the target", "statement", one.text, "answer", answer.Message, "pos", t.Begin)
 			return nil
 		}
 		return d.refused(ctx, t, in, before, err)
@@ -161,16 +165,6 @@ func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, 
 		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround(t)
 	}
 	return out
-}
-
-// alreadyDone lists the refusals of a statement that took effect before.
-func alreadyDone(number uint16) bool {
-	return slices.Contains([]uint16{
-		1007, 1008, // database exists, does not exist
-		1050, 1051, // table exists, is unknown
-		1060, 1061, // duplicate column name, duplicate key name
-		1091, // cannot drop what does not exist
-	}, number)
 }
 
 // intend writes the intent, fenced. The structures before need no record:
@@ -226,38 +220,6 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	}
 	d.last = in
 	d.structures.accept(next)
-	return nil
-}
-
-// autoIncrement is the counter in SHOW CREATE TABLE, which rows change too.
-var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
-
-// structure gives what tells whether a statement ran: the CREATE text without
-// the counter, "" where nothing exists.
-func (d *ddlRunner) structure(ctx context.Context, n schema.Name) (string, error) {
-	var text string
-	var err error
-	if n.Table == "" {
-		text, err = d.db.CreateSchema(ctx, n.Schema)
-	} else {
-		text, err = d.db.CreateTable(ctx, n)
-	}
-	if absent(err) {
-		return "", nil
-	}
-	return autoIncrement.ReplaceAllString(text, ""), err
-}
-
-// session prepares the session for a source statement.
-func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, st *Statement) error {
-	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode = '"+sessionMode(st)+"'"); err != nil {
-		return err
-	}
-	if d.timezone != "" {
-		if _, err := conn.ExecContext(ctx, "SET SESSION time_zone = ?", d.timezone); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -2,11 +2,11 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
-	"github.com/pingcap/tidb/pkg/parser/format"
 	"github.com/pingcap/tidb/pkg/parser/mysql"
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the parser needs some implementation of literals
 
@@ -19,85 +19,32 @@ const codeUnsupportedStmt = 36068
 // ddl is one statement for the target, cut out of a source's statement.
 type ddl struct {
 	text string
+	// stmt is what the tracker applies; nil where another piece of the source's
+	// statement carries it, or where only text is known.
 	stmt ast.StmtNode
+	// node is what text says, nil where only text is known.
+	node ast.StmtNode
+	// own tells that text is in the source's words: it is for the default schema
+	// of the source's session and, if quoted is set, for its way of quoting.
+	own, quoted bool
+	// raw tells that the SQL parser cannot read it; plain says the same for the
+	// empty sql_mode.
+	raw   bool
+	plain string
+	// creates and replaces tell of a raw statement that it is CREATE [OR REPLACE] TABLE.
+	creates, replaces bool
 	// watch is the table (or, without a Table, the schema) whose structure tells
 	// whether the statement ran.
 	watch schema.Name
 	// tables are those whose structure changes; none for a whole schema.
 	tables []schema.Name
-}
-
-// skipWords begin statements that are never replicated: they are about the
-// server, its users, or things other than tables. A word "*" stands for any one.
-func skipWords() []string {
-	return []string{
-		"SAVEPOINT", "FLUSH", "OPTIMIZE TABLE", "OPTIMIZE LOCAL TABLE", "OPTIMIZE NO_WRITE_TO_BINLOG TABLE",
-		"ANALYZE TABLE", "ANALYZE LOCAL TABLE", "ANALYZE NO_WRITE_TO_BINLOG TABLE",
-		"REPAIR TABLE", "REPAIR LOCAL TABLE", "REPAIR NO_WRITE_TO_BINLOG TABLE", "DROP TEMPORARY TABLE", "CREATE TEMPORARY TABLE",
-		"GRANT", "REVOKE", "SET PASSWORD", "SET DEFAULT ROLE",
-		"CREATE USER", "ALTER USER", "RENAME USER", "DROP USER", "CREATE ROLE", "DROP ROLE",
-		"CREATE TRIGGER", "DROP TRIGGER", "CREATE PROCEDURE", "ALTER PROCEDURE", "DROP PROCEDURE",
-		"CREATE FUNCTION", "ALTER FUNCTION", "DROP FUNCTION", "CREATE AGGREGATE FUNCTION",
-		"CREATE VIEW", "ALTER VIEW", "DROP VIEW", "CREATE TABLESPACE", "ALTER TABLESPACE", "DROP TABLESPACE",
-		"CREATE EVENT", "ALTER EVENT", "DROP EVENT", "CREATE PACKAGE", "DROP PACKAGE", "CREATE SERVER", "DROP SERVER",
-		"INSTALL", "UNINSTALL", "BINLOG",
-	}
-}
-
-// definers may stand between CREATE or ALTER and the kind of a thing.
-func isDefiner(word string) bool {
-	for _, p := range []string{"DEFINER=", "ALGORITHM=", "SQL"} {
-		if strings.HasPrefix(word, p) {
-			return true
-		}
-	}
-	return word == "SECURITY" || word == "DEFINER" || word == "INVOKER" || word == "OR" || word == "REPLACE"
-}
-
-// skippedByForm tells whether a statement is one that is never replicated.
-func skippedByForm(text string) bool {
-	words := strings.Fields(strings.ToUpper(stripComments(text)))
-	if len(words) == 0 {
-		return true
-	}
-	kept := words[:1]
-	for i := 1; i < len(words) && len(kept) < 4; i++ {
-		if len(kept) == 1 && isDefiner(words[i]) {
-			// DEFINER=`a` @ `b` may be cut by blanks; the kind is found further on.
-			continue
-		}
-		kept = append(kept, words[i])
-	}
-	head := strings.Join(kept, " ") + " "
-	for _, s := range skipWords() {
-		if strings.HasPrefix(head, s+" ") {
-			return true
-		}
-	}
-	return false
-}
-
-// stripComments drops comments before the first word, except those that servers execute.
-func stripComments(text string) string {
-	for {
-		text = strings.TrimSpace(text)
-		switch {
-		case strings.HasPrefix(text, "/*") && !strings.HasPrefix(text, "/*!") && !strings.HasPrefix(text, "/*M!"):
-			_, rest, found := strings.Cut(text, "*/")
-			if !found {
-				return ""
-			}
-			text = rest
-		case strings.HasPrefix(text, "# ") || strings.HasPrefix(text, "-- "):
-			_, rest, found := strings.Cut(text, "\n")
-			if !found {
-				return ""
-			}
-			text = rest
-		default:
-			return text
-		}
-	}
+	// uses is a table that the statement only reads.
+	uses []schema.Name
+	// swaps tells that the statement changes whose rows a table holds, and no
+	// structure: it is told by the table's id whether it ran.
+	swaps bool
+	// ifExists tells that the statement is about a table that may not be there.
+	ifExists bool
 }
 
 // ddlParser cuts source statements into statements for the target.
@@ -105,6 +52,9 @@ type ddlParser struct {
 	parser *parser.Parser
 	filter filter
 	lower  bool // the source keeps names in lower case, however statements spell them
+	tidb   bool // the target is a TiDB
+	maria  bool // the target is a MariaDB
+	same   bool // the target reads what the source reads
 }
 
 // filter is what decides about tables and schemas, system schemas excluded.
@@ -113,21 +63,31 @@ type filter interface {
 	MatchTable(schema, table string) bool
 }
 
+// Bits of the sql_mode that change how text is cut into words.
+const (
+	modeAnsiQuotes  = 1 << 2
+	modeNoBackslash = 1 << 20
+)
+
 // parse answers what is to be executed for st; nothing when it does not concern
 // the task.
 func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	if skippedByForm(st.Text) {
 		return nil, nil
 	}
-	mode := mysql.SQLMode(0)
-	if st.HasMode {
-		mode = mysql.SQLMode(st.SQLMode)
+	head, known := schema.ReadHead(st.Text, quoting(st))
+	if known && head.Whole && !d.concerns(&head, st) {
+		return nil, nil
 	}
-	d.parser.SetSQLMode(mode)
-	nodes, _, err := d.parser.Parse(st.Text, "", "")
+	nodes, err := d.read(st, &head, known)
 	if err != nil {
 		if isDML(st.Text) {
 			return nil, dmlFound(st)
+		}
+		if d.same && known {
+			if one, ok := d.raw(&head, st); ok {
+				return []ddl{one}, nil
+			}
 		}
 		return nil, &fault.Error{Kind: fault.Unsupported, Code: codeParseDDL, Err: err,
 			Msg: fmt.Sprintf("the statement %q cannot be read (default schema %q)", excerpt(st.Text), st.Schema)}
@@ -135,13 +95,127 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	var out []ddl
 	for _, n := range nodes {
 		n.Accept(&qualifier{schema: st.Schema, lower: d.lower})
-		one, err := d.split(n, st)
+		if known && head.OrReplace {
+			first, err := d.split(dropFor(n), st)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, first...)
+		}
+		list, err := d.split(n, st)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, one...)
+		for i := range list {
+			list[i].ifExists = known && head.IfExists
+			if d.maria && strings.Contains(list[i].text, "ENFORCED") {
+				list[i].text = schema.WithoutEnforced(list[i].text)
+			}
+		}
+		if d.same && known && len(nodes) == 1 && len(list) == 1 {
+			inOwnWords(&list[0], &head, st)
+		}
+		out = append(out, list...)
 	}
 	return out, nil
+}
+
+// inOwnWords lets a target of the source's kind have the source's words, as the
+// SQL parser does not give back all that it reads, such as the character set of
+// an ENUM.
+func inOwnWords(one *ddl, head *schema.Head, st *Statement) {
+	switch one.node.(type) {
+	case *ast.CreateTableStmt, *ast.AlterTableStmt, *ast.CreateIndexStmt:
+		one.text, one.own, one.quoted = st.Text, true, true
+		if head.OrReplace {
+			one.text, one.quoted = head.Plain, false
+		}
+	}
+}
+
+// read gives the statement to the SQL parser: as it is, else without words that
+// only MariaDB has, else, where the target has no such things, without what
+// concerns how a table is shown and not what is in it.
+func (d *ddlParser) read(st *Statement, head *schema.Head, known bool) ([]ast.StmtNode, error) {
+	mode := mysql.SQLMode(0)
+	if st.HasMode {
+		mode = mysql.SQLMode(st.SQLMode)
+	}
+	d.parser.SetSQLMode(mode)
+	nodes, _, first := d.parser.Parse(st.Text, "", "")
+	if first == nil || !known {
+		return nodes, first
+	}
+	d.parser.SetSQLMode(mode &^ (modeAnsiQuotes | modeNoBackslash))
+	for _, text := range []string{head.Plain, head.Visible} {
+		if nodes, _, err := d.parser.Parse(text, "", ""); err == nil {
+			return nodes, nil
+		}
+		if d.same {
+			break // the target knows INVISIBLE, too
+		}
+	}
+	return nil, first
+}
+
+// quoting gives the part of the statement's sql_mode that changes how it is read.
+func quoting(st *Statement) string {
+	mode := ""
+	if st.SQLMode&modeAnsiQuotes != 0 {
+		mode = "ANSI_QUOTES,"
+	}
+	if st.SQLMode&modeNoBackslash != 0 {
+		mode += "NO_BACKSLASH_ESCAPES"
+	}
+	return mode
+}
+
+// named gives the names of a head as the source keeps them.
+func (d *ddlParser) named(head *schema.Head, st *Statement) []schema.Name {
+	out := slices.Clone(head.Tables)
+	for i := range out {
+		if out[i].Schema == "" {
+			out[i].Schema = st.Schema
+		}
+		if d.lower {
+			out[i] = schema.Name{Schema: strings.ToLower(out[i].Schema), Table: strings.ToLower(out[i].Table)}
+		}
+	}
+	return out
+}
+
+// concerns tells whether the task replicates one of the things that head names.
+func (d *ddlParser) concerns(head *schema.Head, st *Statement) bool {
+	return slices.ContainsFunc(d.named(head, st), func(n schema.Name) bool {
+		if n.Table == "" {
+			return d.filter.MatchSchema(n.Schema)
+		}
+		return d.filter.MatchTable(n.Schema, n.Table)
+	})
+}
+
+// raw hands on a statement in the source's words, if it is about one table.
+func (d *ddlParser) raw(head *schema.Head, st *Statement) (ddl, bool) {
+	names := d.named(head, st)
+	about := head.Object == "TABLE" && (head.Verb == "CREATE" || head.Verb == "ALTER") || head.Object == "INDEX"
+	if !head.Whole || !about || len(names) != 1 {
+		return ddl{}, false
+	}
+	return ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists,
+		creates: head.Verb == "CREATE" && head.Object == "TABLE", replaces: head.OrReplace}, true
+}
+
+// dropFor is the statement that removes what n, a CREATE OR REPLACE, replaces.
+func dropFor(n ast.StmtNode) ast.StmtNode {
+	switch n := n.(type) {
+	case *ast.CreateTableStmt:
+		return &ast.DropTableStmt{IfExists: true, TemporaryKeyword: n.TemporaryKeyword, Tables: []*ast.TableName{n.Table}}
+	case *ast.CreateDatabaseStmt:
+		return &ast.DropDatabaseStmt{IfExists: true, Name: n.Name}
+	case *ast.CreateIndexStmt:
+		return &ast.DropIndexStmt{IfExists: true, IndexName: n.IndexName, Table: n.Table}
+	}
+	return n
 }
 
 // qualifier writes the default schema into names that have none, and all of
@@ -184,7 +258,7 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 			return nil, nil
 		}
 		n.IfNotExists = true
-		return d.tableDDL(n, nameOf(n.Table))
+		return d.create(n)
 	case *ast.DropTableStmt:
 		if n.IsView || n.TemporaryKeyword != ast.TemporaryNone {
 			return nil, nil
@@ -233,7 +307,7 @@ func (d *ddlParser) schemaDDL(n ast.StmtNode, name string) ([]ddl, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ddl{{text: text, stmt: n, watch: schema.Name{Schema: name}}}, nil
+	return []ddl{{text: text, stmt: n, node: n, watch: schema.Name{Schema: name}}}, nil
 }
 
 func (d *ddlParser) tableDDL(n ast.StmtNode, name schema.Name) ([]ddl, error) {
@@ -244,34 +318,7 @@ func (d *ddlParser) tableDDL(n ast.StmtNode, name schema.Name) ([]ddl, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ddl{{text: text, stmt: n, watch: name, tables: []schema.Name{name}}}, nil
-}
-
-func (d *ddlParser) alter(n *ast.AlterTableStmt) ([]ddl, error) {
-	for _, s := range n.Specs {
-		if s.Tp == ast.AlterTableRenameTable && s.NewTable != nil {
-			return d.rename(n, nameOf(n.Table), nameOf(s.NewTable))
-		}
-	}
-	return d.tableDDL(n, nameOf(n.Table))
-}
-
-// rename concerns two names, which must both be in the task or both out of it.
-func (d *ddlParser) rename(n ast.StmtNode, from, to schema.Name) ([]ddl, error) {
-	in, out := d.filter.MatchTable(from.Schema, from.Table), d.filter.MatchTable(to.Schema, to.Table)
-	if !in && !out {
-		return nil, nil
-	}
-	text, err := restore(n)
-	if err != nil {
-		return nil, err
-	}
-	if in != out {
-		return nil, &fault.Error{Kind: fault.Unsupported, Code: codeUnsupportedStmt,
-			Msg:  fmt.Sprintf("not supported yet: %q moves a table into or out of what the task replicates", excerpt(text)),
-			Hint: "let the block-allow-list of the task match both names or none"}
-	}
-	return []ddl{{text: text, stmt: n, watch: from, tables: []schema.Name{from, to}}}, nil
+	return []ddl{{text: text, stmt: n, node: n, watch: name, tables: []schema.Name{name}}}, nil
 }
 
 // dml refuses a data change in statement form, unless no table of the task is in it.
@@ -302,55 +349,4 @@ func dmlFound(st *Statement) error {
 		Msg: fmt.Sprintf("the binlog holds the data change %q as a statement, not as rows", excerpt(st.Text)),
 		Hint: "on the source set binlog_format = ROW, reconnect its clients, and copy the data anew (stop-task, start-task --remove-meta)," +
 			" since what a statement changed cannot be told from the binlog"}
-}
-
-func isDML(text string) bool {
-	word, _, _ := strings.Cut(strings.ToUpper(stripComments(text)), " ")
-	switch word {
-	case "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD":
-		return true
-	}
-	return false
-}
-
-// restore writes a statement with quoted, qualified names, for a session
-// without ANSI_QUOTES and with backslash escapes.
-func restore(n ast.Node) (string, error) {
-	var b strings.Builder
-	flags := format.DefaultRestoreFlags | format.RestoreStringEscapeBackslash | format.RestoreStringWithoutDefaultCharset
-	if err := n.Restore(format.NewRestoreCtx(flags, &b)); err != nil {
-		return "", &fault.Error{Kind: fault.Unsupported, Code: codeUnsupportedStmt, Err: err, Msg: "a statement cannot be written for the target"}
-	}
-	return b.String(), nil
-}
-
-func excerpt(text string) string {
-	const longest = 200
-	if len(text) > longest {
-		return strings.ToValidUTF8(text[:longest], "") + "..."
-	}
-	return text
-}
-
-// sessionMode gives the sql_mode for executing a statement of the source: what
-// changes the meaning of definitions. How text is quoted is left out, since
-// restore has written the text anew; so are modes that only one kind of server knows.
-func sessionMode(st *Statement) string {
-	if !st.HasMode {
-		return ""
-	}
-	var out []string
-	for _, m := range []struct {
-		bit  uint
-		name string
-	}{
-		{0, "REAL_AS_FLOAT"}, {6, "NO_UNSIGNED_SUBTRACTION"}, {19, "NO_AUTO_VALUE_ON_ZERO"},
-		{21, "STRICT_TRANS_TABLES"}, {22, "STRICT_ALL_TABLES"}, {23, "NO_ZERO_IN_DATE"}, {24, "NO_ZERO_DATE"},
-		{25, "ALLOW_INVALID_DATES"}, {26, "ERROR_FOR_DIVISION_BY_ZERO"},
-	} {
-		if st.SQLMode&(1<<m.bit) != 0 {
-			out = append(out, m.name)
-		}
-	}
-	return strings.Join(out, ",")
 }

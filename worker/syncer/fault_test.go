@@ -25,6 +25,8 @@ type breaker struct {
 	seen   int // statements since the last break
 	gap    int // statements until the next
 	breaks int
+	// choose decides instead, given the statement.
+	choose func(text string) verdict
 }
 
 func openBreaker(t testing.TB, s *testbed.Server) *breaker {
@@ -56,9 +58,12 @@ const (
 	breakAfter
 )
 
-func (b *breaker) judge() verdict {
+func (b *breaker) judge(text string) verdict {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.choose != nil {
+		return b.choose(text)
+	}
 	if !b.on {
 		return pass
 	}
@@ -132,7 +137,7 @@ func (b *breaker) serve(client net.Conn) {
 		}
 		what := pass
 		if head[3] == 0 && len(body) > 0 && body[0] == 3 { // COM_QUERY
-			what = b.judge()
+			what = b.judge(string(body[1:]))
 		}
 		if what == breakBefore {
 			break

@@ -424,6 +424,7 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 	}
 	st := &Statement{Schema: string(e.Schema), Text: text}
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
+	st.Time, st.vars = h.Timestamp, readDDLVars(e.StatusVars)
 	c := g.cur
 	if !c.begun {
 		c.t.DDL = st

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -39,6 +41,9 @@ type structures struct {
 func newStructures(ctx context.Context, upstream, target *dbconn.DB, saved map[schema.Name]string, log *slog.Logger) (*structures, error) {
 	s := &structures{target: target, source: upstream, saved: saved, plans: map[schema.Name]*plan{}, targets: map[schema.Name]*there{}, log: log,
 		tracker: schema.NewTracker("", upstream.Server.LowerCaseTableNames != 0)}
+	if upstream.Server.Flavor == binlog.MariaDB {
+		s.tracker.SetTextJSON()
+	}
 	var charset, collate string
 	err := upstream.QueryRowContext(ctx, "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server").Scan(&charset, &collate)
 	if err != nil {
@@ -133,7 +138,7 @@ func (s *structures) learnSchema(ctx context.Context, name string) error {
 // prepare makes known what one is about, before the target executes it. The
 // structure in an intent is from then and wins over what the target says now.
 func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Intent, replay bool) error {
-	for _, n := range one.tables {
+	for _, n := range append(slices.Clone(one.tables), one.uses...) {
 		if _, err := s.tracker.Table(n); err == nil {
 			continue
 		}
@@ -151,7 +156,10 @@ func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Inten
 		}
 		// What is not there, or cannot be read, shows when the statement is applied.
 	}
-	return s.learnSchemaOf(ctx, one, replay)
+	if err := s.learnSchemaOf(ctx, one, replay); err != nil || !one.raw || replay {
+		return err
+	}
+	return s.comparable(ctx, one)
 }
 
 func (s *structures) learnSchemaOf(ctx context.Context, one *ddl, replay bool) error {
@@ -176,6 +184,9 @@ type behind struct {
 // changes nothing: accept does, when the state is recorded.
 func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
 	b := behind{tracker: s.tracker.Clone(), texts: map[schema.Name]string{}}
+	if one.stmt == nil {
+		return b, s.afterText(ctx, &b, one)
+	}
 	changed, err := b.tracker.Apply("", one.stmt)
 	if err != nil {
 		s.log.Warn("the structure behind a DDL is read from the target", "statement", one.text, "why", err)
@@ -196,13 +207,18 @@ func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
 			}
 		}
 	}
-	for _, n := range changed {
+	b.record(changed)
+	return b, nil
+}
+
+// record notes the texts of tables for the meta tables.
+func (b *behind) record(tables []schema.Name) {
+	for _, n := range tables {
 		b.texts[n] = ""
 		if t, err := b.tracker.Table(n); err == nil {
 			b.texts[n] = t.CreateSQL
 		}
 	}
-	return b, nil
 }
 
 // reread reads the tables that one touched from the target.
@@ -217,7 +233,8 @@ func (s *structures) reread(ctx context.Context, b *behind, one *ddl) ([]schema.
 			return nil, err
 		}
 		if _, err := b.tracker.Put(n.Schema, text); err != nil {
-			return nil, fault.Wrap("read the structure of "+dbconn.Ident(n.Schema, n.Table), err)
+			s.log.Warn("the structure of a table cannot be read; the task stops when a row of it comes", "table", dbconn.Ident(n.Schema, n.Table), "why", err)
+			b.tracker.Drop(n)
 		}
 	}
 	return one.tables, nil

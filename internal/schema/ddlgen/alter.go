@@ -62,7 +62,7 @@ func (g *Gen) columnClause(t *schema.Table) string {
 	case 10:
 		return "ALTER COLUMN " + c + pickOf(g, " SET DEFAULT 1", " SET DEFAULT 'x'", " DROP DEFAULT")
 	}
-	if d := g.anyColumn(t); c != d {
+	if d := g.anyColumn(t); c != d && !g.Simple {
 		return fmt.Sprintf("RENAME COLUMN %s TO %s, RENAME COLUMN %s TO %s", c, d, d, c)
 	}
 	return "ADD " + g.fresh("c") + " " + g.column(t) + " FIRST"
@@ -84,8 +84,8 @@ func (g *Gen) anyColumn(t *schema.Table) string { return quote(pick(g, t.Columns
 func (g *Gen) column(t *schema.Table) string {
 	if t != nil && g.chance(8) {
 		for _, c := range t.Columns {
-			if c.Type == "int" && !c.Generated {
-				return "BIGINT " + g.opt("GENERATED ALWAYS ") + "AS (" + quote(c.Name) + " + 1) " + pickOf(g, "VIRTUAL", "STORED")
+			if c.Type == "int" && !c.Generated { // HEX is at ease with whatever the column becomes
+				return "VARCHAR(255) " + g.opt("GENERATED ALWAYS ") + "AS (HEX(" + quote(c.Name) + ")) " + pickOf(g, "VIRTUAL", "STORED")
 			}
 		}
 	}
@@ -102,16 +102,24 @@ func (g *Gen) column(t *schema.Table) string {
 	case 6:
 		text = pickOf(g, "BINARY(5)", "VARBINARY(9)", "BLOB", "LONGBLOB", "BLOB(300)", "BIT(9)", "BIT", "JSON") + g.opt(" NULL")
 	case 7:
-		text = pickOf(g, "DATETIME", "DATETIME(3)", "DATE", "TIME(2)", "YEAR", "TIMESTAMP NULL", "TIMESTAMP(6) NULL", "DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP")
+		text = pickOf(g, "DATETIME", "DATETIME(3)", "DATE", "TIME(2)", "YEAR", "TIMESTAMP NULL", "TIMESTAMP(6) NULL", "DATETIME DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+			"DATETIME(6) DEFAULT CURRENT_TIMESTAMP(6)", "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP")
 	default:
 		text = pickOf(g, "ENUM('a','b''c')", "SET('x','y','z')") + g.textCharset() + g.null()
 	}
-	return text + g.opt(pickOf(g, "", "", " COMMENT 'it''s; \\\\ ä'")) + pickOf(g, "", "", "", "", "", "", "", "", " UNIQUE")
+	text += g.opt(pickOf(g, "", "", " COMMENT 'it''s; \\\\ ä'"))
+	if g.Simple {
+		return text
+	}
+	return text + pickOf(g, "", "", "", "", "", "", "", "", " UNIQUE")
 }
 
 func (g *Gen) null() string { return pickOf(g, "", "", " NULL", " NOT NULL") }
 
 func (g *Gen) textCharset() string {
+	if g.Simple {
+		return pickOf(g, "", "", " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", " COLLATE utf8mb4_general_ci")
+	}
 	return pickOf(g, "", "", "", " CHARACTER SET latin1", " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", " COLLATE utf8mb4_general_ci",
 		" CHARSET ascii", " CHARACTER SET utf8", " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
 }
@@ -125,6 +133,9 @@ func (g *Gen) charset() string {
 }
 
 func (g *Gen) someCharset() string {
+	if g.Simple {
+		return pickOf(g, " CHARSET utf8mb4", " COLLATE utf8mb4_bin", " DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+	}
 	return pickOf(g, " CHARACTER SET latin1", " CHARSET utf8mb4", " COLLATE utf8mb4_bin", " DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
 		" CHARSET=latin1 COLLATE=latin1_bin")
 }
@@ -194,6 +205,9 @@ func (g *Gen) indexClause(t *schema.Table) string {
 // recode makes a clause about the table's character set, of which a statement
 // has one: what a server makes of two depends on its version.
 func (g *Gen) recode() string {
+	if g.Simple {
+		return pickOf(g, "DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "COLLATE utf8mb4_unicode_ci")
+	}
 	return pickOf(g, "CONVERT TO CHARACTER SET utf8mb4", "CONVERT TO CHARACTER SET latin1", "CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		"DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "CHARSET latin1", "COLLATE utf8mb4_unicode_ci")
 }

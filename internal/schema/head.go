@@ -1,0 +1,216 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+)
+
+// Head is what the first words of a statement about tables or a schema tell,
+// read without the SQL parser: that one does not know all that MariaDB writes.
+type Head struct {
+	// Verb and Object are "ALTER" and "TABLE", "CREATE" and "DATABASE" and so on.
+	Verb, Object string
+	OrReplace    bool // CREATE OR REPLACE
+	IfExists     bool
+	// Tables are those that are named before anything else; a Schema is "" where
+	// the statement leaves it to the session. For a schema Table is "".
+	Tables []Name
+	// Index is the name of an index that is created or dropped.
+	Index string
+	// Whole is set when the statement can name no other tables behind those.
+	Whole bool
+	// Plain is the statement for the empty sql_mode without the words that only
+	// MariaDB has and that say how, not what: OR REPLACE, ONLINE, IGNORE,
+	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE; PERSISTENT is STORED.
+	Plain string
+	// Visible is Plain without INVISIBLE.
+	Visible string
+}
+
+// ReadHead reads the beginning of a statement; ok is false for other statements.
+func ReadHead(text, sqlMode string) (h Head, ok bool) {
+	tokens, err := lex(text, sqlMode)
+	if err != nil {
+		return h, false
+	}
+	r := &headReader{cursor: cursor{tokens: tokens}, dropped: map[int]bool{}}
+	if !r.verb() || !r.object() || !r.names() {
+		return h, false
+	}
+	r.h.Whole = !r.mentions("RENAME", "EXCHANGE", "LIKE", "SELECT", "UNION") && !r.converts()
+	r.h.Plain, r.h.Visible = r.plain(false), r.plain(true)
+	return r.h, true
+}
+
+// headReader collects a Head and the places of words that Plain leaves out.
+type headReader struct {
+	cursor
+	h       Head
+	dropped map[int]bool
+}
+
+// drop passes the words if they come next, and leaves them out of Plain.
+func (r *headReader) drop(words ...string) bool {
+	at := r.pos
+	if !r.accept(words...) {
+		return false
+	}
+	for ; at < r.pos; at++ {
+		r.dropped[at] = true
+	}
+	return true
+}
+
+func (r *headReader) verb() bool {
+	verb, ok := r.acceptAny("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE")
+	r.h.Verb = verb
+	switch verb {
+	case "CREATE":
+		r.h.OrReplace = r.drop("OR", "REPLACE")
+	case "ALTER":
+		r.drop("ONLINE")
+		r.drop("IGNORE")
+	}
+	return ok
+}
+
+func (r *headReader) object() bool {
+	for {
+		if _, more := r.acceptAny("UNIQUE", "FULLTEXT", "SPATIAL", "ONLINE", "OFFLINE"); !more {
+			break
+		}
+	}
+	object, ok := r.acceptAny("TABLES", "TABLE", "DATABASE", "SCHEMA", "INDEX", "SEQUENCE")
+	switch object {
+	case "TABLES":
+		object = "TABLE"
+	case "SCHEMA":
+		object = "DATABASE"
+	}
+	r.h.Object = object
+	if !ok && r.h.Verb == "TRUNCATE" { // the word TABLE may be left out
+		r.h.Object, ok = "TABLE", true
+	}
+	r.accept("IF", "NOT", "EXISTS")
+	if r.h.Verb == "ALTER" || r.h.Verb == "RENAME" {
+		r.h.IfExists = r.drop("IF", "EXISTS")
+	} else {
+		r.h.IfExists = r.accept("IF", "EXISTS")
+	}
+	return ok
+}
+
+func (r *headReader) names() bool {
+	if r.h.Object == "INDEX" {
+		name, err := r.name()
+		if err != nil {
+			return false
+		}
+		r.h.Index = name
+		for !r.done() && !r.peek(0).is("ON") { // USING BTREE
+			r.next()
+		}
+		r.next()
+	}
+	if !r.table() {
+		return false
+	}
+	switch {
+	case r.h.Verb == "DROP" && r.h.Object == "TABLE":
+		for r.accept(",") {
+			if !r.table() {
+				return false
+			}
+		}
+	case r.h.Verb == "RENAME":
+		return r.renamed()
+	}
+	return true
+}
+
+// renamed reads on behind the first name of RENAME TABLE.
+func (r *headReader) renamed() bool {
+	for {
+		if !r.accept("TO") || !r.table() {
+			return false
+		}
+		if !r.accept(",") {
+			return true
+		}
+		if !r.table() {
+			return false
+		}
+	}
+}
+
+func (r *headReader) table() bool {
+	name, err := r.name()
+	if err != nil {
+		return false
+	}
+	n := Name{Table: name}
+	if r.h.Object == "DATABASE" {
+		n = Name{Schema: name}
+	} else if r.accept(".") {
+		n.Schema = name
+		if n.Table, err = r.name(); err != nil {
+			return false
+		}
+	}
+	r.h.Tables = append(r.h.Tables, n)
+	r.drop("NOWAIT")
+	if r.peek(0).is("WAIT") {
+		r.drop("WAIT")
+		r.drop(strings.ToUpper(r.peek(0).text))
+	}
+	return true
+}
+
+// mentions tells whether one of the words stands behind the names.
+func (r *headReader) mentions(words ...string) bool {
+	for _, t := range r.tokens[min(r.pos, len(r.tokens)):] {
+		for _, w := range words {
+			if t.is(w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// converts tells whether a table becomes a partition or the other way round.
+func (r *headReader) converts() bool {
+	for i := r.pos; i+1 < len(r.tokens); i++ {
+		if r.tokens[i].is("CONVERT") && (r.tokens[i+1].is("TABLE") || r.tokens[i+1].is("PARTITION")) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *headReader) plain(visible bool) string {
+	var out []token
+	for i, t := range r.tokens {
+		switch {
+		case r.dropped[i]:
+			continue
+		case visible && i >= r.pos && t.is("INVISIBLE"):
+			continue
+		case i >= r.pos && t.is("PERSISTENT"):
+			t.text = "STORED"
+		}
+		t.spaced = t.spaced || i > 0 && r.dropped[i-1]
+		out = append(out, t)
+	}
+	return sqlText(out)
+}
+
+// WithoutEnforced leaves the word ENFORCED out of a statement for the empty
+// sql_mode: the SQL parser writes it behind each CHECK, and MariaDB does not know it.
+func WithoutEnforced(text string) string {
+	tokens, err := lex(text, "")
+	if err != nil {
+		return text
+	}
+	return sqlText(slices.DeleteFunc(tokens, func(t token) bool { return t.is("ENFORCED") }))
+}

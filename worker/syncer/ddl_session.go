@@ -1,0 +1,136 @@
+package syncer
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// autoIncrement is the counter in SHOW CREATE TABLE, which rows change too.
+var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
+
+// state gives what tells whether one ran: the structure of n, and where one
+// changes only whose rows the table holds, the table's id.
+func (d *ddlRunner) state(ctx context.Context, one *ddl, n schema.Name) (string, error) {
+	text, err := d.structure(ctx, n)
+	if err != nil || !one.swaps || text == "" {
+		return text, err
+	}
+	id, err := d.tableID(ctx, n)
+	return fmt.Sprintf("%s id=%d", text, id), err
+}
+
+// structure gives the CREATE text without the counter, "" where nothing exists.
+func (d *ddlRunner) structure(ctx context.Context, n schema.Name) (string, error) {
+	var text string
+	var err error
+	if n.Table == "" {
+		text, err = d.db.CreateSchema(ctx, n.Schema)
+	} else {
+		text, err = d.db.CreateTable(ctx, n)
+	}
+	if absent(err) {
+		return "", nil
+	}
+	return autoIncrement.ReplaceAllString(text, ""), err
+}
+
+// tableID asks for the number that stays with a table's rows when it is renamed
+// or exchanged for a partition.
+func (d *ddlRunner) tableID(ctx context.Context, n schema.Name) (int64, error) {
+	query, args := "SELECT TABLE_ID FROM information_schema.INNODB_SYS_TABLES WHERE NAME = ?", []any{n.Schema + "/" + n.Table}
+	switch {
+	case d.db.Server.TiDB:
+		query, args = "SELECT TIDB_TABLE_ID FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", []any{n.Schema, n.Table}
+	case d.db.Server.Flavor != binlog.MariaDB:
+		query = "SELECT TABLE_ID FROM information_schema.INNODB_TABLES WHERE NAME = ?"
+	}
+	var id int64
+	err := d.db.QueryRowContext(ctx, query, args...).Scan(&id)
+	if err == nil || retryable(err) {
+		return id, err
+	}
+	return 0, &fault.Error{Kind: fault.Unsupported, Side: fault.Downstream, Err: err,
+		Msg: fmt.Sprintf("the target does not tell the id of table %s, without which nobody can know after a broken connection "+
+			"whether its rows were exchanged", dbconn.Ident(n.Schema, n.Table)),
+		Hint: "grant PROCESS to the user on the target, then resume-task; or execute the statement by hand and go on behind it"}
+}
+
+// done tells whether a refusal means that what one does is on the target
+// already. again is set when it may have run before, or was refused before and
+// an operator said to go on.
+func (one *ddl) done(number uint16, again bool) bool {
+	absent := number == 1146 || number == 1051 // no such table, unknown table
+	if one.ifExists && absent {
+		return true
+	}
+	switch n := one.node.(type) {
+	case *ast.CreateDatabaseStmt, *ast.DropDatabaseStmt:
+		return number == 1007 || number == 1008 // exists, does not exist
+	case *ast.CreateTableStmt, *ast.DropTableStmt:
+		return number == 1050 || number == 1051
+	case *ast.RenameTableStmt:
+		return again && absent // the name is free: an operator has renamed it
+	case *ast.AlterTableStmt:
+		// Of several clauses the refusal speaks of one; the others did not run.
+		if len(n.Specs) > 1 && !again {
+			return false
+		}
+	case *ast.CreateIndexStmt, *ast.DropIndexStmt:
+	default:
+		if !again {
+			return false
+		}
+	}
+	return slices.Contains([]uint16{
+		1060, 1061, // duplicate column name, duplicate key name
+		1091, // cannot drop what does not exist
+	}, number)
+}
+
+// session prepares the session for a source statement: what the source's
+// session had that changes what a definition means.
+func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *Statement) error {
+	now := fmt.Sprintf("%d.%06d", st.Time, st.vars.micros) // what CURRENT_TIMESTAMP fills new columns with
+	vars := []string{"sql_mode = '" + sessionMode(st, one.quoted) + "'"}
+	if st.Time > 0 {
+		vars = append(vars, "timestamp = "+now)
+	}
+	if st.vars.unchecked {
+		vars = append(vars, "foreign_key_checks = 0")
+	}
+	if one.own && st.Schema != "" {
+		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(st.Schema)); err != nil {
+			return err
+		}
+	}
+	if _, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(vars, ", SESSION ")); err != nil {
+		return err
+	}
+	zone := d.timezone
+	if st.vars.zone != "" && st.vars.zone != "SYSTEM" {
+		zone = st.vars.zone
+	}
+	if zone == "" {
+		return nil
+	}
+	_, err := conn.ExecContext(ctx, "SET SESSION time_zone = ?", zone)
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) && answer.Number == 1298 && zone != d.timezone { // unknown time zone
+		d.log.Warn("the target does not know the time zone that a DDL was executed in", "zone", zone, "statement", one.text)
+		return nil
+	}
+	return err
+}

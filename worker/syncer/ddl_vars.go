@@ -1,0 +1,84 @@
+package syncer
+
+import "encoding/binary"
+
+// ddlVars is what a query event's status variables say about the session that
+// a definition statement depends on.
+type ddlVars struct {
+	// micros belong to the event's time: what NOW(6) is.
+	micros uint32
+	// zone is the session's time zone if the statement depends on it, "" otherwise.
+	zone string
+	// unchecked is set when the session did not check foreign keys.
+	unchecked bool
+}
+
+// Status variables by their number in the binlog. Those not named here that may
+// come before micros have a fixed size; an unknown one ends the reading.
+const (
+	varFlags        = 0
+	varCatalog      = 2
+	varZone         = 5
+	varCatalogPlain = 6
+	varInvoker      = 11
+	varMicros       = 13
+	varMariaMicros  = 128
+	noForeignKeys   = 1 << 26 // in the flags
+)
+
+// readDDLVars reads as far as it understands; what it does not find is zero.
+func readDDLVars(vars []byte) ddlVars {
+	var out ddlVars
+	for len(vars) > 0 {
+		code, rest := vars[0], vars[1:]
+		n := varSize(code, rest)
+		if n < 0 || n > len(rest) {
+			return out
+		}
+		switch code {
+		case varFlags:
+			out.unchecked = binary.LittleEndian.Uint32(rest)&noForeignKeys != 0
+		case varZone:
+			out.zone = string(rest[1:n])
+		case varMicros, varMariaMicros:
+			out.micros = uint32(rest[0]) | uint32(rest[1])<<8 | uint32(rest[2])<<16
+		}
+		vars = rest[n:]
+	}
+	return out
+}
+
+// varSize gives how many bytes a variable's value takes, -1 when that is not known.
+func varSize(code byte, rest []byte) int {
+	switch code {
+	case varFlags, 3, 10: // auto_increment, the size at the source's source
+		return 4
+	case 1, 9, 129: // sql_mode, tables of a multi-table UPDATE, XID
+		return 8
+	case 4: // character sets
+		return 6
+	case 7, 8: // month names, character set of the schema
+		return 2
+	case varMicros, varMariaMicros:
+		return 3
+	case varZone, varCatalogPlain:
+		return counted(rest)
+	case varCatalog: // with a final zero
+		return counted(rest) + 1
+	case varInvoker:
+		user := counted(rest)
+		if user > len(rest) {
+			return -1
+		}
+		return user + counted(rest[user:])
+	}
+	return -1
+}
+
+// counted is the size of a text behind its length in one byte.
+func counted(rest []byte) int {
+	if len(rest) == 0 {
+		return 1 // too long for what is there
+	}
+	return 1 + int(rest[0])
+}
