@@ -9,6 +9,7 @@ import (
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -234,4 +235,23 @@ func TestGroupGTIDStartDoesNotGoBack(t *testing.T) {
 	if p.want(); p.g.loc.Position.Pos != 5000 {
 		t.Errorf("at %s", p.g.loc)
 	}
+}
+
+// TestGroupTaggedGTID: MySQL 9 gives GTIDs tags; they count in sets of their own.
+func TestGroupTaggedGTID(t *testing.T) {
+	p := newTape(t, binlog.MySQL, true, 1<<20)
+	id := uuid.MustParse("3e11fa47-71ca-11e1-9e33-c80aa9429562")
+	for i, tag := range []string{"", "blue", "blue", ""} {
+		e := replication.GTIDEvent{SID: id[:], Tag: gomysql.NewTag(tag), GNO: int64(1 + i/2)}
+		p.put(replication.GTID_TAGGED_LOG_EVENT, &replication.GtidTaggedLogEvent{GTIDEvent: e})
+		p.query("BEGIN")
+		p.rows("a", i)
+		p.xid()
+	}
+	p.want(
+		"4-404 "+id.String()+":1 of {"+id.String()+":1} insert [0]",
+		"404-804 "+id.String()+":blue:1 of {"+id.String()+":1:blue:1} insert [1]",
+		"804-1204 "+id.String()+":blue:2 of {"+id.String()+":1:blue:1-2} insert [2]",
+		"1204-1604 "+id.String()+":2 of {"+id.String()+":1-2:blue:1-2} insert [3]",
+	)
 }
