@@ -126,6 +126,18 @@ func (c *countWriter) Write(p []byte) (int, error) { *c += countWriter(len(p)); 
 
 func restorePath(path string) string { return path + ".restore" }
 
+// SnapshotHead is how many bytes of a snapshot SnapshotIndex wants to see.
+const SnapshotHead = snapshotHeader
+
+// SnapshotIndex is the index of the state in a snapshot that begins with head;
+// ok is false when no snapshot begins like this.
+func SnapshotIndex(head []byte) (i Index, ok bool) {
+	if len(head) < snapshotHeader || !bytes.HasPrefix(head, []byte(snapshotMagic)) {
+		return 0, false
+	}
+	return Index(binary.BigEndian.Uint64(head[len(snapshotMagic)+4:])), true
+}
+
 // Restore replaces the state by a snapshot, once it has been read to the end
 // and its checksum holds; ErrSnapshot otherwise, and the state is as before.
 // Views that are open keep seeing the old state until they end.

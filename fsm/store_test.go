@@ -249,3 +249,18 @@ func TestALeftoverOfARestoreIsRemoved(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
+
+func TestSnapshotIndexIsReadFromTheBeginning(t *testing.T) {
+	m := newMachine(t, fsm.DefaultLimits())
+	world(m)
+	raw := snapshotBytes(t, m.store)
+	if got, ok := fsm.SnapshotIndex(raw[:fsm.SnapshotHead]); !ok || got != m.store.Applied() {
+		t.Errorf("%d, %t, want %d", got, ok, m.store.Applied())
+	}
+	if _, ok := fsm.SnapshotIndex(raw[:fsm.SnapshotHead-1]); ok {
+		t.Error("half of the beginning is enough")
+	}
+	if _, ok := fsm.SnapshotIndex(raw[1:]); ok {
+		t.Error("anything is a snapshot")
+	}
+}

@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"bufio"
 	"io"
 	"time"
 
@@ -95,11 +96,17 @@ func (b *bridge) Snapshot() (raft.FSMSnapshot, error) {
 	return snapshot{s}, nil
 }
 
-// Restore replaces the state by the leader's, and what the log has besides.
+// Restore replaces the state by the leader's, and what the log has besides. A
+// state that is as new stays: it skips what raft has it apply again.
 func (b *bridge) Restore(r io.ReadCloser) error {
 	defer b.ops.begin("restore the state")()
-	if err := b.store.Restore(r); err != nil {
-		return err
+	in := bufio.NewReader(r)
+	// Whatever is wrong with the beginning, the store finds it.
+	head, _ := in.Peek(fsm.SnapshotHead)
+	if index, ok := fsm.SnapshotIndex(head); !ok || index > b.store.Applied() {
+		if err := b.store.Restore(in); err != nil {
+			return err
+		}
 	}
 	return b.log.restored()
 }

@@ -30,8 +30,8 @@ type guard struct {
 	fail func(error)
 	full func(bool)
 	done <-chan struct{}
-	// applied is the last entry that the state has.
-	applied func() uint64
+	// known is how far raft has come.
+	known func() progress
 
 	early early
 
@@ -49,13 +49,23 @@ type guard struct {
 	// replacing: conflicting entries were removed, those that replace them
 	// are not written yet.
 	replacing bool
+	// coming is the end of the snapshot that raft is being sent, 0 when it is
+	// sent none.
+	coming uint64
 	// sent is the snapshot that the leader sent last, to settle with once the
 	// state is replaced by it: until then the entries are still needed.
 	sent *raft.Log
 }
 
+// progress is how far raft has come; all is 0 before it runs.
+type progress struct {
+	term            uint64
+	applied, commit uint64 // the last entry handed to the state, the last agreed on
+	last            uint64 // the last entry, of the log or of a snapshot
+}
+
 func newGuard(inner Storage, path string, ops *operations) *guard {
-	return &guard{inner: inner, path: path, ops: ops, applied: func() uint64 { return 0 }}
+	return &guard{inner: inner, path: path, ops: ops, known: func() progress { return progress{} }}
 }
 
 // run calls a write, measured, with panics made errors.
@@ -155,12 +165,21 @@ func (g *guard) LastIndex() (i uint64, err error) {
 // term even when the log has it no more: a follower asked whether it agrees up
 // to there would otherwise say no, and be sent the snapshot again and again.
 func (g *guard) GetLog(index uint64, l *raft.Log) error {
+	// Asked for before the entry is looked for: from then on it can go only by
+	// being compacted, which means that it was applied.
+	commit := g.known().commit
 	err := g.read(index, l)
 	switch {
 	case err == nil:
 		return nil
 	case !errors.Is(err, raft.ErrLogNotFound):
 		return g.die(fault.Wrap("read the log", err))
+	}
+	// raft reads it to have it applied. It would panic, or apply as nothing at
+	// all what stands in for it; a new start restores the state from a snapshot.
+	if applied := g.known().applied; applied < index && index <= commit {
+		return g.die(&fault.Error{Op: "read the log", Kind: fault.Unavailable, Hint: "start this dm-master again: it goes on from its newest snapshot",
+			Msg: fmt.Sprintf("entries up to %d were applied, and entry %d is not in the log", applied, index)})
 	}
 	g.mu.Lock()
 	at, term := g.snapIndex, g.snapTerm
@@ -174,12 +193,6 @@ func (g *guard) GetLog(index uint64, l *raft.Log) error {
 	// the wire does not let it out.
 	if before := g.read(index-1, new(raft.Log)); !errors.Is(before, raft.ErrLogNotFound) {
 		return err
-	}
-	// It would also be applied, as nothing at all, if the state had been put
-	// back behind the snapshot; a new start restores the state from there.
-	if applied := g.applied(); applied < index {
-		return g.die(&fault.Error{Op: "read the log", Kind: fault.Unavailable, Hint: "start this dm-master again: it goes on from its newest snapshot",
-			Msg: fmt.Sprintf("the state was put back to entry %d, and entry %d is in a snapshot only", applied, index)})
 	}
 	*l = raft.Log{Index: at, Term: term, Type: raft.LogNoop, Extensions: []byte(standsIn)}
 	return nil
@@ -250,6 +263,21 @@ func (g *guard) report(err error) {
 	}
 }
 
+// expect says which snapshot raft is about to be sent, 0 when that is over.
+func (g *guard) expect(index uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.coming = index
+}
+
+// overtaken tells whether a newer snapshot was sent since this one was begun.
+// raft would take the older for its newest, and believe that its log ends there.
+func (g *guard) overtaken(index uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return index != g.coming && (index < g.snapIndex || g.sent != nil && index < g.sent.Index)
+}
+
 // taken hears of a snapshot that is complete on disk. If the log agrees with
 // it, which it does with every own one, nothing more is to be done.
 func (g *guard) taken(index, term uint64) error {
@@ -257,6 +285,9 @@ func (g *guard) taken(index, term uint64) error {
 	err := g.read(index, &l)
 	if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
 		return err
+	}
+	if g.overtaken(index) {
+		return errOvertaken
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -307,15 +338,30 @@ func (g *guard) settle(index, term uint64) error {
 	return g.DeleteRange(first, index)
 }
 
-// believed gives the term that raft holds the entry to have, when that is not
-// the one the cluster agreed on; ok is false otherwise.
-func (g *guard) believed(index, term uint64) (wrong uint64, ok bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.shadow != 0 && index == g.snapIndex && term == g.snapTerm {
-		return g.shadow, true
+// told is a leader's request as raft is to see it.
+func (g *guard) told(q *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
+	if q.PrevLogEntry == 0 && len(q.Entries) == 0 {
+		return q // a heartbeat
 	}
-	return 0, false
+	g.mu.Lock()
+	at, term, shadow := g.snapIndex, g.snapTerm, g.shadow
+	g.mu.Unlock()
+	c := *q
+	// A request vouches for the log up to its last entry. raft would take the
+	// rest of its log, which the leader may not know, for agreed on as well.
+	c.LeaderCommitIndex = min(c.LeaderCommitIndex, c.PrevLogEntry+uint64(len(c.Entries)))
+	// What a snapshot covers every leader has. raft could not tell: where the
+	// entries are compacted it would say no, and be sent older ones for ever.
+	if c.PrevLogEntry < at && at > 1 {
+		c.Entries = c.Entries[min(at-c.PrevLogEntry, uint64(len(c.Entries))):]
+		c.PrevLogEntry, c.PrevLogTerm = at, term
+	}
+	// raft goes by the log it had in memory when the snapshot came. What it is
+	// told agrees with that, and what the cluster agreed on replaces it.
+	if shadow != 0 && c.PrevLogEntry == at && c.PrevLogTerm == term {
+		c.PrevLogTerm = shadow
+	}
+	return &c
 }
 
 func (g *guard) storesSoFar() uint64 {
@@ -343,6 +389,9 @@ func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
+// errOvertaken is what raft gets for an own snapshot that is not needed any more.
+var errOvertaken = errors.New("the leader sent a newer snapshot meanwhile")
+
 // snapshots is raft's snapshot store; it lets the guard know of each one.
 type snapshots struct {
 	raft.SnapshotStore
@@ -366,6 +415,9 @@ type settling struct {
 
 // Close ends the snapshot.
 func (s *settling) Close() error {
+	if s.log.overtaken(s.index) {
+		return errors.Join(errOvertaken, s.Cancel())
+	}
 	if err := s.SnapshotSink.Close(); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (n *Node) open() error {
 		n.state = wrap(n.store)
 	}
 	n.disk.log.fail, n.disk.log.done, n.disk.log.full = n.fail, n.done, n.diskFull(troubleLogFull)
-	n.disk.log.applied = func() uint64 { return uint64(n.store.Applied()) }
+	n.disk.log.known = n.known
 	if err := n.connect(); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (n *Node) connect() error {
 		if err != nil {
 			return err
 		}
-		n.wire, err = newWire(t, n.disk.log, n.snapshotAgain, n.known)
+		n.wire, err = newWire(t, n.disk.log, n.snapshotAgain, n.known, n.running)
 		return err
 	}
 	s, err := listen(n.cfg.Listen, n.cfg.advertise(), n, n.cfg.RPCTimeout)
@@ -148,17 +148,17 @@ func (n *Node) connect() error {
 	}
 	n.wire, err = newWire(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s, MaxPool: connPool, MaxRPCsInFlight: 1, Timeout: n.cfg.RPCTimeout, Logger: newLogger(n.cfg.Logger)}),
-		n.disk.log, n.snapshotAgain, n.known)
+		n.disk.log, n.snapshotAgain, n.known, n.running)
 	return err
 }
 
-// known is raft's term and commit index, 0 before raft runs.
-func (n *Node) known() (term, commit uint64) {
+// known is how far raft has come.
+func (n *Node) known() progress {
 	select {
 	case <-n.running:
-		return n.raft.CurrentTerm(), n.raft.CommitIndex()
+		return progress{term: n.raft.CurrentTerm(), applied: n.raft.AppliedIndex(), commit: n.raft.CommitIndex(), last: n.raft.LastIndex()}
 	default:
-		return 0, 0
+		return progress{}
 	}
 }
 

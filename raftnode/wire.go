@@ -28,8 +28,9 @@ type wire struct {
 	pre  raft.WithPreVote
 	log  *guard
 	loop func(peer string, sent int) // a snapshot was sent again; 0: it is over
-	// known is raft's term and the last entry that it knows to be committed.
-	known func() (term, commit uint64)
+	// known is how far raft has come; begin is closed when it runs.
+	known func() progress
+	begin <-chan struct{}
 
 	rpcs   chan raft.RPC
 	closed chan struct{}
@@ -54,12 +55,12 @@ type peer struct {
 // manySnapshots in a row, with no entry taken in between, are a loop.
 const manySnapshots = 3
 
-func newWire(t raft.Transport, log *guard, loop func(string, int), known func() (term, commit uint64)) (*wire, error) {
+func newWire(t raft.Transport, log *guard, loop func(string, int), known func() progress, begin <-chan struct{}) (*wire, error) {
 	pre, ok := t.(raft.WithPreVote)
 	if !ok {
 		return nil, errors.New("the transport does not know pre-votes")
 	}
-	w := &wire{Transport: t, pre: pre, log: log, loop: loop, known: known, rpcs: make(chan raft.RPC), closed: make(chan struct{}),
+	w := &wire{Transport: t, pre: pre, log: log, loop: loop, known: known, begin: begin, rpcs: make(chan raft.RPC), closed: make(chan struct{}),
 		peers: map[raft.ServerID]*peer{}}
 	go w.receive()
 	return w, nil
@@ -78,17 +79,19 @@ func (w *wire) peer(id raft.ServerID) *peer {
 // Consumer gives what other members ask.
 func (w *wire) Consumer() <-chan raft.RPC { return w.rpcs }
 
-// receive passes on what comes in, until the wire is closed.
+// receive passes on what comes in, until the wire is closed. The next one is
+// looked at when raft is done with the one before, so that what incoming goes by
+// is still so when raft has it.
 func (w *wire) receive() {
+	select {
+	case <-w.begin:
+	case <-w.closed:
+		return
+	}
 	for {
 		select {
 		case r := <-w.Transport.Consumer():
-			if w.incoming(&r) {
-				continue
-			}
-			select {
-			case w.rpcs <- r:
-			case <-w.closed:
+			if !w.incoming(&r) && !w.pass(r) {
 				return
 			}
 		case <-w.closed:
@@ -97,23 +100,40 @@ func (w *wire) receive() {
 	}
 }
 
+// pass has raft answer; ok is false when the wire was closed meanwhile.
+func (w *wire) pass(r raft.RPC) (ok bool) {
+	answers, done := r.RespChan, make(chan raft.RPCResponse, 1)
+	r.RespChan = done
+	if c, ok := r.Command.(*raft.InstallSnapshotRequest); ok {
+		w.log.expect(c.LastLogIndex)
+		defer w.log.expect(0)
+	}
+	select {
+	case w.rpcs <- r:
+	case <-w.closed:
+		return false
+	}
+	select {
+	case a := <-done:
+		answers <- a // has room for the one answer, as raft itself counts on
+		return true
+	case <-w.closed:
+		return false
+	}
+}
+
 // incoming looks at what comes in; answered tells that raft need not see it.
 func (w *wire) incoming(r *raft.RPC) (answered bool) {
 	switch c := r.Command.(type) {
 	case *raft.AppendEntriesRequest:
-		// raft goes by the log it had in memory when the snapshot came. What it
-		// is told agrees with that, and what the cluster agreed on replaces it.
-		if wrong, ok := w.log.believed(c.PrevLogEntry, c.PrevLogTerm); ok {
-			told := *c
-			told.PrevLogTerm = wrong
-			r.Command = &told
-		}
+		r.Command = w.log.told(c)
 	case *raft.InstallSnapshotRequest:
-		if term, commit := w.known(); c.Term == term && c.LastLogIndex <= commit {
-			// One that was under way for long: raft would put the state back to
-			// it, behind entries that the log may not have any more.
+		if k := w.known(); c.Term >= k.term && c.LastLogIndex <= min(k.applied, k.last) {
+			// One that was under way for long, or from a leader that asked in vain
+			// for entries which are compacted here: raft would put the state back
+			// to it, behind entries that the log may not have any more.
 			_, err := io.Copy(io.Discard, r.Reader)
-			r.Respond(&raft.InstallSnapshotResponse{Term: term, Success: err == nil}, err)
+			r.Respond(&raft.InstallSnapshotResponse{Term: k.term, Success: err == nil}, err)
 			return true
 		}
 		stores := w.log.storesSoFar()
