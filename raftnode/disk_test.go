@@ -143,7 +143,11 @@ func TestALeaderWhoseDiskHangsIsReplaced(t *testing.T) {
 // follows once the disk is back.
 func TestALeaderWhoseStateHangsHandsOver(t *testing.T) {
 	disks := map[string]*diskFaults{}
-	c := raftnodetest.NewInMemory(t, 3, withDisks(disks, hangsSoon))
+	// It stops when nobody takes over within two of these.
+	slow := func(cfg *raftnode.Config) {
+		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaseTimeout = time.Second, time.Second, time.Second
+	}
+	c := raftnodetest.NewInMemory(t, 3, withDisks(disks, hangsSoon, slow))
 	c.Do("", source(1))
 	old := c.Leader()
 	disks[old.Config.Name].stall(true)
