@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pingcap/tidb/pkg/parser"
+	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"github.com/raftdm/raftdm/internal/fault"
 )
@@ -41,6 +42,19 @@ func TestDDLParse(t *testing.T) {
 		{"analyze table a", 0, nil},
 		{"drop temporary table a", 0, nil},
 		{"INSERT INTO other VALUES (1)", 0, nil},
+		// what cannot be read is no matter where it is about others
+		{"ALTER TABLE other ADD COLUMN u UUID", 0, nil},
+		{"CREATE TABLE no.x (g GEOMETRY NOT NULL, SPATIAL KEY (g))", 0, nil},
+		{"CREATE OR REPLACE SEQUENCE no.s", 0, nil},
+		// the words of MariaDB
+		{"CREATE OR REPLACE TABLE a (id INT)", 0, []string{"DROP TABLE IF EXISTS `d`.`a`", "CREATE TABLE IF NOT EXISTS `d`.`a` (`id` INT)"}},
+		{"create or replace database x", 0, []string{"DROP DATABASE IF EXISTS `x`", "CREATE DATABASE IF NOT EXISTS `x`"}},
+		{"CREATE OR REPLACE INDEX i ON a (x)", 0, []string{"DROP INDEX IF EXISTS `i` ON `d`.`a`", "CREATE INDEX `i` ON `d`.`a` (`x`)"}},
+		{"ALTER ONLINE IGNORE TABLE IF EXISTS a NOWAIT ADD x INT AS (y + 1) PERSISTENT", 0,
+			[]string{"ALTER TABLE `d`.`a` ADD COLUMN `x` INT GENERATED ALWAYS AS(`y`+1) STORED"}},
+		{`RENAME TABLE IF EXISTS "a" WAIT 5 TO "b"`, ansiQuotes, []string{"RENAME TABLE `d`.`a` TO `d`.`b`"}},
+		{"ALTER TABLE a ADD x INT INVISIBLE", 0, []string{"ALTER TABLE `d`.`a` ADD COLUMN `x` INT"}},
+		{"ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b", 0, []string{"ALTER TABLE `d`.`a` EXCHANGE PARTITION `p` WITH TABLE `d`.`b`"}},
 	} {
 		d := &ddlParser{parser: parser.New(), filter: notOther{}}
 		list, err := d.parse(&Statement{Schema: "d", Text: c.in, SQLMode: c.mode, HasMode: true})
@@ -60,12 +74,18 @@ func TestDDLParse(t *testing.T) {
 
 func TestDDLParseRefusals(t *testing.T) {
 	for in, code := range map[string]int{
-		"INSERT INTO a VALUES (1)":           codeDML,
-		"UPDATE other, a SET a.x = 1":        codeDML,
-		"load data infile 'x' into table a":  codeDML,
-		"ALTER TABLE a FROBNICATE COLUMN x":  codeParseDDL,
-		"RENAME TABLE a TO no.a":             codeUnsupportedStmt,
-		"INSERT INTO a (SELECT x FRM nosql)": codeDML,
+		"INSERT INTO a VALUES (1)":                            codeDML,
+		"UPDATE other, a SET a.x = 1":                         codeDML,
+		"load data infile 'x' into table a":                   codeDML,
+		"ALTER TABLE a FROBNICATE COLUMN x":                   codeParseDDL,
+		"RENAME TABLE a TO no.a":                              codeUnsupportedStmt,
+		"RENAME TABLE no.a TO a":                              codeUnsupportedStmt,
+		"ALTER TABLE a ADD x INT, RENAME TO other":            codeUnsupportedStmt,
+		"ALTER TABLE a EXCHANGE PARTITION p WITH TABLE other": codeUnsupportedStmt,
+		"CREATE TABLE a LIKE other":                           codeUnsupportedStmt,
+		"ALTER TABLE a CONVERT PARTITION p TO TABLE b":        codeParseDDL,
+		"ALTER TABLE a ADD x UUID":                            codeParseDDL,
+		"INSERT INTO a (SELECT x FRM nosql)":                  codeDML,
 	} {
 		d := &ddlParser{parser: parser.New(), filter: notOther{}}
 		_, err := d.parse(&Statement{Schema: "d", Text: in})
@@ -74,5 +94,77 @@ func TestDDLParseRefusals(t *testing.T) {
 		if !errors.As(err, &f) || f.Code != code || f.Hint == "" {
 			t.Errorf("%s: %v, want code %d with a hint", in, err, code)
 		}
+	}
+}
+
+// TestDDLSplit: a TiDB gets one clause at a time, in an order in which they do
+// what they do at once; the last statement carries the whole for the tracker.
+func TestDDLSplit(t *testing.T) {
+	for in, want := range map[string][]string{
+		"ALTER TABLE a ADD x INT AFTER y, DROP z, RENAME TO b, ADD KEY k (x), DROP KEY o": {
+			"ALTER TABLE `d`.`a` DROP INDEX `o`", "ALTER TABLE `d`.`a` DROP COLUMN `z`", "ALTER TABLE `d`.`a` ADD COLUMN `x` INT AFTER `y`",
+			"ALTER TABLE `d`.`a` ADD INDEX `k`(`x`)", "ALTER TABLE `d`.`a` RENAME AS `d`.`b`"},
+		"ALTER TABLE a ADD (x INT, y INT, UNIQUE u (x))": {
+			"ALTER TABLE `d`.`a` ADD COLUMN `x` INT", "ALTER TABLE `d`.`a` ADD COLUMN `y` INT", "ALTER TABLE `d`.`a` ADD UNIQUE `u`(`x`)"},
+		"ALTER TABLE a RENAME COLUMN x TO y, RENAME COLUMN y TO x": {
+			"ALTER TABLE `d`.`a` RENAME COLUMN `x` TO `y`, RENAME COLUMN `y` TO `x`"},
+		"ALTER TABLE a FORCE, ALGORITHM = COPY":        nil,
+		"ALTER TABLE a REBUILD PARTITION p":            nil,
+		"ALTER TABLE a ADD COLUMN y INT, ORDER BY x":   {"ALTER TABLE `d`.`a` ADD COLUMN `y` INT"},
+		"ALTER TABLE other ADD COLUMN x INT, DROP y":   nil,
+		"CREATE OR REPLACE TABLE a (x INT INVISIBLE)":  {"DROP TABLE IF EXISTS `d`.`a`", "CREATE TABLE IF NOT EXISTS `d`.`a` (`x` INT)"},
+		"ALTER TABLE a COMMENT 'x', ADD COLUMN z TEXT": {"ALTER TABLE `d`.`a` COMMENT = 'x'", "ALTER TABLE `d`.`a` ADD COLUMN `z` TEXT"},
+	} {
+		d := &ddlParser{parser: parser.New(), filter: notOther{}, tidb: true}
+		list, err := d.parse(&Statement{Schema: "d", Text: in})
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		var got []string
+		for i, one := range list {
+			got = append(got, one.text)
+			if _, alter := one.node.(*ast.AlterTableStmt); alter && (one.stmt != nil) != (i == len(list)-1) {
+				t.Errorf("%s: statement %d of %d carries the whole: %v", in, i, len(list), one.stmt != nil)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+// TestDDLInTheSourcesWords: a target of the source's kind gets what it reads and
+// the SQL parser does not.
+func TestDDLInTheSourcesWords(t *testing.T) {
+	d := &ddlParser{parser: parser.New(), filter: notOther{}, same: true, maria: true}
+	for in, raw := range map[string]bool{
+		"ALTER TABLE a ADD x ENUM('a') CHARACTER SET latin1":           false,
+		"ALTER TABLE a ADD u UUID":                                     true,
+		"CREATE TABLE a (g POINT NOT NULL, SPATIAL KEY (g))":           true,
+		"CREATE SPATIAL INDEX g ON a (g)":                              false,
+		"CREATE OR REPLACE TABLE a (h INT INVISIBLE DEFAULT (id + 1))": true,
+	} {
+		list, err := d.parse(&Statement{Schema: "d", Text: in})
+		if err != nil || len(list) != 1 || list[0].text != in || list[0].raw != raw || !list[0].own {
+			t.Errorf("%s: %+v, %v", in, list, err)
+		}
+	}
+	list, err := d.parse(&Statement{Schema: "d", Text: "RENAME TABLE a TO b, b TO c"})
+	if err != nil || len(list) != 2 || list[0].own {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestDDLVars reads what MariaDB and MySQL put into a query event.
+func TestDDLVars(t *testing.T) {
+	vars := []byte{0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 3, 's', 't', 'd', 3, 1, 0, 1, 0, 4, 33, 0, 33, 0, 8, 0,
+		5, 6, '+', '0', '2', ':', '0', '0', 128, 0x40, 0xe2, 0x01}
+	if got, want := readDDLVars(vars), (ddlVars{micros: 123456, zone: "+02:00", unchecked: true}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for n := range vars { // cut anywhere, and with something unknown in it
+		readDDLVars(vars[:n])
+		readDDLVars(append([]byte{200}, vars[:n]...))
 	}
 }
