@@ -16,6 +16,7 @@ type form uint8
 const (
 	formQuoted  form = iota // '...' with escapes
 	formBare                // digits as the server sends them
+	formFloat               // the same, but -0 as a floating point number
 	formHex                 // x'...'
 	formEnum                // '...', and 0 for enumError
 	formEnumHex             // x'...', and 0 for enumError
@@ -33,9 +34,10 @@ const charsetBinary = 63
 func formOf(c column) form {
 	switch c.typ {
 	case gomysql.MYSQL_TYPE_DECIMAL, gomysql.MYSQL_TYPE_TINY, gomysql.MYSQL_TYPE_SHORT, gomysql.MYSQL_TYPE_LONG,
-		gomysql.MYSQL_TYPE_FLOAT, gomysql.MYSQL_TYPE_DOUBLE, gomysql.MYSQL_TYPE_LONGLONG, gomysql.MYSQL_TYPE_INT24,
-		gomysql.MYSQL_TYPE_YEAR, gomysql.MYSQL_TYPE_NEWDECIMAL:
+		gomysql.MYSQL_TYPE_LONGLONG, gomysql.MYSQL_TYPE_INT24, gomysql.MYSQL_TYPE_YEAR, gomysql.MYSQL_TYPE_NEWDECIMAL:
 		return formBare
+	case gomysql.MYSQL_TYPE_FLOAT, gomysql.MYSQL_TYPE_DOUBLE:
+		return formFloat
 	case gomysql.MYSQL_TYPE_BIT, gomysql.MYSQL_TYPE_GEOMETRY:
 		return formHex
 	case gomysql.MYSQL_TYPE_VARCHAR, gomysql.MYSQL_TYPE_VAR_STRING, gomysql.MYSQL_TYPE_STRING,
@@ -181,7 +183,9 @@ func (e *encoder) appendRow(p []byte) (invalid int, err error) {
 		v := p[width : width+int(n)]
 		p = p[width+int(n):]
 		switch {
-		case f == formBare:
+		case f == formFloat && string(v) == "-0":
+			dst = append(dst, "-0e0"...) // the integer has no such sign
+		case f == formBare || f == formFloat:
 			dst = append(dst, v...)
 		case (f == formEnum || f == formEnumHex) && string(v) == enumError:
 			dst = append(dst, '0')

@@ -38,6 +38,7 @@ func TestFormsOfValues(t *testing.T) {
 		{"null", column{typ: gomysql.MYSQL_TYPE_LONG}, nil, "(NULL)"},
 		{"integer", column{typ: gomysql.MYSQL_TYPE_LONGLONG, charset: charsetBinary}, []byte("-5"), "(-5)"},
 		{"double", column{typ: gomysql.MYSQL_TYPE_DOUBLE, charset: charsetBinary}, []byte("1e-7"), "(1e-7)"},
+		{"negative zero", column{typ: gomysql.MYSQL_TYPE_DOUBLE, charset: charsetBinary}, []byte("-0"), "(-0e0)"},
 		{"empty text", column{typ: gomysql.MYSQL_TYPE_VAR_STRING, charset: 45}, []byte{}, "('')"},
 		{"escapes", column{typ: gomysql.MYSQL_TYPE_BLOB, charset: 45}, []byte("a'b\"c\\d\ne\rf\x00g\x1a"), `('a\'b\"c\\d\ne\rf\0g\Z')`},
 		{"bytes", column{typ: gomysql.MYSQL_TYPE_BLOB, charset: charsetBinary}, []byte{0, 255, '\''}, "(x'00ff27')"},

@@ -192,16 +192,22 @@ func (m *matrix) compare(t *testing.T, when string) {
 func (m *matrix) read(s *testbed.Server, table string, c matrixColumn) []string {
 	m.t.Helper()
 	out := m.query(s, "SELECT n, "+m.form(c)+" FROM "+table)
-	if m.tidb && strings.HasPrefix(c.column, "JSON") {
-		for i, row := range out {
-			n, v, _ := strings.Cut(row, " ")
+	if !m.tidb {
+		return out
+	}
+	for i, row := range out {
+		n, v, _ := strings.Cut(row, " ")
+		switch {
+		case strings.HasPrefix(c.column, "JSON"):
 			out[i] = n + " " + m.canonicalJSON(v)
+		case v == negativeZero: // TiDB does nothing when 0 shall become -0
+			out[i] = n + " 0"
 		}
 	}
 	return out
 }
 
-// query gives rows of a number and a value as text, sorted.
+// query gives rows as text, sorted.
 func (m *matrix) query(s *testbed.Server, text string) []string {
 	m.t.Helper()
 	conn, err := s.DB().Conn(context.Background())
@@ -216,26 +222,43 @@ func (m *matrix) query(s *testbed.Server, text string) []string {
 	rows, err := stmt.Query()
 	m.must(err)
 	defer rows.Close()
+	names, err := rows.Columns()
+	m.must(err)
+	values, into := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
 	var out []string
 	for rows.Next() {
-		var n int
-		var v any
-		m.must(rows.Scan(&n, &v))
-		switch x := v.(type) {
-		case float64:
-			v = fmt.Sprintf("%x", math.Float64bits(x))
-		case float32:
-			v = fmt.Sprintf("%x", math.Float64bits(float64(x)))
-		case []byte:
-			v = string(x)
-		case nil:
-			v = "NULL"
-		}
-		out = append(out, fmt.Sprintf("%06d %v", n, v))
+		m.must(rows.Scan(into...))
+		out = append(out, rowText(values))
 	}
 	m.must(rows.Err())
 	slices.Sort(out)
 	return out
+}
+
+// negativeZero is how rowText shows it.
+const negativeZero = "8000000000000000"
+
+// rowText writes values so that unequal ones differ.
+func rowText(values []any) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		switch x := v.(type) {
+		case float64:
+			parts[i] = fmt.Sprintf("%x", math.Float64bits(x))
+		case float32:
+			parts[i] = fmt.Sprintf("%x", math.Float64bits(float64(x)))
+		case []byte:
+			parts[i] = string(x)
+		case nil:
+			parts[i] = "NULL"
+		default:
+			parts[i] = fmt.Sprint(x)
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // form is how a column is read so that equal bytes give equal text.

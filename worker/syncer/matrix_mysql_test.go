@@ -1,0 +1,100 @@
+//go:build mysql
+
+package syncer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/testbed"
+)
+
+// TestMySQLTypesMatrix is TestTypesMatrix with MySQL 9 on both sides, and from
+// MySQL to TiDB.
+func TestMySQLTypesMatrix(t *testing.T) {
+	up := testbed.MySQL(t)
+	for name, down := range map[string]*testbed.Server{"mysql": testbed.MySQL(t), "tidb": servers.TiDB(t)} {
+		for _, group := range mysqlGroups() {
+			t.Run(name+"/"+group.name, func(t *testing.T) {
+				m := newMatrix(t, up, down)
+				for _, c := range group.columns {
+					m.add(t, c)
+				}
+				m.run(t)
+			})
+		}
+	}
+}
+
+// mysqlGroups are those of MariaDB without what MySQL lacks.
+func mysqlGroups() []matrixGroup {
+	out := matrixGroups()
+	out = slices.DeleteFunc(out, func(g matrixGroup) bool { return g.name == "addresses" || g.name == "bits" || g.name == "shapes" })
+	for i := range out {
+		out[i].columns = slices.DeleteFunc(out[i].columns, func(c matrixColumn) bool {
+			return strings.Contains(c.column, "nopad") || strings.HasPrefix(c.column, "JSON") && c.onTiDB == "-"
+		})
+	}
+	points := []string{"ST_GeomFromText('POINT(1 -2.5)', 4326)", "ST_GeomFromText('POINT(5 6)', 4326)"}
+	return append(out,
+		matrixGroup{"shapes", []matrixColumn{
+			{column: "POINT SRID 4326", values: points, onTiDB: "-"},
+			{column: "GEOMETRY", values: []string{points[0], "ST_GeomFromText('POLYGON((0 0,0 9,9 9,0 0))')", "ST_GeomFromText('LINESTRING(0 0,1 1)', 3857)"}, onTiDB: "-"}}},
+		matrixGroup{"gb18030", []matrixColumn{
+			{column: "VARCHAR(20) CHARACTER SET gb18030", values: []string{"''", "'中文'", "'🎉'", "x'D6D09439BD35'", "x'FE50'"}, onTiDB: "VARCHAR(20) CHARACTER SET utf8mb4"},
+			{column: "TEXT CHARACTER SET gb18030", values: []string{"''", "'中'", "'é'"}, onTiDB: "TEXT CHARACTER SET utf8mb4"},
+			{column: "VARCHAR(20) CHARACTER SET gb18030 COLLATE gb18030_bin", values: []string{"x'A6D9'", "x'A8BC'", "''"}, onTiDB: "-"}}})
+}
+
+// TestMySQLTablesMatrix is peer-bugs 15: expression indexes, whose columns no
+// CREATE TABLE shows, and what else only MySQL has.
+func TestMySQLTablesMatrix(t *testing.T) {
+	up := testbed.MySQL(t)
+	for name, down := range map[string]*testbed.Server{"mysql": testbed.MySQL(t), "tidb": servers.TiDB(t)} {
+		for _, c := range mysqlTables() {
+			t.Run(name+"/"+c.name, func(t *testing.T) { runMatrixTable(t, up, down, c) })
+		}
+	}
+}
+
+func mysqlTables() []matrixTable {
+	return []matrixTable{
+		{name: "expression index", create: "CREATE TABLE %[1]s (id INT NOT NULL, a VARCHAR(20) NOT NULL, n INT, UNIQUE KEY ((LOWER(a))), UNIQUE KEY ((id + 1), a))",
+			before: []string{"INSERT INTO %[1]s VALUES (1, 'X', 1), (2, 'y', 2)"},
+			after: []string{"UPDATE %[1]s SET a = 'Z' WHERE id = 1", "INSERT INTO %[1]s VALUES (3, 'x', 3)", "UPDATE %[1]s SET a = CONCAT('q', a), n = NULL WHERE id = 2", "INSERT INTO %[1]s VALUES (4, 'Y', 4)",
+				"DELETE FROM %[1]s WHERE id = 3"},
+			columns: "id, HEX(a), n"},
+		{name: "multi-valued index", create: "CREATE TABLE %[1]s (id INT PRIMARY KEY, j JSON, UNIQUE KEY ((CAST(j->'$.z' AS UNSIGNED ARRAY))))",
+			before:  []string{`INSERT INTO %[1]s VALUES (1, '{"z": [1, 2]}'), (2, '{"z": [3]}')`},
+			after:   []string{`UPDATE %[1]s SET j = '{"z": [4]}' WHERE id = 1`, `INSERT INTO %[1]s VALUES (3, '{"z": [1, 2]}')`, "DELETE FROM %[1]s WHERE id = 2", `INSERT INTO %[1]s VALUES (4, '{"z": [3]}')`},
+			columns: "id, CAST(j AS CHAR)"},
+		{name: "invisible and generated columns", create: "CREATE TABLE %[1]s (my_row_id INT AUTO_INCREMENT PRIMARY KEY, v INT AS (a + 1) VIRTUAL, a INT, h INT INVISIBLE DEFAULT 7, s INT AS (a * 2) STORED)",
+			before: []string{"INSERT INTO %[1]s (a) VALUES (1), (2), (NULL)"},
+			after:  []string{"INSERT INTO %[1]s (a, h) VALUES (4, 4)", "UPDATE %[1]s SET a = a + 1, h = 1 WHERE v < 4", "DELETE FROM %[1]s WHERE s = 4"},
+			onTiDB: "CREATE TABLE %[1]s (my_row_id INT AUTO_INCREMENT PRIMARY KEY, v INT AS (a + 1) VIRTUAL, a INT, h INT DEFAULT 7, s INT AS (a * 2) STORED)", columns: "my_row_id, v, a, h, s"},
+		{name: "documents without a key", create: "CREATE TABLE %[1]s (j JSON, n INT)",
+			before: []string{`INSERT INTO %[1]s VALUES ('{"a": 1, "b": [true, null, "x"]}', 1), (JSON_OBJECT('d', CAST('2024-01-02 03:04:05.6' AS DATETIME(6)), 'n', 1.5), 2), ('[]', 3)`},
+			after:  []string{"UPDATE %[1]s SET n = 4 WHERE n < 3", "UPDATE %[1]s SET j = JSON_SET(j, '$.a', 2, '$.c', 'ü')", "DELETE FROM %[1]s WHERE n = 3"}, columns: "n, CAST(j AS CHAR)"},
+	}
+}
+
+// TestMySQLPartialJSONIsRefused: what the binlog gives in parts is not guessed.
+func TestMySQLPartialJSONIsRefused(t *testing.T) {
+	up := testbed.MySQL(t)
+	b := newBench(t, up, servers.TiDB(t), false)
+	table := b.schema() + ".t"
+	r := b.start()
+	b.exec("CREATE DATABASE "+b.schema(), "CREATE TABLE "+table+" (id INT PRIMARY KEY, j JSON)",
+		"INSERT INTO "+table+` VALUES (1, JSON_OBJECT('a', REPEAT('x', 1000), 'b', 1, 'c', 2))`)
+	r.caughtUp()
+	b.relaxed(func(exec func(string)) {
+		exec("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'")
+		exec(fmt.Sprintf("UPDATE %s SET j = JSON_SET(j, '$.b', 3, '$.c', 4)", table))
+	})
+	if f := r.ends(t); f.Kind != fault.Data || f.Code != codeMissingColumn {
+		t.Errorf("%v", f)
+	}
+}
