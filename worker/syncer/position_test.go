@@ -87,6 +87,33 @@ func TestSourceDiedInsideTransaction(t *testing.T) {
 	})
 }
 
+// TestSourceLostItsTail: a source that died and lost the end of its binlog, which
+// was applied already, is not followed: what it writes now stands in the place of
+// other transactions.
+func TestSourceLostItsTail(t *testing.T) {
+	testbed.SkipIfShort(t)
+	modes(t, func(t *testing.T, gtid bool) {
+		up := testbed.MariaDB(t)
+		b := newBench(t, up, secondMariaDB(t), gtid)
+		s := b.schema()
+		r := b.start()
+		b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY, v VARCHAR(20))")
+		end := b.master()
+		b.exec("INSERT INTO "+s+".a VALUES (1, 'x'), (2, 'y')", "INSERT INTO "+s+".a VALUES (3, 'z')")
+		r.caughtUp()
+		r.end()
+		up.Kill()
+		if err := os.Truncate(filepath.Join(up.Dir, "data", end.Position.Name), int64(end.Position.Pos)); err != nil {
+			t.Fatal(err)
+		}
+		b.must(up.Start(t.Context()))
+		b.epoch++
+		if f := b.start().ends(t); f.Code != codeGetEvent {
+			t.Errorf("code %d", f.Code)
+		}
+	})
+}
+
 // headless appends a copy of the file's last transaction without its last
 // event, as the next one of the same server.
 func headless(t *testing.T, file string, end uint32) {

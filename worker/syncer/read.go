@@ -262,7 +262,8 @@ func (r *reader) explain(err error) error {
 		if answer.Code == purged {
 			return &fault.Error{Op: op, Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent, Err: err,
 				Msg: "the source cannot send its binlog from " + r.group.loc.String(),
-				Hint: "if the binlog was purged, copy the data anew (stop-task, then start-task --remove-meta) and keep binlogs longer;" +
+				Hint: "if the binlog was purged, or the source has lost the end of it in a crash, copy the data anew" +
+					" (stop-task, then start-task --remove-meta), and keep binlogs longer or set sync_binlog = 1;" +
 					" if another replica uses the same server id, give the source another server-id"}
 		}
 		if answer.Code == sameReplica {
