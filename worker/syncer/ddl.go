@@ -108,7 +108,10 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if err := d.lock(ctx, conn); err != nil {
 		return err
 	}
-	for _, n := range append([]schema.Name{in.Table}, one.tables...) {
+	for i, n := range append([]schema.Name{in.Table}, one.tables...) {
+		if i > 0 && n == in.Table {
+			continue
+		}
 		if err := d.settled(ctx, conn, n); err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 			return nil, err
 		}
 		for i := range list {
-			list[i].ifExists = known && head.IfExists
+			list[i].ifExists = known && head.IfExists && head.Object == "TABLE"
 			if d.maria && strings.Contains(list[i].text, "ENFORCED") {
 				list[i].text = schema.WithoutEnforced(list[i].text)
 			}
@@ -201,7 +201,7 @@ func (d *ddlParser) raw(head *schema.Head, st *Statement) (ddl, bool) {
 	if !head.Whole || !about || len(names) != 1 {
 		return ddl{}, false
 	}
-	return ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists,
+	return ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists && head.Object == "TABLE",
 		creates: head.Verb == "CREATE" && head.Object == "TABLE", replaces: head.OrReplace}, true
 }
 

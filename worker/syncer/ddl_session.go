@@ -103,11 +103,7 @@ func (one *ddl) done(number uint16, again bool) bool {
 // session prepares the session for a source statement: what the source's
 // session had that changes what a definition means.
 func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *Statement) error {
-	now := fmt.Sprintf("%d.%06d", st.Time, st.vars.micros) // what CURRENT_TIMESTAMP fills new columns with
 	vars := []string{"sql_mode = '" + sessionMode(st, one.quoted) + "'"}
-	if st.Time > 0 {
-		vars = append(vars, "timestamp = "+now)
-	}
 	if st.vars.unchecked {
 		vars = append(vars, "foreign_key_checks = 0")
 	}
@@ -119,6 +115,15 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if _, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(vars, ", SESSION ")); err != nil {
 		return err
 	}
+	var answer *mysql.MySQLError
+	// What CURRENT_TIMESTAMP fills new columns with. A target may forbid to set it.
+	_, err := conn.ExecContext(ctx, fmt.Sprintf("SET SESSION timestamp = %d.%06d", st.Time, st.vars.micros))
+	if err != nil && (!errors.As(err, &answer) || fault.Transient(err)) {
+		return err
+	}
+	if err != nil {
+		d.log.Warn("the target does not let a DDL have the source's time", "answer", answer.Message, "statement", one.text)
+	}
 	zone := d.timezone
 	if st.vars.zone != "" && st.vars.zone != "SYSTEM" {
 		zone = st.vars.zone
@@ -126,8 +131,7 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if zone == "" {
 		return nil
 	}
-	_, err := conn.ExecContext(ctx, "SET SESSION time_zone = ?", zone)
-	var answer *mysql.MySQLError
+	_, err = conn.ExecContext(ctx, "SET SESSION time_zone = ?", zone)
 	if errors.As(err, &answer) && answer.Number == 1298 && zone != d.timezone { // unknown time zone
 		d.log.Warn("the target does not know the time zone that a DDL was executed in", "zone", zone, "statement", one.text)
 		return nil
