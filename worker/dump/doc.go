@@ -29,7 +29,8 @@
 //
 // # Values
 //
-// Text is read as utf8mb4; bytes, BIT and geometry are written in hex, numbers
+// Text is read as utf8mb4, that of character sets which not each server has as
+// bytes; the error value of an ENUM is told from an empty element. Bytes, BIT and geometry are written in hex, numbers
 // as the server prints them, FLOAT through a multiplication that makes the
 // server print all its digits, times in UTC. Generated columns are left out.
 // Views, sequences and the like are not copied; the log names them.

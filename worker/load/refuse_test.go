@@ -53,6 +53,51 @@ func TestRowsThatDoNotFit(t *testing.T) {
 	}
 }
 
+// TestErrorValuesOfEnums: they arrive in an ENUM; nothing else of their row is
+// altered by the session that takes them.
+func TestErrorValuesOfEnums(t *testing.T) {
+	src, dst := servers.MariaDB(t), mariaTarget(t)
+	const columns = "(id INT PRIMARY KEY, e ENUM('a',''), f ENUM('x','y'), v VARCHAR(20))"
+	for i, c := range []struct {
+		name, target string
+		says         string // "" when it fits
+	}{
+		{"same", columns, ""},
+		{"no enum", strings.Replace(columns, "ENUM('x','y')", "VARCHAR(9)", 1), "no ENUM"},
+		{"narrow", strings.Replace(columns, "(20)", "(3)", 1), "altered"},
+		{"without the element", strings.Replace(columns, "'a',''", "'b','c'", 1), "truncated"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			name := fmt.Sprintf("enums%d", i)
+			b := newBed(t, name, src, dst)
+			b.exec(src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t "+columns,
+				"INSERT IGNORE INTO "+name+".t VALUES (1, 'a', 'x', 'abc'), (2, 'nothing', 'nothing', 'abcdef'), (3, '', 'y', ''), (4, NULL, 'nothing', NULL), (5, 'a', 'y', '')")
+			b.exec(dst, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t "+c.target)
+			m, closeMeta := b.meta(t.Context())
+			defer closeMeta()
+			if err := b.dump(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			err := b.load(t.Context(), m)
+			if c.says != "" {
+				if !fault.Is(err, fault.Data) || fault.HintOf(err) == "" || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("error %v, hint %q", err, fault.HintOf(err))
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.equal(name, "t")
+			for _, where := range []string{"e + 0 = 0", "f + 0 = 0 AND id IN (2, 4)", "e = '' AND e + 0 = 2"} {
+				if n, want := b.count(dst, name+".t WHERE "+where), b.count(src, name+".t WHERE "+where); n != want || want == 0 {
+					t.Errorf("%s: %d rows, want %d", where, n, want)
+				}
+			}
+		})
+	}
+}
+
 // TestStructureTheTargetRefuses names the table and leaves a way out: creating
 // it by hand.
 func TestStructureTheTargetRefuses(t *testing.T) {
