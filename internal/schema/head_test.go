@@ -1,0 +1,41 @@
+package schema
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadHead(t *testing.T) {
+	for text, want := range map[string]Head{
+		"create or replace table `a b`.c (x int invisible)": {Verb: "CREATE", Object: "TABLE", OrReplace: true, Tables: []Name{{"a b", "c"}}, Whole: true,
+			Plain: "create table `a b`.c (x int invisible)", Visible: "create table `a b`.c (x int)"},
+		"ALTER ONLINE TABLE IF EXISTS t WAIT 5 ADD g INT AS (1) PERSISTENT": {Verb: "ALTER", Object: "TABLE", IfExists: true, Tables: []Name{{"", "t"}}, Whole: true,
+			Plain: "ALTER TABLE t ADD g INT AS (1) STORED", Visible: "ALTER TABLE t ADD g INT AS (1) STORED"},
+		"DROP TABLE IF EXISTS a, b.c": {Verb: "DROP", Object: "TABLE", IfExists: true, Tables: []Name{{"", "a"}, {"b", "c"}}, Whole: true,
+			Plain: "DROP TABLE IF EXISTS a, b.c", Visible: "DROP TABLE IF EXISTS a, b.c"},
+		"RENAME TABLES a TO b, c NOWAIT TO d": {Verb: "RENAME", Object: "TABLE", Tables: []Name{{"", "a"}, {"", "b"}, {"", "c"}, {"", "d"}}, Whole: true,
+			Plain: "RENAME TABLES a TO b, c TO d", Visible: "RENAME TABLES a TO b, c TO d"},
+		"ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "a"}},
+			Plain: "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b", Visible: "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b"},
+		"ALTER TABLE a CONVERT PARTITION p TO TABLE b": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "a"}},
+			Plain: "ALTER TABLE a CONVERT PARTITION p TO TABLE b", Visible: "ALTER TABLE a CONVERT PARTITION p TO TABLE b"},
+		"CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)": {Verb: "CREATE", Object: "INDEX", Tables: []Name{{"s", "t"}}, Index: "i", Whole: true,
+			Plain: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)", Visible: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)"},
+		"DROP SCHEMA d": {Verb: "DROP", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true, Plain: "DROP SCHEMA d", Visible: "DROP SCHEMA d"},
+		"truncate t":    {Verb: "TRUNCATE", Object: "TABLE", Tables: []Name{{"", "t"}}, Whole: true, Plain: "truncate t", Visible: "truncate t"},
+	} {
+		got, ok := ReadHead(text, "")
+		if diff := cmp.Diff(want, got); !ok || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", text, ok, diff)
+		}
+	}
+	for _, text := range []string{"INSERT INTO t VALUES (1)", "ALTER USER u", "CREATE TABLE", "RENAME TABLE a", "DROP TABLE 'x'", "ALTER TABLE `a", ""} {
+		if got, ok := ReadHead(text, ""); ok {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+	if got, ok := ReadHead(`ALTER TABLE "a" ADD x CHAR(3) DEFAULT 'it\'`, "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"); !ok || got.Plain != "ALTER TABLE `a` ADD x CHAR(3) DEFAULT 'it\\\\'" {
+		t.Errorf("%+v, %v", got, ok)
+	}
+}
