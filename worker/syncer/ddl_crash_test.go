@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ type crashKind struct {
 	// repeats tells that the statement changes no structure and does no harm when
 	// it is executed again before anything else is.
 	repeats bool
+	// every asks for every step; other kinds are tried at some of them.
+	every bool
 }
 
 func crashKinds(tidb bool) []crashKind {
@@ -25,31 +28,31 @@ func crashKinds(tidb bool) []crashKind {
 	const parts = "CREATE TABLE aN (id INT PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (20))"
 	const partRows = "INSERT INTO aN VALUES (1, 1), (15, 2)"
 	list := []crashKind{
-		{"create", nil, table, false},
-		{"or replace", []string{table, rows}, "CREATE OR REPLACE TABLE aN (id INT PRIMARY KEY, z INT)", false},
-		{"add column", []string{table, rows}, "ALTER TABLE aN ADD COLUMN c TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) FIRST", false},
-		{"several clauses", []string{table, rows}, "ALTER TABLE aN ADD COLUMN c INT AFTER id, DROP COLUMN v, ADD KEY (w), COMMENT 'x', RENAME TO bN", false},
-		{"rename", []string{table, rows}, "RENAME TABLE aN TO bN", false},
-		{"swap", []string{table, rows, "CREATE TABLE bN (k INT PRIMARY KEY)"}, "RENAME TABLE aN TO cN, bN TO aN, cN TO bN", false},
-		{"drop", []string{table, rows, "CREATE TABLE bN (k INT PRIMARY KEY)"}, "DROP TABLE aN, bN", false},
-		{"truncate", []string{table, rows}, "TRUNCATE TABLE aN", true},
+		{"create", nil, table, false, false},
+		{"or replace", []string{table, rows}, "CREATE OR REPLACE TABLE aN (id INT PRIMARY KEY, z INT)", false, true},
+		{"add column", []string{table, rows}, "ALTER TABLE aN ADD COLUMN c TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) FIRST", false, false},
+		{"several clauses", []string{table, rows}, "ALTER TABLE aN ADD COLUMN c INT AFTER id, DROP COLUMN v, ADD KEY (w), COMMENT 'x', RENAME TO bN", false, false},
+		{"rename", []string{table, rows}, "RENAME TABLE aN TO bN", false, false},
+		{"swap", []string{table, rows, "CREATE TABLE bN (k INT PRIMARY KEY)"}, "RENAME TABLE aN TO cN, bN TO aN, cN TO bN", false, true},
+		{"drop", []string{table, rows, "CREATE TABLE bN (k INT PRIMARY KEY)"}, "DROP TABLE aN, bN", false, false},
+		{"truncate", []string{table, rows}, "TRUNCATE TABLE aN", true, false},
 		{"exchange", []string{parts, partRows, "CREATE TABLE bN (id INT PRIMARY KEY, v INT)", "INSERT INTO bN VALUES (2, 2)"},
-			"ALTER TABLE aN EXCHANGE PARTITION p0 WITH TABLE bN", false},
+			"ALTER TABLE aN EXCHANGE PARTITION p0 WITH TABLE bN", false, true},
 	}
 	if tidb {
 		return list
 	}
 	return append(list, []crashKind{
-		{"like", []string{table}, "CREATE TABLE bN LIKE aN", false},
-		{"index", []string{table, rows}, "CREATE UNIQUE INDEX iN ON aN (v)", false},
-		{"unnamed index", []string{table, rows}, "ALTER TABLE aN ADD INDEX (v)", false},
-		{"drop index", []string{table, "CREATE INDEX i ON aN (v)", rows}, "DROP INDEX i ON aN", false},
-		{"convert", []string{table, rows}, "ALTER TABLE aN CONVERT TO CHARACTER SET latin1", false},
-		{"drop partition", []string{parts, partRows}, "ALTER TABLE aN DROP PARTITION p0", false},
-		{"truncate partition", []string{parts, partRows}, "ALTER TABLE aN TRUNCATE PARTITION p0", true},
-		{"reorganize", []string{parts, partRows}, "ALTER TABLE aN REORGANIZE PARTITION p0 INTO (PARTITION x VALUES LESS THAN (5), PARTITION y VALUES LESS THAN (10))", false},
-		{"not readable", []string{table, rows}, "ALTER TABLE aN ADD COLUMN g GEOMETRY, ADD COLUMN h INT INVISIBLE DEFAULT (id + 1)", false},
-		{"create not readable", nil, "CREATE TABLE aN (id INT PRIMARY KEY, g POINT NOT NULL, SPATIAL KEY (g))", false},
+		{"like", []string{table}, "CREATE TABLE bN LIKE aN", false, false},
+		{"index", []string{table, rows}, "CREATE UNIQUE INDEX iN ON aN (v)", false, false},
+		{"unnamed index", []string{table, rows}, "ALTER TABLE aN ADD INDEX (v)", false, false},
+		{"drop index", []string{table, "CREATE INDEX i ON aN (v)", rows}, "DROP INDEX i ON aN", false, false},
+		{"convert", []string{table, rows}, "ALTER TABLE aN CONVERT TO CHARACTER SET latin1", false, false},
+		{"drop partition", []string{parts, partRows}, "ALTER TABLE aN DROP PARTITION p0", false, false},
+		{"truncate partition", []string{parts, partRows}, "ALTER TABLE aN TRUNCATE PARTITION p0", true, false},
+		{"reorganize", []string{parts, partRows}, "ALTER TABLE aN REORGANIZE PARTITION p0 INTO (PARTITION x VALUES LESS THAN (5), PARTITION y VALUES LESS THAN (10))", false, false},
+		{"not readable", []string{table, rows}, "ALTER TABLE aN ADD COLUMN g GEOMETRY, ADD COLUMN h INT INVISIBLE DEFAULT (id + 1)", false, false},
+		{"create not readable", nil, "CREATE TABLE aN (id INT PRIMARY KEY, g POINT NOT NULL, SPATIAL KEY (g))", false, false},
 	}...)
 }
 
@@ -79,7 +82,11 @@ func crashEverywhere(t *testing.T, up, down *testbed.Server, kind crashKind, tid
 	s := b.schema()
 	b.exec("CREATE DATABASE " + s)
 	broken := 0
-	for n := range 2 * len(steps("")) {
+	at := rand.Perm(2 * len(steps("")))
+	if !kind.every {
+		at = at[:4]
+	}
+	for _, n := range at {
 		numbered := func(text string) string {
 			text = strings.NewReplacer("aN", "a"+fmt.Sprint(n)+"_", "bN", "b"+fmt.Sprint(n)+"_", "cN", "c"+fmt.Sprint(n)+"_", "iN", "i"+fmt.Sprint(n)).Replace(text)
 			return text
@@ -117,8 +124,8 @@ func crashEverywhere(t *testing.T, up, down *testbed.Server, kind crashKind, tid
 			}
 		}
 	}
-	if broken < 8 {
-		t.Errorf("only %d breaks", broken)
+	if broken < len(at)-3 { // nothing is behind the last step of some
+		t.Errorf("only %d breaks at %v", broken, at)
 	}
 }
 
