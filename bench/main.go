@@ -7,7 +7,8 @@
 // include what dmctl and the scheduling take, and are seen through query-status,
 // which knows them to about a second: measure with enough rows.
 //
-// With -failover it measures how long the cluster is away after a kill -9.
+// With -failover it measures how long the cluster is away after a kill -9. With
+// -big it measures time and memory of what is large at once.
 package main
 
 import (
@@ -29,12 +30,19 @@ func main() {
 	flag.BoolVar(&o.tidb, "tidb", true, "measure raftdm into TiDB as well")
 	flag.Uint64Var(&o.seed, "seed", 1, "seed of the data")
 	kills := flag.Int("failover", 0, "measure failover instead: kill the leader and a worker so often")
+	big := flag.Bool("big", false, "measure what is large at once instead: -big-rows, -big-mib, -big-tables")
+	bigRows := flag.Int("big-rows", 10_000_000, "rows of one transaction")
+	bigMiB := flag.Int("big-mib", 1024, "MiB that one statement inserts")
+	bigTables := flag.Int("big-tables", 10_000, "tables to create and to fill")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
-	if *kills > 0 {
+	switch {
+	case *kills > 0:
 		err = runFailover(ctx, *kills)
-	} else {
+	case *big:
+		err = runBig(ctx, *bigRows, *bigMiB, *bigTables)
+	default:
 		err = run(ctx, o)
 	}
 	stop()
