@@ -20,6 +20,7 @@ type alteration struct {
 	// before are the columns as they were; renamed maps their lower-case names to
 	// the new ones, "" for a dropped column.
 	before  []columnDef
+	had     *definition // the indexes as they were
 	renamed map[string]string
 	// placed are columns that moved or are new, in statement order.
 	placed []placement
@@ -79,7 +80,8 @@ func (c *change) alter(name Name, edit func(*alteration) error) error {
 	for i := range d.columns {
 		d.columns[i].origin = i + 1
 	}
-	a := &alteration{c: c, d: d, renamed: map[string]string{}, before: slices.Clone(d.columns)}
+	a := &alteration{c: c, d: d, renamed: map[string]string{}, before: slices.Clone(d.columns),
+		had: &definition{indexes: slices.Clone(d.indexes)}}
 	if err := edit(a); err != nil {
 		return inTable(d.name, err)
 	}
@@ -188,6 +190,9 @@ func (a *alteration) addKey(k newKey) error {
 			name = primaryName
 		case name == "" && k.ifNotExists:
 			name = x.parts[0].column // a server compares the name that it would like to give
+		}
+		if k.ifNotExists && a.had.index(name) >= 0 {
+			continue // also when another clause drops that one
 		}
 		if name != "" && a.d.index(name) >= 0 {
 			if k.ifNotExists {

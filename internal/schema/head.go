@@ -101,6 +101,13 @@ func (r *headReader) object() bool {
 }
 
 func (r *headReader) names() bool {
+	if r.h.Verb == "ALTER" && r.h.Object == "DATABASE" {
+		for _, w := range []string{"DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "COMMENT"} {
+			if r.peek(0).is(w) {
+				return false // of the session's schema, or one with such a name
+			}
+		}
+	}
 	if r.h.Object == "INDEX" {
 		name, err := r.name()
 		if err != nil {

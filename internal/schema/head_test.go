@@ -30,7 +30,7 @@ func TestReadHead(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", text, ok, diff)
 		}
 	}
-	for _, text := range []string{"INSERT INTO t VALUES (1)", "ALTER USER u", "CREATE TABLE", "RENAME TABLE a", "DROP TABLE 'x'", "ALTER TABLE `a", ""} {
+	for _, text := range []string{"INSERT INTO t VALUES (1)", "ALTER USER u", "ALTER DATABASE CHARACTER SET latin1", "ALTER SCHEMA COLLATE utf8mb4_bin", "CREATE TABLE", "RENAME TABLE a", "DROP TABLE 'x'", "ALTER TABLE `a", ""} {
 		if got, ok := ReadHead(text, ""); ok {
 			t.Errorf("%s: %+v", text, got)
 		}

@@ -32,6 +32,7 @@ func TestDDLParse(t *testing.T) {
 			[]string{"RENAME TABLE `d`.`a` TO `d`.`b`", "RENAME TABLE `x`.`c` TO `x`.`e`"}},
 		{"alter table a add column (x int, y int)", 0, []string{"ALTER TABLE `d`.`a` ADD COLUMN (`x` INT, `y` INT)"}},
 		{`ALTER TABLE "a" DROP COLUMN "x"`, ansiQuotes, []string{"ALTER TABLE `d`.`a` DROP COLUMN `x`"}},
+		{"ALTER DATABASE CHARACTER SET latin1", 0, []string{"ALTER DATABASE `d` CHARACTER SET = latin1"}},
 		{"create database x", 0, []string{"CREATE DATABASE IF NOT EXISTS `x`"}},
 		{"drop database no", 0, nil},
 		{"truncate no.t", 0, nil},
