@@ -144,6 +144,9 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
 		p, err := c.structures.plan(ctx, t.Rows[i].Table, t.Rows[i].columns())
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // a query that was interrupted fails in its own words
+		}
 		if err != nil && ctx.Err() == nil && retryable(err) {
 			c.ddl.trouble.set("structure", err)
 			if wait.sleep(ctx, nil) {

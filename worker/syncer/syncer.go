@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"maps"
@@ -75,7 +76,7 @@ func (u *Unit) Run(ctx context.Context) error {
 	defer m.remove()
 	u.stats.begin(m)
 	err := u.run(ctx)
-	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || fault.Is(err, fault.Cancelled)) {
+	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone) || fault.Is(err, fault.Cancelled)) {
 		return ctx.Err()
 	}
 	if err != nil {
