@@ -118,7 +118,7 @@ func single(changes []change, set []int, compact bool) (change, bool, error) {
 	var identity, other []byte
 	for _, i := range set {
 		c := &changes[i]
-		if c.plan != p || p.invalid(c.row) {
+		if c.plan != p || p.invalid(c.row) > 0 {
 			return first, false, nil
 		}
 		for _, image := range [][]any{c.row.Before, c.row.After} {

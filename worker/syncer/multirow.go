@@ -69,7 +69,7 @@ func singles(s sorted) []op {
 
 // listable tells whether an insert may be in a list of VALUES.
 func listable(c *change) bool {
-	return !c.plan.invalid(c.row) && (!c.safe || c.plan.fit.replace)
+	return c.plan.invalid(c.row) == 0 && (!c.safe || c.plan.fit.replace)
 }
 
 // upserts tells whether INSERT ... ON DUPLICATE KEY UPDATE of rows that are

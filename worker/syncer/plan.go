@@ -86,19 +86,19 @@ func (p *plan) check(r *Row) error {
 // invalidMode is rowsMode without what makes a server strict.
 const invalidMode = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 
-// invalid tells whether the new image holds the error value of an ENUM, number
-// 0, which a source that is not strict puts in place of an unknown text. No
-// literal brings it into a strict session.
-func (p *plan) invalid(r *Row) bool {
+// invalid counts the error values of ENUMs in the new image, number 0, which a
+// source that is not strict puts in place of an unknown text. No literal brings
+// it into a strict session.
+func (p *plan) invalid(r *Row) (n int) {
 	if r.After == nil {
-		return false
+		return 0
 	}
 	for _, i := range p.enums {
-		if n, ok := r.After[i].(int64); ok && n == 0 {
-			return true
+		if v, ok := r.After[i].(int64); ok && v == 0 {
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 func (p *plan) appendInsert(dst []byte, r *Row, verb string) ([]byte, error) {

@@ -25,6 +25,9 @@ type stmt struct {
 	want    int64
 	// mode is the sql_mode that the statement needs, "" for the session's own.
 	mode string
+	// invalid is how many error values of ENUMs it writes, because of which it
+	// needs a mode.
+	invalid int
 }
 
 func (b *sqlBatch) reset() { b.text, b.stmts = b.text[:0], b.stmts[:0] }
@@ -91,7 +94,7 @@ func (b *sqlBatch) one(p *plan, r *Row, exact bool, write func([]byte, *Row, str
 	}
 	b.text = text
 	s := stmt{end: len(text), row: r, table: p, exact: exact}
-	if p.invalid(r) {
+	if s.invalid = p.invalid(r); s.invalid > 0 {
 		s.mode = invalidMode
 	}
 	b.stmts = append(b.stmts, s)

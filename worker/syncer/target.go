@@ -92,15 +92,12 @@ func (t *target) inMode(ctx context.Context, b *sqlBatch, i int, send func() err
 			return err
 		}
 	}
-	got, err := t.exec(ctx, modeText(b.stmts[i].mode)+";"+string(b.part(i))+";"+modeText(rowsMode))
+	n, err := t.lenient(ctx, b, i)
 	if err != nil {
 		t.close() // the session may have been left in the other mode
 		return err
 	}
-	if len(got) != 3 {
-		return fault.New(fault.Internal, fmt.Sprintf("the target answered %d statements of 3", len(got)))
-	}
-	*counts = append(*counts, got[1])
+	*counts = append(*counts, n)
 	return nil
 }
 
@@ -244,14 +241,17 @@ func (t *target) blame(ctx context.Context, b *sqlBatch) (int, error, *holder) {
 	}
 	defer t.rollback(ctx)
 	for i := range b.stmts {
-		text := string(b.part(i))
-		if mode := b.stmts[i].mode; mode != "" {
-			text = modeText(mode) + ";" + text + ";" + modeText(rowsMode)
+		var err error
+		if b.stmts[i].mode != "" {
+			_, err = t.lenient(ctx, b, i)
+		} else {
+			_, err = t.exec(ctx, string(b.part(i)))
 		}
-		_, err := t.exec(ctx, text)
 		var answer *mysql.MySQLError
 		switch {
 		case err == nil:
+		case errors.Is(err, errAltered):
+			return i, err, nil
 		case errors.As(err, &answer) && !fault.Transient(err):
 			var other *holder
 			if isDuplicate(err) {
