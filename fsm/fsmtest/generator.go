@@ -30,7 +30,7 @@ func (g *Generator) Entry(index fsm.Index) (fsm.Entry, error) {
 	case 0:
 		return fsm.Entry{Index: index}, nil
 	case 1:
-		return fsm.Entry{Index: index, Data: []byte(`{"kind":"FromTheFuture","v":7}`)}, nil
+		return fsm.Entry{Index: index, Data: []byte(`{"kind":"Put`)}, nil
 	}
 	c := g.Command()
 	if _, ok := c.(fsm.OpenSession); ok {

@@ -157,7 +157,8 @@ func (p *process) stop(ctx context.Context) error {
 	}
 	// A process that is paused would not see the SIGTERM.
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} {
-		if err := p.signal(s); err != nil && p.alive() {
+		// It may end between the two, before its end is known here.
+		if err := p.signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) && p.alive() {
 			return err
 		}
 	}
