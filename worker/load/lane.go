@@ -183,13 +183,6 @@ func (l *lane) setMode(ctx context.Context, tx *sql.Tx, mode string) error {
 	return dbconn.Error(fault.Downstream, "set the sql_mode", err)
 }
 
-// erTruncated is the warning for an error value, among others.
-const erTruncated = 1265
-
-// deprecated tells the warnings about words of a statement, which say nothing
-// about what was stored.
-func deprecated(number uint16) bool { return number == 1287 || number == 3719 || number == 3778 }
-
 // warnings makes an error of anything that the server altered in order to take
 // a row. Each error value of an ENUM gives one warning, and no more are allowed.
 func (l *lane) warnings(ctx context.Context, tx *sql.Tx, it item, s statement) error {
@@ -209,10 +202,10 @@ func (l *lane) warnings(ctx context.Context, tx *sql.Tx, it item, s statement) e
 		if err := rows.Scan(&level, &number, &text); err != nil {
 			return dbconn.Error(fault.Downstream, op, err)
 		}
-		if deprecated(number) {
+		if dbconn.AboutWords(number) {
 			continue
 		}
-		if expected--; expected >= 0 && number == erTruncated {
+		if expected--; expected >= 0 && number == dbconn.WarnTruncated {
 			continue
 		}
 		return &fault.Error{Op: place(it, s), Kind: fault.Data, Side: fault.Downstream, Code: codeExec,

@@ -5,18 +5,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // errAltered: the target would have stored something else than the row.
 var errAltered = errors.New("the target would have altered the row")
-
-// What a server says of a statement that it executed all the same.
-const (
-	warnTruncated = 1265 // for an error value, among others
-	// Words that go out of use, which say nothing about what was stored.
-	warnDeprecated, warnUTF8Alias, warnCollationAlias = 1287, 3719, 3778
-)
 
 // lenient executes statement i in a session that is not strict, and answers how
 // many rows it met. Each error value of an ENUM gives one warning; any other
@@ -53,13 +47,11 @@ func (t *target) unaltered(ctx context.Context, expected int) error {
 		if err := rows.Scan(&level, &number, &text); err != nil {
 			return err
 		}
-		switch number {
-		case warnDeprecated, warnUTF8Alias, warnCollationAlias:
+		if dbconn.AboutWords(number) {
 			continue
-		case warnTruncated:
-			if expected--; expected >= 0 {
-				continue
-			}
+		}
+		if expected--; expected >= 0 && number == dbconn.WarnTruncated {
+			continue
 		}
 		return &fault.Error{Kind: fault.Data, Side: fault.Downstream, Code: codeDML, Err: fmt.Errorf("%w: %d (%s)", errAltered, number, text),
 			Hint: "give the column on the target the type that it has on the source, then resume-task"}
