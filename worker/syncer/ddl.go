@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -226,9 +227,10 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	return nil
 }
 
-// discard closes a session for good, which releases its locks.
+// discard closes a session for good, which releases its locks and forgets its
+// variables. It is the one error for which a pool does not keep a connection.
 func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return errDiscard })
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = conn.Close()
 }
 
