@@ -27,16 +27,39 @@ func dropFor(n ast.StmtNode) ast.StmtNode {
 type qualifier struct {
 	schema string
 	lower  bool
+	table  *ast.TableName // that is created or altered
+	used   bool           // some name is in the default schema
 }
 
 func (q *qualifier) Enter(n ast.Node) (ast.Node, bool) {
-	if t, ok := n.(*ast.TableName); ok && t.Schema.O == "" {
-		t.Schema = ast.NewCIStr(q.schema)
-	}
-	if t, ok := n.(*ast.TableName); ok && q.lower {
-		t.Schema, t.Name = ast.NewCIStr(t.Schema.L), ast.NewCIStr(t.Name.L)
+	switch n := n.(type) {
+	case *ast.CreateTableStmt:
+		q.table = n.Table
+	case *ast.AlterTableStmt:
+		q.table = n.Table
+	case *ast.ReferenceDef:
+		q.beside(n)
+	case *ast.ColumnDef:
+		for _, o := range n.Options {
+			q.beside(o.Refer)
+		}
+	case *ast.TableName:
+		if n.Schema.O == "" {
+			n.Schema, q.used = ast.NewCIStr(q.schema), true
+		}
+		if q.lower {
+			n.Schema, n.Name = ast.NewCIStr(n.Schema.L), ast.NewCIStr(n.Name.L)
+		}
 	}
 	return n, false
+}
+
+// beside qualifies the other end of a foreign key: servers look for it in the
+// schema of the table, not in the session's.
+func (q *qualifier) beside(r *ast.ReferenceDef) {
+	if r != nil && r.Table != nil && r.Table.Schema.O == "" && q.table != nil {
+		r.Table.Schema = q.table.Schema
+	}
 }
 
 func (q *qualifier) Leave(n ast.Node) (ast.Node, bool) { return n, true }

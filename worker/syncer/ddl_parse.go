@@ -26,9 +26,11 @@ type ddl struct {
 	stmt ast.StmtNode
 	// node is what text says, nil where only text is known.
 	node ast.StmtNode
-	// own tells that text is in the source's words: it is for the default schema
-	// of the source's session and, if quoted is set, for its way of quoting.
+	// own tells that text is in the source's words: if quoted is set, for its way of
+	// quoting, and for the default schema home of the source's session, which is ""
+	// where text needs none.
 	own, quoted bool
+	home        string
 	// raw tells that the SQL parser cannot read it; plain says the same for the
 	// empty sql_mode.
 	raw   bool
@@ -107,7 +109,8 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	}
 	var out []ddl
 	for _, n := range nodes {
-		n.Accept(&qualifier{schema: st.Schema, lower: d.lower})
+		names := &qualifier{schema: st.Schema, lower: d.lower}
+		n.Accept(names)
 		if known && head.OrReplace {
 			first, err := d.split(dropFor(n), st)
 			if err != nil {
@@ -121,6 +124,11 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		}
 		if known {
 			d.words(list, &head, st, len(nodes) == 1)
+		}
+		for i := range list {
+			if list[i].own && names.used {
+				list[i].home = st.Schema
+			}
 		}
 		out = append(out, list...)
 	}
@@ -244,6 +252,10 @@ func (d *ddlParser) raw(head *schema.Head, st *Statement) (ddl, bool) {
 	if !head.Whole || !about || len(names) != 1 {
 		return ddl{}, false
 	}
-	return ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists && head.Object == "TABLE",
-		creates: head.Verb == "CREATE" && head.Object == "TABLE", replaces: head.OrReplace}, true
+	one := ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists && head.Object == "TABLE",
+		creates: head.Verb == "CREATE" && head.Object == "TABLE", replaces: head.OrReplace}
+	if head.Tables[0].Schema == "" {
+		one.home = st.Schema
+	}
+	return one, true
 }

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -82,4 +83,24 @@ func TestFunctionInTheBinlogStops(t *testing.T) {
 	if f := r.ends(t); f.Code != codeDML {
 		t.Errorf("code %d", f.Code)
 	}
+}
+
+// TestDDLOfAnotherSchemasSessionArrives: the session's default schema is one that
+// the task does not replicate, so the target does not have it.
+func TestDDLOfAnotherSchemasSessionArrives(t *testing.T) {
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		b := newBench(t, up, down, false)
+		s := b.schema()
+		other := s + "_other"
+		t.Cleanup(func() { _ = up.Exec(context.Background(), "DROP DATABASE IF EXISTS "+other) })
+		r := b.start()
+		b.exec("CREATE DATABASE "+s, "CREATE DATABASE "+other, "CREATE TABLE "+other+".a (id INT PRIMARY KEY)", "CREATE TABLE "+other+".p (other INT PRIMARY KEY)",
+			"CREATE TABLE "+s+".p (id INT PRIMARY KEY)", "INSERT INTO "+s+".p VALUES (1), (2)")
+		b.session("USE "+other, "CREATE TABLE "+s+".a (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES p (id))", "INSERT INTO "+s+".a VALUES (1)",
+			"ALTER TABLE "+s+".a ADD COLUMN x INT, ADD FOREIGN KEY (x) REFERENCES p (id)", "CREATE INDEX i ON "+s+".a (x, id)", "INSERT INTO "+s+".a VALUES (2, 2)",
+			"ALTER TABLE a ADD COLUMN here INT", "RENAME TABLE a TO b", "DROP TABLE b", "ALTER TABLE "+s+".a RENAME TO "+s+".c", "TRUNCATE TABLE "+s+".c", "INSERT INTO "+s+".c VALUES (1, 2)")
+		r.caughtUp()
+		r.end()
+		b.equal()
+	})
 }

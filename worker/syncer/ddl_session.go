@@ -73,8 +73,8 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if st.vars.unchecked {
 		vars = append(vars, "foreign_key_checks = 0")
 	}
-	if one.own && st.Schema != "" {
-		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(st.Schema)); err != nil {
+	if one.home != "" {
+		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(one.home)); err != nil {
 			return err
 		}
 	}
