@@ -1,0 +1,46 @@
+package rowevent
+
+import "math"
+
+// span is where a value is in an image.
+type span struct{ off, size uint32 }
+
+// null is the offset of NULL.
+const null = math.MaxUint32
+
+// Image is one row, before or after what happened to it. The zero Image is none.
+type Image struct {
+	table *Table
+	data  []byte
+	at    []span // one per column
+}
+
+// IsZero tells that there is no image.
+func (im Image) IsZero() bool { return im.table == nil }
+
+// Len is the number of columns.
+func (im Image) Len() int { return len(im.at) }
+
+// Size is how many bytes the row takes in the binlog.
+func (im Image) Size() int { return len(im.data) }
+
+// Null tells whether the value of column i is NULL.
+func (im Image) Null(i int) bool { return im.at[i].off == null }
+
+// Value gives the value of column i.
+func (im Image) Value(i int) Value {
+	s := im.at[i]
+	c := &im.table.cols[i]
+	v := Value{Type: c.typ, Meta: c.meta}
+	if s.off != null {
+		end := s.off + s.size
+		v.Raw = im.data[s.off:end:end]
+	}
+	return v
+}
+
+// Head gives the image of the first n columns alone.
+func (im Image) Head(n int) Image {
+	im.at = im.at[:n]
+	return im
+}
