@@ -20,6 +20,9 @@ const (
 	Delete
 )
 
+// String gives the word for the kind.
+func (k Kind) String() string { return [...]string{"insert", "update", "delete"}[k] }
+
 // Rows is a rows event.
 type Rows struct {
 	Table *Table

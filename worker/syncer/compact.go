@@ -1,6 +1,10 @@
 package syncer
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/raftdm/raftdm/internal/rowevent"
+)
 
 // change is one thing to do to the target: what a row of the binlog says, or
 // what several rows that change one row come to.
@@ -74,8 +78,8 @@ func conflictSets(changes []change) ([][]int, error) {
 		}
 		return i
 	}
-	holder := map[string]int{}
-	var keys []string
+	holder := make(map[uint64]int, 2*len(changes))
+	var keys []uint64
 	for i := range changes {
 		parent[i] = i
 		var err error
@@ -121,8 +125,8 @@ func single(changes []change, set []int, compact bool) (change, bool, error) {
 		if c.plan != p || p.invalid(c.row) > 0 {
 			return first, false, nil
 		}
-		for _, image := range [][]any{c.row.Before, c.row.After} {
-			if image == nil {
+		for _, image := range [...]rowevent.Image{c.row.Before, c.row.After} {
+			if image.IsZero() {
 				continue
 			}
 			var err error
@@ -148,28 +152,28 @@ func single(changes []change, set []int, compact bool) (change, bool, error) {
 // the first, and what it is behind the last.
 func squash(changes []change, set []int) (change, bool) {
 	first, last := changes[set[0]], changes[set[len(set)-1]]
-	present, renewed := first.row.Before != nil, false
+	present, renewed := !first.row.Before.IsZero(), false
 	for _, i := range set {
 		r := changes[i].row
-		if (r.Before != nil) != present {
+		if r.Before.IsZero() == present {
 			return first, false // not the history of one row
 		}
-		if r.Before == nil && i != set[0] {
+		if r.Before.IsZero() && i != set[0] {
 			renewed = true
 		}
-		present = r.After != nil
+		present = !r.After.IsZero()
 	}
 	if renewed && first.plan.fit.wider {
 		return first, false // a new row has the defaults of the columns that only the target has
 	}
 	out := change{plan: first.plan, row: &Row{Table: last.row.Table, Before: first.row.Before, After: last.row.After, Pos: last.row.Pos}}
 	switch {
-	case out.row.Before == nil && out.row.After == nil:
+	case out.row.Before.IsZero() && out.row.After.IsZero():
 		// Deleting nothing shows a row that stands where this one came and went.
 		out.row.Kind, out.row.Before, out.absent = Delete, last.row.Before, true
-	case out.row.Before == nil:
+	case out.row.Before.IsZero():
 		out.row.Kind = Insert
-	case out.row.After == nil:
+	case out.row.After.IsZero():
 		out.row.Kind = Delete
 	default:
 		out.row.Kind = Update

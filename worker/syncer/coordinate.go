@@ -27,13 +27,16 @@ type coordinator struct {
 	flushing  chan struct{} // the flush that lane 0 was asked for last
 	flushed   binlog.Location
 	ahead     *budget // of what the reader has handed on
+	dispatch  *dispatch
+	// wake tells that a lane has applied something.
+	wake <-chan struct{}
 }
 
 // run works until in is closed, and closes the lanes' queues. reading ends
 // when no new work is to be begun, writing when none may go on.
-func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lanes []chan job) error {
+func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) error {
 	defer func() {
-		for _, q := range lanes {
+		for _, q := range c.dispatch.lanes {
 			close(q)
 		}
 	}()
@@ -50,14 +53,20 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 			}
 			c.ahead.give(t.size)
 			c.stats.read(t)
-			if err := c.take(reading, writing, t, lanes); err != nil {
+			if err := c.take(reading, writing, t); err != nil {
 				if errors.Is(err, errStopped) || reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
 					return nil
 				}
 				return err
 			}
+		case <-c.wake:
 		case <-tick.C:
-			if err := c.flush(reading, lanes[0]); err != nil {
+			if err := c.flush(reading); err != nil {
+				return nil //nolint:nilerr // only the end of reading can interrupt it
+			}
+		}
+		if len(in) == 0 {
+			if err := c.dispatch.sendSome(reading); err != nil {
 				return nil //nolint:nilerr // only the end of reading can interrupt it
 			}
 		}
@@ -65,7 +74,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 }
 
 // take deals with one transaction.
-func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []chan job) error {
+func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 	c.order.forget(c.window.takePassed())
 	t.safe = c.safeMode || c.inSafeWindow(t)
 	if t.DDL != nil {
@@ -79,13 +88,13 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []cha
 		t.DDL = nil
 	}
 	if t.Part > 0 {
-		return c.piece(reading, t, lanes)
+		return c.piece(reading, t)
 	}
 	if len(t.Rows) > 0 && c.window.skip(t.ID()) {
 		t.Rows = nil
 	}
 	if t.empty() {
-		if err := c.window.add(reading, t); err != nil {
+		if err := c.enter(reading, t); err != nil {
 			return err
 		}
 		c.window.finish(t)
@@ -94,11 +103,22 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []cha
 	if err := c.plan(reading, t); err != nil {
 		return err
 	}
-	if err := c.window.add(reading, t); err != nil {
+	if err := c.enter(reading, t); err != nil {
 		return err
 	}
-	waits := c.order.assign(t)
-	return send(reading, lanes[t.lane], job{t: t, waits: waits})
+	return c.dispatch.put(reading, t, c.order.assign(t))
+}
+
+// enter gives t its place in the window. While the window is full, the lanes
+// must have all that is in it, or it might never get room.
+func (c *coordinator) enter(ctx context.Context, t *Txn) error {
+	if c.window.tryAdd(t) {
+		return nil
+	}
+	if err := c.dispatch.sendAll(ctx); err != nil {
+		return err
+	}
+	return c.window.add(ctx, t)
 }
 
 // notExecutable says where a statement stands that cannot be executed here, and,
@@ -127,15 +147,6 @@ func wayAround(t *Txn) string {
 	}
 	return "execute its equivalent on the target by hand and go on behind it: stop-task, set task-mode: incremental and meta: {" + place +
 		"} in the task file, start-task --remove-meta"
-}
-
-func send(ctx context.Context, q chan<- job, j job) error {
-	select {
-	case q <- j:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // plan finds each row's table and the transaction's conflict keys.
@@ -171,6 +182,9 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 
 // drain waits until nothing is in flight, a flush included.
 func (c *coordinator) drain(ctx context.Context) error {
+	if err := c.dispatch.sendAll(ctx); err != nil {
+		return err
+	}
 	if c.flushing != nil {
 		select {
 		case <-c.flushing:
@@ -208,7 +222,7 @@ func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []d
 }
 
 // piece applies a piece of a large transaction, alone, on lane 0.
-func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) error {
+func (c *coordinator) piece(reading context.Context, t *Txn) error {
 	if err := c.drain(reading); err != nil {
 		return err
 	}
@@ -223,7 +237,7 @@ func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) e
 		t.done = make(chan struct{})
 	}
 	c.order.load[0].Add(int64(len(t.Rows)))
-	if err := send(reading, lanes[0], job{t: t}); err != nil {
+	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: len(t.Rows)}); err != nil {
 		return err
 	}
 	select {
@@ -235,7 +249,7 @@ func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) e
 }
 
 // flush asks lane 0 to record the watermark, if it has moved.
-func (c *coordinator) flush(ctx context.Context, lane0 chan<- job) error {
+func (c *coordinator) flush(ctx context.Context) error {
 	at, _ := c.window.watermark()
 	if at.Position == c.flushed.Position && at.GTID.Equal(c.flushed.GTID) {
 		return nil
@@ -248,7 +262,7 @@ func (c *coordinator) flush(ctx context.Context, lane0 chan<- job) error {
 		}
 	}
 	c.flushing, c.flushed = make(chan struct{}), at
-	return send(ctx, lane0, job{flushed: c.flushing, safe: c.global()})
+	return send(ctx, c.dispatch.lanes[0], job{flushed: c.flushing, safe: c.global()})
 }
 
 // inSafeWindow tells whether t may be on the target already though no lane row

@@ -10,7 +10,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
@@ -18,14 +18,6 @@ import (
 const (
 	mariaPreparedXA  = 64
 	mariaCompletedXA = 128
-)
-
-const (
-	// valueOverhead is what one decoded value costs beside its bytes: an interface.
-	valueOverhead = 16
-	// rowOverhead is what a row costs beside its values: the Row, its plan, the
-	// slices, and its statement in the lane. Narrow rows are mostly that.
-	rowOverhead = 160
 )
 
 // grouper turns binlog events into transactions. It is pure: the same events
@@ -79,15 +71,15 @@ func (g *grouper) reconnect() {
 	g.file = g.loc.Position.Name
 }
 
-// event takes one event and hands on what it completes.
-func (g *grouper) event(ev *replication.BinlogEvent, emit func(*Txn) error) error {
-	h := ev.Header
+// event takes one event, whose content is one of go-mysql's or *rowevent.Rows,
+// and hands on what it completes.
+func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn) error) error {
 	if g.cur != nil {
 		g.cur.t.Events++
 		g.cur.t.Bytes += int64(h.EventSize)
 		g.cur.t.Time = max(g.cur.t.Time, h.Timestamp)
 	}
-	switch e := ev.Event.(type) {
+	switch e := content.(type) {
 	case *replication.RotateEvent:
 		return g.rotate(h, e, emit)
 	case *replication.PreviousGTIDsEvent:
@@ -117,18 +109,8 @@ func (g *grouper) event(ev *replication.BinlogEvent, emit func(*Txn) error) erro
 		return g.end(h, emit)
 	case *replication.QueryEvent:
 		return g.query(h, e, emit)
-	case *replication.TableMapEvent:
-		return g.columns(h, e)
-	case *replication.RowsEvent:
+	case *rowevent.Rows:
 		return g.rows(h, e, emit)
-	case *replication.TransactionPayloadEvent:
-		for _, inner := range e.Events {
-			inner.Header.LogPos = h.LogPos // the place of an inner event is its envelope's
-			if err := g.event(inner, emit); err != nil {
-				return err
-			}
-		}
-		return nil
 	}
 	return g.other(h, emit)
 }
@@ -296,87 +278,6 @@ func (g *grouper) cut(emit func(*Txn) error) error {
 	c.t = Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
 	c.size = 0
 	return emit(&piece)
-}
-
-func (g *grouper) rows(h *replication.EventHeader, e *replication.RowsEvent, emit func(*Txn) error) error {
-	if g.cur == nil {
-		if err := g.begin(h, "", false); err != nil {
-			return err
-		}
-		g.cur.begun = true
-	}
-	c := g.cur
-	name := schema.Name{Schema: string(e.Table.Schema), Table: string(e.Table.Table)}
-	if !g.include(name.Schema, name.Table) {
-		return nil
-	}
-	if h.EventType == replication.PARTIAL_UPDATE_ROWS_EVENT {
-		return g.notFull(h, name, "it logs parts of JSON values only", "SET GLOBAL binlog_row_value_options = ''")
-	}
-	for i := range e.Rows {
-		if len(e.SkippedColumns[i]) > 0 {
-			return g.notFull(h, name, fmt.Sprintf("column number %d is missing", e.SkippedColumns[i][0]+1),
-				"SET GLOBAL binlog_row_image = 'FULL'")
-		}
-	}
-	step, kind := 1, Insert
-	switch e.Type() {
-	case replication.EnumRowsEventTypeUpdate:
-		step, kind = 2, Update
-	case replication.EnumRowsEventTypeDelete:
-		kind = Delete
-	}
-	again := g.sent.id != "" && g.sent.id == c.t.BeginID()
-	for i := 0; i+step <= len(e.Rows); i += step {
-		c.rows++
-		if again && c.rows <= g.sent.rows {
-			if c.parts == 0 {
-				c.parts = 1 // it was cut before, so it stays cut
-			}
-			continue
-		}
-		r := Row{Table: name, Kind: kind, Pos: h.LogPos}
-		switch kind {
-		case Insert:
-			r.After = e.Rows[i]
-		case Delete:
-			r.Before = e.Rows[i]
-		case Update:
-			r.Before, r.After = e.Rows[i], e.Rows[i+1]
-		}
-		c.t.Rows = append(c.t.Rows, r)
-		c.size += rowSize(e.Rows[i : i+step])
-	}
-	if c.size > g.cap {
-		return g.cut(emit)
-	}
-	return nil
-}
-
-func (g *grouper) notFull(h *replication.EventHeader, n schema.Name, what, remedy string) error {
-	return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeMissingColumn,
-		Msg: fmt.Sprintf("the row of %s.%s at %s is not complete in the binlog: %s", n.Schema, n.Table, g.at(h), what),
-		Hint: "on the source run " + remedy + ", reconnect its clients, and copy the data anew (stop-task, start-task --remove-meta)," +
-			" since the binlog does not hold what is missing"}
-}
-
-// rowSize estimates the memory of one decoded row, of its one or two images.
-func rowSize(images [][]any) int64 {
-	n := int64(rowOverhead)
-	for _, r := range images {
-		n += int64(len(r)) * valueOverhead
-		for _, v := range r {
-			switch v := v.(type) {
-			case string:
-				n += int64(len(v))
-			case []byte:
-				n += int64(len(v))
-			default:
-				n += 8
-			}
-		}
-	}
-	return n
 }
 
 // query deals with a query event: the frame of a transaction, or a statement.

@@ -14,7 +14,9 @@ import (
 
 // job is one thing for a lane to do.
 type job struct {
-	t     *Txn // nil for a flush
+	txns []*Txn // none for a flush
+	rows int    // that they have
+	// waits are what must be on the target before.
 	waits []*Txn
 	// flushed is closed when the watermark is recorded; only for a flush.
 	flushed chan struct{}
@@ -38,7 +40,8 @@ type lane struct {
 	log     *slog.Logger
 
 	stop   <-chan struct{}
-	memory []applied // what this lane applied above the last recorded watermark
+	wake   chan<- struct{} // told when something was applied
+	memory []applied       // what this lane applied above the last recorded watermark
 	// partial is what the lane row says of a transaction in pieces.
 	partial checkpoint.Partial
 	sql     sqlBatch
@@ -46,9 +49,9 @@ type lane struct {
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
 // a transaction in hand is finished before.
-func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) error {
+func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job, wake chan<- struct{}) error {
 	defer l.target.close()
-	l.stop = stop
+	l.stop, l.wake = stop, wake
 	var held *job
 	for {
 		j, ok := l.next(stop, in, &held)
@@ -58,13 +61,13 @@ func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) err
 		if !l.await(ctx, stop, j.waits) {
 			return nil
 		}
-		if j.t == nil {
+		if len(j.txns) == 0 {
 			if err := l.flush(ctx, j); err != nil {
 				return ignore(err, errStopped)
 			}
 			continue
 		}
-		group := l.gather(j.t, in, &held)
+		group := l.gather(j, in, &held)
 		if err := l.apply(ctx, group); err != nil {
 			return ignore(err, errStopped)
 		}
@@ -127,23 +130,23 @@ func (l *lane) await(ctx context.Context, stop <-chan struct{}, waits []*Txn) bo
 // gather takes what is queued behind first into one group, without waiting for
 // more. It stops, holding the job back, at one that must wait for another
 // lane: what the lane holds is committed first.
-func (l *lane) gather(first *Txn, in <-chan job, held **job) []*Txn {
-	group := []*Txn{first}
-	if first.Part > 0 {
+func (l *lane) gather(first job, in <-chan job, held **job) []*Txn {
+	group := first.txns
+	if group[0].Part > 0 {
 		return group
 	}
-	for rows := len(first.Rows); rows < l.batch; {
+	for rows := first.rows; rows < l.batch; {
 		select {
 		case j, ok := <-in:
 			if !ok {
 				return group
 			}
-			if j.t == nil || j.t.Part > 0 || !allDone(j.waits) || rows+len(j.t.Rows) > l.batch {
+			if len(j.txns) == 0 || j.txns[0].Part > 0 || !allDone(j.waits) || rows+j.rows > l.batch {
 				*held = &j
 				return group
 			}
-			group = append(group, j.t)
-			rows += len(j.t.Rows)
+			group = append(group, j.txns...)
+			rows += j.rows
 		default:
 			return group
 		}
@@ -175,7 +178,11 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 	}
 	l.partial = partial(group)
 	l.stats.applied(l.id, group, rows, time.Since(began))
-	l.order.load[l.id].Add(-int64(rows))
+	l.order.done(l.id, rows)
+	select {
+	case l.wake <- struct{}{}:
+	default: // somebody is woken already
+	}
 	for _, t := range group {
 		for i := range t.plans {
 			t.plans[i] = nil

@@ -145,7 +145,7 @@ func (b *sqlBatch) addTogether(list []change, what string) error {
 			if i > 0 {
 				b.text = append(b.text, ',')
 			}
-			if b.text, err = p.table.Columns[p.where[0]].Literal(b.text, list[i].row.Before[p.where[0]]); err != nil {
+			if b.text, err = p.table.Columns[p.where[0]].Literal(b.text, list[i].row.Before.Value(p.where[0])); err != nil {
 				return err
 			}
 		}

@@ -143,7 +143,7 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 // stream reads over one connection until it breaks. got tells whether
 // anything of worth was read.
 func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err error) {
-	h := &handler{r: r, emit: func(t *Txn) error {
+	h := &handler{r: r, decode: newDecoder(r.flavor, r.group.include), emit: func(t *Txn) error {
 		if err := r.ahead.take(ctx, t.size); err != nil {
 			return err
 		}
@@ -185,9 +185,7 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 	return replication.BinlogSyncerConfig{
 		ServerID: r.id, Flavor: r.flavor,
 		Host: r.source.Host, Port: uint16(r.source.Port), User: r.source.User, Password: r.source.Password.Reveal(),
-		// DECIMAL as text, JSON as the server would print it: nothing is rounded.
-		RenderJSONAsMySQLText:   true,
-		TimestampStringLocation: time.UTC,
+		RawModeEnabled:          true, // decoder takes events apart
 		HeartbeatPeriod:         heartbeat,
 		ReadTimeout:             patience,
 		DisableRetrySync:        true, // it would not resume at a transaction boundary
@@ -205,16 +203,6 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 			var d net.Dialer
 			return d.DialContext(ctx, network, addr)
 		},
-		RowsEventDecodeFunc: func(e *replication.RowsEvent, data []byte) error {
-			pos, err := e.DecodeHeader(data)
-			if err != nil {
-				return err
-			}
-			if !r.group.include(string(e.Table.Schema), string(e.Table.Table)) {
-				return nil // filtered rows are never decoded
-			}
-			return e.DecodeData(pos, data)
-		},
 	}
 }
 
@@ -222,6 +210,7 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 // full it blocks, and so the source is not read any faster than it is applied.
 type handler struct {
 	r       *reader
+	decode  *decoder
 	emit    func(*Txn) error // blocks while the coordinator has enough
 	closing atomic.Bool
 	got     bool
@@ -235,7 +224,7 @@ func (h *handler) HandleEvent(ev *replication.BinlogEvent) error {
 		h.got = true
 		h.r.trouble.clear("upstream")
 	}
-	err := h.r.group.event(ev, h.emit)
+	err := h.decode.event(ev, func(at *replication.EventHeader, content any) error { return h.r.group.event(at, content, h.emit) })
 	if err != nil {
 		h.err = err
 	}

@@ -170,7 +170,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *
 	sub := &u.cfg.Subtask
 	at := from.lane.Watermark
 	w := newWindow(at, from.lane.Applied)
-	o := newOrder(sub.Sync.WorkerCount)
+	o := newOrder(sub.Sync.WorkerCount, sub.Sync.Batch)
 	group := newGrouper(at, up.Server.Flavor, sub.Source.EnableGTID, u.cfg.MaxTxnBytes, u.tables.MatchTable)
 	group.sent.id, group.sent.rows = from.lane.Partial.Txn, from.lane.Partial.Rows
 	base := sub.Source.ServerID

@@ -4,34 +4,32 @@ import (
 	"strconv"
 
 	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // Kind says what a row change does.
-type Kind uint8
+type Kind = rowevent.Kind
 
 // The kinds of row changes.
 const (
-	Insert Kind = iota
-	Update
-	Delete
+	Insert = rowevent.Insert
+	Update = rowevent.Update
+	Delete = rowevent.Delete
 )
 
-// String gives DM's word for the kind, as in the type label of its metrics.
-func (k Kind) String() string { return [...]string{"insert", "update", "delete"}[k] }
-
-// Row is one changed row as the binlog tells it, its values in go-mysql's form.
+// Row is one changed row as the binlog tells it.
 type Row struct {
 	Table schema.Name
 	Kind  Kind
-	// Before is nil for an insert, After for a delete.
-	Before, After []any
+	// Before is zero for an insert, After for a delete.
+	Before, After rowevent.Image
 	// Pos is the end of the row's event in the binlog file.
 	Pos uint32
 }
 
 // columns is how many columns the table had when the row was written.
-func (r *Row) columns() int { return max(len(r.Before), len(r.After)) }
+func (r *Row) columns() int { return max(r.Before.Len(), r.After.Len()) }
 
 // Statement is a query event that is not the frame of a transaction.
 type Statement struct {
@@ -86,7 +84,7 @@ type Txn struct {
 	finished bool
 	// plans are the tables of Rows, one per row; keys, lane: see order.go.
 	plans []*plan
-	keys  []string
+	keys  []uint64
 	lane  int
 	// safe is set where the rows may be on the target already.
 	safe bool

@@ -48,18 +48,36 @@ func newWindow(at binlog.Location, inherited checkpoint.Applied) *window {
 // add gives t its place, waiting for room.
 func (w *window) add(ctx context.Context, t *Txn) error {
 	w.mu.Lock()
-	for len(w.queue) >= windowTxns || (w.bytes > 0 && w.bytes+t.size > windowBytes) {
+	defer w.mu.Unlock()
+	for !w.roomLocked(t) {
 		if err := w.waitLocked(ctx); err != nil {
-			w.mu.Unlock()
 			return err
 		}
 	}
+	w.addLocked(t)
+	return nil
+}
+
+// tryAdd gives t its place if there is room.
+func (w *window) tryAdd(t *Txn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.roomLocked(t) {
+		return false
+	}
+	w.addLocked(t)
+	return true
+}
+
+func (w *window) roomLocked(t *Txn) bool {
+	return len(w.queue) < windowTxns && (w.bytes == 0 || w.bytes+t.size <= windowBytes)
+}
+
+func (w *window) addLocked(t *Txn) {
 	w.last++
 	t.seq, t.done = w.last, make(chan struct{})
 	w.queue = append(w.queue, t)
 	w.bytes += t.size
-	w.mu.Unlock()
-	return nil
 }
 
 // waitLocked lets others change the window.
