@@ -42,6 +42,22 @@ func (v Value) IsInteger() bool {
 	return false
 }
 
+// IsTemporal tells whether AppendText writes a date or time.
+func (v Value) IsTemporal() bool {
+	switch v.Type {
+	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE, mysql.MYSQL_TYPE_TIME, mysql.MYSQL_TYPE_TIME2, mysql.MYSQL_TYPE_DATETIME,
+		mysql.MYSQL_TYPE_DATETIME2, mysql.MYSQL_TYPE_TIMESTAMP, mysql.MYSQL_TYPE_TIMESTAMP2:
+		return !v.IsNull()
+	}
+	return false
+}
+
+// IsErrorValue tells whether the value is that of an ENUM which a server that is
+// not strict puts in place of an unknown text: number 0.
+func (v Value) IsErrorValue() bool {
+	return v.Type == mysql.MYSQL_TYPE_ENUM && !v.IsNull() && v.Uint() == 0
+}
+
 // Uint gives the stored bits as a number without a sign. A year is the year,
 // 0 for 0000.
 func (v Value) Uint() uint64 {

@@ -33,6 +33,16 @@ const (
 // familyOf tells by the name of a collation. A collation that is not listed is
 // opaque, which is slow and right.
 func familyOf(collate string) family {
+	switch collate { // the usual ones, of which a row asks
+	case "utf8mb4_general_ci", "utf8_general_ci":
+		return general
+	case "utf8mb4_0900_ai_ci":
+		return uca
+	case "utf8mb4_unicode_ci":
+		return uca4
+	case "utf8mb4_bin", "utf8_bin":
+		return exact
+	}
 	_, name, _ := strings.Cut(collate, "_")
 	name = strings.Replace(name, "nopad_", "", 1)
 	if strings.HasPrefix(name, "uca1400_a") { // no language in between
@@ -64,13 +74,15 @@ func familyOf(collate string) family {
 // under the column's collation. It is coarse: case, accents, blanks,
 // punctuation and control characters are gone, and letters that it does not
 // know one by one are all the same letter.
+//
+// Where the family is exact, the answer is a part of text itself.
 func (c *Column) foldText(dst, text []byte) []byte {
 	f := familyOf(c.Collate)
 	switch f {
 	case opaque:
 		return dst
 	case exact:
-		return append(dst, bytes.TrimRight(text, " ")...)
+		return bytes.TrimRight(text, " ")
 	}
 	w := folder{dst: dst, family: f}
 	for len(text) > 0 {
