@@ -22,9 +22,10 @@ type change struct {
 type sorted struct {
 	// kept are changes in the order of the source.
 	kept []change
-	// free are changes of one row each, which no other change of the group has a
-	// key in common with: they commute with all.
-	free []change
+	// layers are changes of rows that no other set has a key in common with: the
+	// first change of each such row, then the second, and so on. What is in one
+	// layer commutes, and with all of kept.
+	layers [][]change
 }
 
 // arrange finds the changes that commute with all others of the group. With
@@ -43,19 +44,22 @@ func arrange(changes []change, compact bool) (sorted, error) {
 	if err != nil {
 		return out, err
 	}
-	var whole []change
 	stays := make([]bool, len(changes))
 	for _, set := range sets {
-		c, ok, err := single(changes, set, compact)
-		if err != nil {
-			return out, err
-		}
-		if ok {
-			whole = append(whole, c)
+		if !single(changes, set) {
+			for _, i := range set {
+				stays[i] = true
+			}
 			continue
 		}
-		for _, i := range set {
-			stays[i] = true
+		if compact && len(set) > 1 {
+			if c, ok := squash(changes, set); ok {
+				out.layer(0, c)
+				continue
+			}
+		}
+		for n, i := range set {
+			out.layer(n, changes[i])
 		}
 	}
 	for i := range changes {
@@ -63,8 +67,14 @@ func arrange(changes []change, compact bool) (sorted, error) {
 			out.kept = append(out.kept, changes[i])
 		}
 	}
-	out.free = whole
 	return out, nil
+}
+
+func (s *sorted) layer(n int, c change) {
+	if n == len(s.layers) {
+		s.layers = append(s.layers, nil)
+	}
+	s.layers[n] = append(s.layers[n], c)
 }
 
 // conflictSets divides changes into sets without a common key, each in order,
@@ -95,57 +105,44 @@ func conflictSets(changes []change) ([][]int, error) {
 			}
 		}
 	}
-	place := map[int]int{}
+	place := make([]int, len(changes)) // of a root's set in sets, counted from 1
 	var sets [][]int
 	for i := range changes {
 		r := root(i)
-		at, ok := place[r]
-		if !ok {
-			at = len(sets)
-			place[r] = at
+		if place[r] == 0 {
 			sets = append(sets, nil)
+			place[r] = len(sets)
 		}
+		at := place[r] - 1
 		sets[at] = append(sets[at], i)
 	}
 	return sets, nil
 }
 
-// single gives the one change that a set comes to, and false when it has to stay
-// as it is: it is about more than one row, or about one that no key of the
-// target identifies to the byte.
-func single(changes []change, set []int, compact bool) (change, bool, error) {
-	first := changes[set[0]]
-	p := first.plan
-	if !p.fit.merge || len(set) > 1 && !compact {
-		return first, false, nil
+// single tells whether a set is about one row, which a key of the target
+// identifies to the byte, and about nothing else.
+func single(changes []change, set []int) bool {
+	p := changes[set[0]].plan
+	if !p.fit.merge {
+		return false
 	}
-	var identity, other []byte
+	var row rowevent.Image
 	for _, i := range set {
 		c := &changes[i]
 		if c.plan != p || p.invalid(c.row) > 0 {
-			return first, false, nil
+			return false
 		}
 		for _, image := range [...]rowevent.Image{c.row.Before, c.row.After} {
-			if image.IsZero() {
-				continue
-			}
-			var err error
-			if other, err = p.appendMatch(other[:0], image); err != nil {
-				return first, false, err
-			}
-			if identity == nil {
-				identity = slices.Clone(other)
-			}
-			if string(identity) != string(other) {
-				return first, false, nil
+			switch {
+			case image.IsZero():
+			case row.IsZero():
+				row = image
+			case slices.ContainsFunc(p.where, func(column int) bool { return !row.Same(column, image) }):
+				return false
 			}
 		}
 	}
-	if len(set) == 1 {
-		return first, true, nil
-	}
-	c, ok := squash(changes, set)
-	return c, ok, nil
+	return true
 }
 
 // squash makes one change of successive changes of one row: what it was before

@@ -23,10 +23,16 @@ func rewrite(t *rapid.T, group []change, compact, multi bool) []op {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if multi {
-		return neighbours(s)
+	return together(s, multi)
+}
+
+// singles are ops of one change each.
+func singles(changes []change) []op {
+	out := make([]op, len(changes))
+	for i := range changes {
+		out[i].changes = changes[i : i+1]
 	}
-	return singles(s)
+	return out
 }
 
 // TestRewrittenGroupsAreEqual: for random histories over random keys, groups

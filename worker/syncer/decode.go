@@ -94,9 +94,9 @@ func (d *decoder) payload(h *replication.EventHeader, body []byte, yield func(*r
 		return err
 	}
 	defer z.Close()
-	for {
+	for some := false; ; some = true {
 		raw, err := nextEvent(z)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && some {
 			return nil
 		}
 		if err != nil {

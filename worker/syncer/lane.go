@@ -36,7 +36,7 @@ type lane struct {
 	trouble *trouble
 	strict  bool
 	compact bool
-	multi   bool
+	multi   bool // several UPDATEs may become two statements
 	log     *slog.Logger
 
 	stop   <-chan struct{}
@@ -45,6 +45,7 @@ type lane struct {
 	// partial is what the lane row says of a transaction in pieces.
 	partial checkpoint.Partial
 	sql     sqlBatch
+	changes []change
 }
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
@@ -169,16 +170,15 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 	if err := l.commit(ctx, group); err != nil {
 		return err
 	}
-	rows := 0
+	n := rows(group)
 	for _, t := range group {
-		rows += len(t.Rows)
 		if t.Last {
 			l.memory = append(l.memory, applied{seq: t.seq, id: t.ID()})
 		}
 	}
 	l.partial = partial(group)
-	l.stats.applied(l.id, group, rows, time.Since(began))
-	l.order.done(l.id, rows)
+	l.stats.applied(l.id, group, n, time.Since(began))
+	l.order.done(l.id, n)
 	select {
 	case l.wake <- struct{}{}:
 	default: // somebody is woken already
@@ -199,7 +199,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 
 // commit tries until the group is on the target exactly once.
 func (l *lane) commit(ctx context.Context, group []*Txn) error {
-	rewritten := l.compact || l.multi
+	rewritten := rows(group) > 1
 	if err := l.write(group, rewritten); err != nil {
 		return err
 	}
@@ -255,32 +255,47 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 // write makes the statements for a group: row by row, or rewritten to fewer.
 func (l *lane) write(group []*Txn, rewritten bool) error {
 	l.sql.reset()
-	var changes []change
+	if rewritten {
+		return l.rewrite(group)
+	}
 	for _, t := range group {
 		for i := range t.Rows {
-			if rewritten {
-				changes = append(changes, change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe})
-				continue
-			}
 			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
 				return fault.Wrap(at(t, &t.Rows[i]), err)
 			}
 		}
 	}
-	s, err := arrange(changes, l.compact)
+	return nil
+}
+
+// rewrite makes as few statements as the group's rows allow.
+func (l *lane) rewrite(group []*Txn) error {
+	l.changes = l.changes[:0]
+	for _, t := range group {
+		for i := range t.Rows {
+			l.changes = append(l.changes, change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe})
+		}
+	}
+	s, err := arrange(l.changes, l.compact)
 	if err != nil {
 		return err
 	}
-	ops := singles(s)
-	if l.multi {
-		ops = neighbours(s)
-	}
+	ops := together(s, l.multi)
 	for i := range ops {
 		if err := l.sql.addOp(&ops[i]); err != nil {
 			return err
 		}
 	}
+	clear(l.changes) // nothing holds the rows longer than needed
 	return nil
+}
+
+// rows is how many a group has.
+func rows(group []*Txn) (n int) {
+	for _, t := range group {
+		n += len(t.Rows)
+	}
+	return n
 }
 
 // try makes one attempt.
