@@ -183,11 +183,15 @@ func (b *backlog) contendTiDB(ctx context.Context) (err error) {
 
 // judge keeps what was measured if the copy is right.
 func (b *backlog) judge(ctx context.Context, who string, t target, measure func(context.Context, target) (syncResult, error)) error {
-	r, err := measure(ctx, t)
+	var r syncResult
+	others, err := elsewhere(func() (err error) {
+		r, err = measure(ctx, t)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", who, err)
 	}
-	r.who = who
+	r.who, r.others = who, others
 	b.results = append(b.results, r)
 	say("%s by %s: %d rows in %.2f s", b.name, who, b.change, r.took.Seconds())
 	return b.compare(ctx, who, t.Server)

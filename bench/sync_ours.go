@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -100,12 +99,14 @@ func (b *backlog) watch(ctx context.Context, c *testbed.Cluster, file testbed.Ta
 	}
 }
 
-// nextLook is a part of the time that is still needed, at the rate so far.
+// nextLook is a part of the time that is still needed at the rate so far, which
+// says little at the beginning.
 func nextLook(since time.Duration, rows, all int64) time.Duration {
 	if rows == 0 {
 		return lookFast
 	}
-	return min(max(since*time.Duration(all-rows)/time.Duration(rows)/4, lookFast), lookSlow)
+	rest := time.Duration(float64(since) * float64(all-rows) / float64(rows))
+	return max(min(rest/4, since/10, lookSlow), lookFast)
 }
 
 // why gives the reason of a task that does not move, nil if it claims to be well.
@@ -181,25 +182,4 @@ func get(ctx context.Context, url string) ([]byte, error) {
 		return nil, fmt.Errorf("%s answers %s: %.200s", url, resp.Status, body.String())
 	}
 	return body.Bytes(), nil
-}
-
-// ticks is the unit of /proc/PID/stat on every Linux there is.
-const ticks = 100
-
-// cpuSeconds gives the processor time that a process has used so far.
-func cpuSeconds(pid int) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name, in brackets, may hold anything; utime and stime are the 14th and 15th.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	var user, system int64
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("process %d does not tell its times", pid)
-	}
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
-		return 0, err
-	}
-	return float64(user+system) / ticks, nil
 }

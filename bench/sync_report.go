@@ -21,6 +21,8 @@ type syncResult struct {
 	who   string
 	lanes int // of a sweep
 	took  time.Duration
+	// others is the part of the machine that was not ours meanwhile.
+	others float64
 	// Of raftdm only: from start-task to the beginning of the syncer, the
 	// processor time of the worker, and the most memory it held.
 	before time.Duration
@@ -61,14 +63,14 @@ func (b *backlog) ratio(r syncResult, who string) string {
 func (b *backlog) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%s: %d rows in %d transactions, each %s\n%d workers, batch %d, compact %t, multiple-rows %t, seed %d\n\n",
 		b.name, b.change, b.change/int64(b.perTxn), b.what, b.workers, b.batch, b.o.compact, b.o.multiple, b.seed)
-	fmt.Fprintf(out, "%-20s %9s %8s %9s %14s %12s %8s %9s\n", "who", "rows/s", "seconds", "x replica", "x binlog|mysql", "CPU-s/M rows", "RSS MiB", "s before")
+	fmt.Fprintf(out, "%-20s %9s %8s %9s %14s %8s %12s %8s %9s\n", "who", "rows/s", "seconds", "x replica", "x binlog|mysql", "others %", "CPU-s/M rows", "RSS MiB", "s before")
 	for _, r := range b.results {
 		cpu, mib, before := "", "", ""
 		if r.mib > 0 {
 			cpu, mib, before = fmt.Sprintf("%.1f", b.cpuPerMillion(r)), fmt.Sprint(r.mib), fmt.Sprintf("%.2f", r.before.Seconds())
 		}
-		line := fmt.Sprintf("%-20s %9.0f %8.2f %9s %14s %12s %8s %9s", r.who, b.rate(r), r.took.Seconds(),
-			b.ratio(r, whoReplica), b.ratio(r, whoPipe), cpu, mib, before)
+		line := fmt.Sprintf("%-20s %9.0f %8.2f %9s %14s %8.0f %12s %8s %9s", r.who, b.rate(r), r.took.Seconds(),
+			b.ratio(r, whoReplica), b.ratio(r, whoPipe), 100*r.others, cpu, mib, before)
 		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 	if len(b.o.lanes) == 0 {
@@ -141,6 +143,8 @@ func printGoals(out io.Writer, all []*backlog) {
 		}
 		fmt.Fprintf(out, "%-3s  %-6s %s: %.2f %s, goal %s %.1f\n", yes(reached), g.workload, g.who, got, g.what, sign, g.limit)
 	}
-	fmt.Fprintln(out, "\nThe times of raftdm begin with its syncer, that of the replica with START SLAVE; \"s before\" is what start-task took until then.\n"+
-		"Everything runs on this machine at once, upstream and target included.")
+	fmt.Fprint(out, `
+Upstream, target and contender share this machine. others %: the part of it that went to other programs meanwhile.
+The times of raftdm begin with its syncer, that of the replica with START SLAVE; s before: what start-task took until then.
+`)
 }

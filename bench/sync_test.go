@@ -60,7 +60,8 @@ func TestTheNextLookComesInTime(t *testing.T) {
 		want      time.Duration
 	}{
 		{time.Second, 0, 1000, lookFast},
-		{time.Second, 10, 1000, lookSlow},
+		{time.Second, 10, 1000, 100 * time.Millisecond},
+		{time.Minute, 10, 1000, lookSlow},
 		{10 * time.Second, 900, 1000, 10 * time.Second / 9 / 4},
 		{10 * time.Second, 999, 1000, lookFast},
 	} {
