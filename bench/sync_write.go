@@ -61,7 +61,7 @@ func (w *writer) table() string { return tableName(1 + w.IntN(w.tables)) }
 func tableName(n int) string { return fmt.Sprintf("%s.sbtest%d", schemaName, n) }
 
 // own gives the id of a row that no other writer changes.
-func (w *writer) own() int { return 1 + w.IntN(w.rows/writers-1)*writers + w.number }
+func (w *writer) own() int { return 1 + w.IntN(w.rows/writers)*writers + w.number }
 
 // unused gives an id that no row has had.
 func (w *writer) unused() int {
