@@ -21,13 +21,11 @@ type decoder struct {
 	// parser reads events as they are, inner those inside a compressed
 	// transaction, which have no checksums.
 	parser, inner *replication.BinlogParser
-	// include is the task's filter, wanted what it said of tables lately.
-	include func(schema, table string) bool
-	wanted  map[*rowevent.Table]bool
+	include       func(schema, table string) bool // the task's filter
 }
 
 func newDecoder(flavor string, include func(schema, table string) bool) *decoder {
-	d := &decoder{rows: rowevent.NewDecoder(), include: include, wanted: map[*rowevent.Table]bool{}}
+	d := &decoder{rows: rowevent.NewDecoder(), include: include}
 	d.parser, d.inner = replication.NewBinlogParser(), replication.NewBinlogParser()
 	d.parser.SetFlavor(flavor)
 	d.inner.SetFlavor(flavor)
@@ -56,6 +54,14 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 		return yield(ev.Header, &e)
 	case typ == replication.XID_EVENT:
 		return yield(ev.Header, &replication.XIDEvent{})
+	case typ == replication.MARIADB_GTID_EVENT:
+		e := &replication.MariadbGTIDEvent{}
+		e.GTID.ServerID = ev.Header.ServerID
+		return decoded(ev.Header, e, raw.Data, yield)
+	case typ == replication.GTID_EVENT || typ == replication.ANONYMOUS_GTID_EVENT:
+		return decoded(ev.Header, &replication.GTIDEvent{}, raw.Data, yield)
+	case typ == replication.QUERY_EVENT:
+		return decoded(ev.Header, &replication.QueryEvent{}, raw.Data, yield)
 	case typ == replication.TRANSACTION_PAYLOAD_EVENT:
 		return d.payload(ev.Header, raw.Data, yield)
 	}
@@ -66,19 +72,16 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 	return yield(ev.Header, parsed.Event)
 }
 
-// want asks the task's filter, once for each table as long as it stays as it is.
-func (d *decoder) want(t *rowevent.Table) bool {
-	yes, known := d.wanted[t]
-	if !known {
-		const most = 20_000 // what was asked longer ago is asked again
-		if len(d.wanted) >= most {
-			clear(d.wanted)
-		}
-		yes = d.include(t.Schema, t.Name)
-		d.wanted[t] = yes
+// decoded reads an event that comes with each transaction, without the parser,
+// which would look at its header once more.
+func decoded(h *replication.EventHeader, e replication.Event, body []byte, yield func(*replication.EventHeader, any) error) error {
+	if err := e.Decode(body); err != nil {
+		return &replication.EventError{Header: h, Err: err.Error(), Data: body}
 	}
-	return yes
+	return yield(h, e)
 }
+
+func (d *decoder) want(t *rowevent.Table) bool { return d.include(t.Schema, t.Name) }
 
 // payload reads the events of a compressed transaction one by one. They are at
 // the place of their envelope, so that reading begins behind all of them or

@@ -2,9 +2,11 @@ package syncer
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/google/uuid"
 
@@ -99,7 +101,7 @@ func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn)
 	case *replication.GtidTaggedLogEvent:
 		return g.begin(h, mysqlGTID(&e.GTIDEvent), false)
 	case *replication.MariadbGTIDEvent:
-		if err := g.begin(h, e.GTID.String(), e.IsStandalone()); err != nil {
+		if err := g.begin(h, mariaGTID(&e.GTID), e.IsStandalone()); err != nil {
 			return err
 		}
 		g.cur.begun = !e.IsStandalone()
@@ -144,10 +146,17 @@ func mysqlGTID(e *replication.GTIDEvent) string {
 	if err != nil {
 		return "" // not 16 bytes: cannot be, the event is of fixed size
 	}
+	b := append(make([]byte, 0, 64), id.String()...)
 	if tag := e.Tag.String(); tag != "" {
-		return fmt.Sprintf("%s:%s:%d", id, tag, e.GNO)
+		b = append(append(b, ':'), tag...)
 	}
-	return fmt.Sprintf("%s:%d", id, e.GNO)
+	return string(strconv.AppendInt(append(b, ':'), e.GNO, 10))
+}
+
+func mariaGTID(g *mysql.MariadbGTID) string {
+	b := strconv.AppendUint(make([]byte, 0, 40), uint64(g.DomainID), 10)
+	b = strconv.AppendUint(append(b, '-'), uint64(g.ServerID), 10)
+	return string(strconv.AppendUint(append(b, '-'), g.SequenceNumber, 10))
 }
 
 func artificial(h *replication.EventHeader) bool {
@@ -249,7 +258,7 @@ func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
 			Msg:  fmt.Sprintf("not supported yet: the XA transaction at %s", c.t.Begin),
 			Hint: "do not use XA transactions on tables of this task"}
 	}
-	t := c.t
+	t := &c.t
 	t.size = c.size
 	g.loc.Position = g.at(h)
 	if t.GTID != "" && g.loc.GTID.Flavor() != "" {
@@ -265,7 +274,7 @@ func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
 	}
 	g.cur = nil
 	g.sent.id, g.sent.rows = "", 0
-	return emit(&t)
+	return emit(t)
 }
 
 // cut hands on what there is of the open transaction, as a piece.

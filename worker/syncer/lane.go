@@ -46,6 +46,8 @@ type lane struct {
 	partial checkpoint.Partial
 	sql     sqlBatch
 	changes []change
+
+	counters counters // of what this lane has finished
 }
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
@@ -177,7 +179,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 		}
 	}
 	l.partial = partial(group)
-	l.stats.applied(l.id, group, n, time.Since(began))
+	l.stats.applied(&l.counters, l.id, group, n, time.Since(began))
 	l.order.done(l.id, n)
 	select {
 	case l.wake <- struct{}{}:
