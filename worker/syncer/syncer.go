@@ -162,7 +162,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	tables.foreignKeys, tables.rewrites = checks == "ON", sub.Sync.Compact || sub.Sync.MultipleRows
+	tables.foreignKeys = checks == "ON"
 	return u.wire(up, rows, defs, from, tables), nil
 }
 
