@@ -152,6 +152,10 @@ func wayAround(t *Txn) string {
 // plan finds each row's table and the transaction's conflict keys.
 func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 	t.plans = make([]*plan, len(t.Rows))
+	if t.Part == 0 {
+		const usual = 2 // keys of a row
+		t.keys, t.ends = make([]uint64, 0, usual*len(t.Rows)), make([]int, 0, len(t.Rows))
+	}
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
 		p, err := c.structures.plan(ctx, t.Rows[i].Table, t.Rows[i].columns())
@@ -170,6 +174,7 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		}
 		if err == nil && t.Part == 0 {
 			t.keys, err = p.appendKeys(t.keys, &t.Rows[i])
+			t.ends = append(t.ends, len(t.keys))
 		}
 		if err != nil {
 			return fault.Wrap(at(t, &t.Rows[i]), err)

@@ -46,6 +46,7 @@ type lane struct {
 	partial checkpoint.Partial
 	sql     sqlBatch
 	changes []change
+	arrange arranger
 
 	counters counters // of what this lane has finished
 }
@@ -272,24 +273,37 @@ func (l *lane) write(group []*Txn, rewritten bool) error {
 
 // rewrite makes as few statements as the group's rows allow.
 func (l *lane) rewrite(group []*Txn) error {
-	l.changes = l.changes[:0]
-	for _, t := range group {
-		for i := range t.Rows {
-			l.changes = append(l.changes, change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe})
-		}
-	}
-	s, err := arrange(l.changes, l.compact)
-	if err != nil {
+	var err error
+	if l.changes, err = appendChanges(l.changes[:0], group); err != nil {
 		return err
 	}
-	ops := together(s, l.multi)
+	ops := together(l.arrange.arrange(l.changes, l.compact), l.multi)
 	for i := range ops {
 		if err := l.sql.addOp(&ops[i]); err != nil {
 			return err
 		}
 	}
-	clear(l.changes) // nothing holds the rows longer than needed
+	clear(l.changes)
+	l.arrange.forget()
 	return nil
+}
+
+// appendChanges lists what a group's rows say.
+func appendChanges(dst []change, group []*Txn) ([]change, error) {
+	for _, t := range group {
+		from := 0
+		for i := range t.Rows {
+			c := change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe}
+			var err error
+			if len(t.ends) > i {
+				c.keys, from = t.keys[from:t.ends[i]], t.ends[i]
+			} else if c.keys, err = c.plan.appendKeys(nil, c.row); err != nil { // a piece, which nothing runs beside
+				return dst, fault.Wrap(at(t, c.row), err)
+			}
+			dst = append(dst, c)
+		}
+	}
+	return dst, nil
 }
 
 // rows is how many a group has.

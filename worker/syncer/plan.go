@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -22,6 +23,7 @@ type plan struct {
 	enums       []int // columns that are written and may hold the error value
 	where       []int // columns that find a row: the key's, or all that are written
 	keyed       bool
+	keyColumns  []int // columns of which any unique key is made, on either side
 	// jsonType tells that the target has a JSON type of its own, with which a
 	// text never compares equal.
 	jsonType bool
@@ -58,6 +60,18 @@ func newPlan(t *schema.Table, on *there, jsonType bool) *plan {
 		}
 	default:
 		p.where = p.write
+	}
+	for _, on := range [...]*schema.Table{t, p.fit.extra} {
+		if on == nil {
+			continue
+		}
+		for _, ix := range on.Indexes {
+			for _, part := range ix.Parts {
+				if part.Column >= 0 && !slices.Contains(p.keyColumns, part.Column) {
+					p.keyColumns = append(p.keyColumns, part.Column)
+				}
+			}
+		}
 	}
 	return p
 }
@@ -239,8 +253,8 @@ func (p *plan) describe(r *Row, file string) string {
 // a whole: its rows may be alike. Tables that foreign keys tie together are one
 // key, too, where the target checks them: a parent comes before its children.
 func (p *plan) appendKeys(dst []uint64, r *Row) ([]uint64, error) {
-	for _, image := range [...]rowevent.Image{r.Before, r.After} {
-		if image.IsZero() {
+	for n, image := range [...]rowevent.Image{r.Before, r.After} {
+		if image.IsZero() || n == 1 && r.Kind == Update && p.sameKeys(r) {
 			continue
 		}
 		for _, t := range [...]*schema.Table{p.table, p.fit.extra} {
@@ -260,6 +274,11 @@ func (p *plan) appendKeys(dst []uint64, r *Row) ([]uint64, error) {
 		dst = append(dst, foreignKeys)
 	}
 	return dst, nil
+}
+
+// sameKeys tells whether an update leaves all keys as they are.
+func (p *plan) sameKeys(r *Row) bool {
+	return !slices.ContainsFunc(p.keyColumns, func(i int) bool { return !r.Before.Same(i, r.After) })
 }
 
 // foreignKeys is the conflict key of all tables that foreign keys tie together.
