@@ -98,16 +98,17 @@ func (a *arranger) layer(n int, c change) {
 
 // forget lets go of the changes, whose rows may be large.
 func (a *arranger) forget() {
-	clear(a.out.kept[:cap(a.out.kept)])
+	clear(a.out.kept)
 	for _, l := range a.out.layers {
-		clear(l[:cap(l)])
+		clear(l)
 	}
 }
 
 // conflictSets divides changes into sets without a common key, each in order.
 func (a *arranger) conflictSets(changes []change) {
 	n := len(changes)
-	if a.holder == nil {
+	const most = 4096 // clearing a map costs as much as it ever held
+	if a.holder == nil || len(a.holder) > most {
 		a.holder = map[uint64]int32{}
 	}
 	clear(a.holder)

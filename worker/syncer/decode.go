@@ -21,11 +21,13 @@ type decoder struct {
 	// parser reads events as they are, inner those inside a compressed
 	// transaction, which have no checksums.
 	parser, inner *replication.BinlogParser
-	include       func(schema, table string) bool // the task's filter
+	// include is the task's filter, wanted what it said of tables.
+	include func(schema, table string) bool
+	wanted  map[*rowevent.Table]bool
 }
 
 func newDecoder(flavor string, include func(schema, table string) bool) *decoder {
-	d := &decoder{rows: rowevent.NewDecoder(), include: include}
+	d := &decoder{rows: rowevent.NewDecoder(), include: include, wanted: map[*rowevent.Table]bool{}}
 	d.parser, d.inner = replication.NewBinlogParser(), replication.NewBinlogParser()
 	d.parser.SetFlavor(flavor)
 	d.inner.SetFlavor(flavor)
@@ -81,7 +83,19 @@ func decoded(h *replication.EventHeader, e replication.Event, body []byte, yield
 	return yield(h, e)
 }
 
-func (d *decoder) want(t *rowevent.Table) bool { return d.include(t.Schema, t.Name) }
+// want asks the task's filter, once for a table as long as it stays as it is.
+func (d *decoder) want(t *rowevent.Table) bool {
+	yes, known := d.wanted[t]
+	if !known {
+		const most = 20_000 // what was asked longer ago is asked again
+		if len(d.wanted) >= most {
+			clear(d.wanted)
+		}
+		yes = d.include(t.Schema, t.Name)
+		d.wanted[t] = yes
+	}
+	return yes
+}
 
 // payload reads the events of a compressed transaction one by one. They are at
 // the place of their envelope, so that reading begins behind all of them or

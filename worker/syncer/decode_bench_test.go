@@ -13,7 +13,9 @@ import (
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/rowevent"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
 // BenchmarkDecode reads binlog files that a MariaDB has written, with our decoder
@@ -83,9 +85,6 @@ func speed(b *testing.B, raw []byte, decode func([]byte) (int, error)) float64 {
 
 // decodeOurs is what the reader does with the events of a connection.
 func decodeOurs(raw []byte) (values int, err error) {
-	parser := replication.NewBinlogParser()
-	parser.SetFlavor(binlog.MariaDB)
-	parser.SetRawMode(true)
 	d := newDecoder(binlog.MariaDB, func(string, string) bool { return true })
 	var text []byte
 	take := func(_ *replication.EventHeader, content any) error {
@@ -115,18 +114,27 @@ func decodeOurs(raw []byte) (values int, err error) {
 		return nil
 	}
 	const sizeAt = 9
+	return values, eachEvent(raw, func(ev *replication.BinlogEvent) error { return d.event(ev, take) })
+}
+
+// eachEvent gives the events of a file as go-mysql gives those of a connection.
+func eachEvent(raw []byte, take func(*replication.BinlogEvent) error) error {
+	parser := replication.NewBinlogParser()
+	parser.SetFlavor(binlog.MariaDB)
+	parser.SetRawMode(true)
+	const sizeAt = 9
 	for rest := raw[len(replication.BinLogFileHeader):]; len(rest) > 0; {
 		n := binary.LittleEndian.Uint32(rest[sizeAt:])
 		ev, err := parser.Parse(rest[:n])
 		if err == nil {
-			err = d.event(ev, take)
+			err = take(ev)
 		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 		rest = rest[n:]
 	}
-	return values, nil
+	return nil
 }
 
 func decodeTheirs(raw []byte) (values int, err error) {
@@ -145,4 +153,84 @@ func decodeTheirs(raw []byte) (values int, err error) {
 		return 0, fmt.Errorf("go-mysql: %w", err)
 	}
 	return values, nil
+}
+
+// BenchmarkRows takes rows from the bytes of a binlog to the text of statements,
+// with all that is done on the way: what a worker costs beside both connections.
+func BenchmarkRows(b *testing.B) {
+	testbed.SkipIfShort(b)
+	for _, traffic := range []struct{ name, write string }{
+		{"single-row transactions", "FOR i IN 1..50000 DO INSERT INTO d.t VALUES (i, i * 7, REPEAT('x', 100), REPEAT('y', 59)); END FOR"},
+		{"mixed", "INSERT INTO d.t SELECT seq, seq, 'c', 'p' FROM d.seq_1_to_20000; FOR i IN 1..10000 DO START TRANSACTION; " +
+			"UPDATE d.t SET k = k + 1 WHERE id = i; UPDATE d.t SET c = i WHERE id = i + 500; DELETE FROM d.t WHERE id = i + 1000; " +
+			"INSERT INTO d.t VALUES (i + 1000, i, REPEAT('x', 100), REPEAT('y', 59)); COMMIT; END FOR"},
+	} {
+		b.Run(traffic.name, func(b *testing.B) {
+			raw := written(b, traffic.write)
+			table, err := schema.Parse("CREATE TABLE t (id INT PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL) CHARSET=utf8mb4", "", "d")
+			if err != nil {
+				b.Fatal(err)
+			}
+			p := newPlan(table, &there{table: table}, false)
+			rows := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				rows += rowsToText(b, raw, p)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rows), "ns/row")
+		})
+	}
+}
+
+func rowsToText(b *testing.B, raw []byte, p *plan) (n int) {
+	set, err := binlog.ParseGTIDSet(binlog.MariaDB, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	all := func(string, string) bool { return true }
+	d := newDecoder(binlog.MariaDB, all)
+	g := newGrouper(binlog.Location{Position: binlog.Position{Name: "b.000001", Pos: 4}, GTID: set}, binlog.MariaDB, false, maxTxnBytes, all)
+	c := &coordinator{structures: &structures{plans: map[schema.Name]*plan{p.table.Name: p}}, ddl: &ddlRunner{trouble: &trouble{}}}
+	o, w := newOrder(1, 100), newWindow(binlog.Location{}, checkpoint.Applied{})
+	l := &lane{}
+	var group []*Txn
+	apply := func() error {
+		row, memory, err := w.record(0, l.memory, group)
+		if err != nil {
+			return err
+		}
+		l.memory = memory
+		if err := l.write(group, true); err != nil {
+			return err
+		}
+		_ = row
+		w.finish(group...)
+		o.forget(w.takePassed())
+		group = group[:0]
+		return nil
+	}
+	emit := func(t *Txn) error {
+		if len(t.Rows) == 0 || t.Part > 0 {
+			return nil
+		}
+		if err := c.plan(b.Context(), t); err != nil {
+			return err
+		}
+		if !w.tryAdd(t) {
+			b.Fatal("the window is full")
+		}
+		o.assign(t)
+		n += len(t.Rows)
+		if group = append(group, t); rows(group) < 100 {
+			return nil
+		}
+		return apply()
+	}
+	err = eachEvent(raw, func(ev *replication.BinlogEvent) error {
+		return d.event(ev, func(h *replication.EventHeader, content any) error { return g.event(h, content, emit) })
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
 }

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -36,6 +37,7 @@ func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*
 	if e.Kind == Update {
 		step = 2
 	}
+	c.t.Rows = slices.Grow(c.t.Rows, len(e.Images)/step)
 	again := g.sent.id != "" && g.sent.id == c.t.BeginID()
 	for i := 0; i+step <= len(e.Images); i += step {
 		c.rows++
