@@ -8,6 +8,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/raftdm/raftdm/internal/binjson"
+	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // Kind says what a rows event did.
@@ -137,8 +138,8 @@ func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (R
 	data := c.raw
 	if f.compressed {
 		var err error
-		if data, err = mysql.DecompressMariadbData(data); err != nil {
-			return out, corrupt("the compressed rows of %s.%s cannot be unpacked: %v", t.Schema, t.Name, err)
+		if data, err = unpackEvent(data); err != nil {
+			return out, fault.Wrap("read rows of "+t.Schema+"."+t.Name, err)
 		}
 	}
 	for _, m := range maps {

@@ -87,7 +87,7 @@ func parseTable(body []byte) (*Table, error) {
 	n := c.packed()
 	types := c.take(n)
 	meta := cursor{raw: c.take(c.packed())}
-	if c.bad {
+	if c.bad || n == 0 {
 		return nil, corrupt("a table map event ends too early")
 	}
 	t.cols = make([]column, n)
