@@ -177,8 +177,12 @@ func plainFraction(s []byte) []byte {
 
 // textPart takes the prefix in characters and folds it.
 func (c *Column) textPart(scratch, raw []byte, prefix int) uint64 {
-	text, err := c.utf8(raw)
-	if err != nil {
+	var text []byte
+	var err error
+	if c.Charset == "latin1" {
+		text = appendLatin1(scratch, raw)
+		scratch = text[len(text):]
+	} else if text, err = c.utf8(raw); err != nil {
 		return 0 // a character set that cannot be read: all values count as equal
 	}
 	if prefix > 0 {
