@@ -192,6 +192,9 @@ func (d *Decoder) images(t *Table, f form, data []byte) ([]Image, error) {
 			out, rest = append(out, after), rest[n:]
 		}
 	}
+	if f.kind == Update && len(out)%2 == 1 {
+		return nil, tooShort(t)
+	}
 	return out, nil
 }
 

@@ -87,6 +87,7 @@ func parseTable(body []byte) (*Table, error) {
 	n := c.packed()
 	types := c.take(n)
 	meta := cursor{raw: c.take(c.packed())}
+	c.take((n + 7) / 8) // which columns may be NULL; what follows is for people
 	if c.bad || n == 0 {
 		return nil, corrupt("a table map event ends too early")
 	}
