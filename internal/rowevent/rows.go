@@ -2,6 +2,7 @@ package rowevent
 
 import (
 	"bytes"
+	"fmt"
 	"math/bits"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -154,7 +155,11 @@ func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (R
 }
 
 func tooShort(t *Table) error {
-	return corrupt("a rows event of %s.%s ends too early", t.Schema, t.Name)
+	msg := fmt.Sprintf("a rows event of %s.%s ends too early", t.Schema, t.Name)
+	if t.oldTimes {
+		return &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Msg: msg, Hint: HintOldTimes}
+	}
+	return corrupt("%s", msg)
 }
 
 // firstMissing finds the first column that a map does not have, -1 for none.

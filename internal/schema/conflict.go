@@ -33,6 +33,11 @@ func (t *Table) ConflictKeys(dst []uint64, row rowevent.Image) ([]uint64, error)
 			Hint: "set the table's structure as it was at this position of the binlog",
 		}
 	}
+	if row.HasOldTimes() {
+		if err := t.checkOldTimes(row); err != nil {
+			return dst, err
+		}
+	}
 	whole := t.Name.ConflictKey()
 	if len(t.Indexes) == 0 {
 		return append(dst, whole), nil
@@ -48,6 +53,16 @@ func (t *Table) ConflictKeys(dst []uint64, row rowevent.Image) ([]uint64, error)
 		}
 	}
 	return dst, nil
+}
+
+// checkOldTimes refuses a row that cannot have been read.
+func (t *Table) checkOldTimes(row rowevent.Image) error {
+	for i := range t.Columns {
+		if c := &t.Columns[i]; c.Decimals > 0 && row.Value(i).IsOldTime() {
+			return fault.Wrap(t.Name.ident(), c.oldTime())
+		}
+	}
+	return nil
 }
 
 // ConflictKey is the key that all changes of a table share when their order

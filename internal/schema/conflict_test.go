@@ -127,6 +127,21 @@ func TestConflictKeysOfIndexes(t *testing.T) {
 	}
 }
 
+// TestConflictKeysOfUnreadableRows: behind times with fractions in the format of
+// MariaDB 5.3 each value is wrong, so the row is refused, whatever its key.
+func TestConflictKeysOfUnreadableRows(t *testing.T) {
+	table := parse(t, "CREATE TABLE t (a datetime(3) /* mariadb-5.3 */, b time /* mariadb-5.3 */, id int PRIMARY KEY)")
+	for _, a := range []any{nil, "2020-01-01 00:00:00"} {
+		_, err := table.ConflictKeys(nil, rowtest.Image(t, []string{"old datetime", "old time", "int"}, a, nil, 1))
+		if !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "column `a`") || !strings.Contains(fault.HintOf(err), "ALTER TABLE") {
+			t.Errorf("%v", err)
+		}
+	}
+	if keys, err := table.ConflictKeys(nil, rowtest.Image(t, []string{"datetime(3)", "old time", "int"}, nil, "10:00:00", 1)); err != nil || len(keys) != 1 {
+		t.Errorf("%x, %v", keys, err)
+	}
+}
+
 // TestConflictKeyPartsStayApart: ("ab","c") and ("a","bc") are different keys.
 func TestConflictKeyPartsStayApart(t *testing.T) {
 	table := parse(t, "CREATE TABLE t (a varbinary(20), b varbinary(20), UNIQUE (a, b))")

@@ -108,6 +108,7 @@ func TestLiteralRefuses(t *testing.T) {
 		{"varchar(3) character set gbk", "", "\xfe\xfe", fault.Data, "gbk"}, {"varchar(3) character set ucs2", "", "\xd8\x3c\xdf\x89", fault.Data, "ucs2"},
 		{"varchar(9) character set gb18030", "", "\xa6\xd9", fault.Data, "gb18030"}, {"varchar(9) character set gb18030", "", "\x81", fault.Data, "gb18030"},
 		{"uuid", "", "\xdc\x0c\x0c\x07\x39\x8f\x98\xc4\x7c\xc3\x7b\x1a\x01\x8f\x4d\x2e", fault.Unsupported, "018f4d2e-7b1a-7cc3-98c4-dc0c0c07398f"},
+		{"time(6)", "old time", "10:00:00", fault.Unsupported, "format"},
 		{"uuid", "", "12345678901234567", fault.Data, "structure"}, {"vector(3)", "", []byte("a"), fault.Data, "structure"}, {"inet4", "", "12345", fault.Data, "structure"},
 	} {
 		if c.stored == "" {
