@@ -60,6 +60,10 @@ func agrees(v rowevent.Value, theirs any) string {
 		if v.IsInteger() {
 			ours, theirs = fmt.Sprint(v.Int()), fmt.Sprint(theirs)
 		}
+	case uint8, uint16, uint32, uint64:
+		if v.IsInteger() {
+			ours, theirs = fmt.Sprint(v.Uint()), fmt.Sprint(theirs)
+		}
 	case float32, float64:
 		f, _ := v.Float()
 		ours, theirs = fmt.Sprint(f), fmt.Sprint(asFloat64(theirs))
