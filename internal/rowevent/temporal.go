@@ -95,8 +95,8 @@ func appendDatetime(dst, raw []byte, digits int) []byte {
 
 // appendOldDatetime: the decimal number YYYYMMDDhhmmss of servers before 5.6.
 func appendOldDatetime(dst, raw []byte) []byte {
-	n := int64(binary.LittleEndian.Uint64(raw))
-	d, t := n/1000000, n%1000000
+	n := binary.LittleEndian.Uint64(raw)
+	d, t := int64(n/1000000), int64(n%1000000)
 	dst = append(appendYMD(dst, d/10000, d/100%100, d%100), ' ')
 	return appendHMS(dst, t/10000, t/100%100, t%100)
 }

@@ -52,6 +52,10 @@ func (v Value) IsTemporal() bool {
 	return false
 }
 
+// IsOldTime tells whether the column's times are stored as by servers before
+// MySQL 5.6; of a NULL, too.
+func (v Value) IsOldTime() bool { return isOldTime(v.Type) }
+
 // IsErrorValue tells whether the value is that of an ENUM which a server that is
 // not strict puts in place of an unknown text: number 0.
 func (v Value) IsErrorValue() bool {

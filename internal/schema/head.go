@@ -21,7 +21,8 @@ type Head struct {
 	Whole bool
 	// Plain is the statement for the empty sql_mode without the words that only
 	// MariaDB has and that say how, not what: OR REPLACE, ONLINE, IGNORE,
-	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE; PERSISTENT is STORED.
+	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE, COMPRESSED of a column;
+	// PERSISTENT is STORED.
 	Plain string
 	// Visible is Plain without INVISIBLE.
 	Visible string
@@ -38,6 +39,7 @@ func ReadHead(text, sqlMode string) (h Head, ok bool) {
 		return h, false
 	}
 	r.h.Whole = !r.mentions("RENAME", "EXCHANGE", "LIKE", "SELECT", "UNION") && !r.converts()
+	r.dropCompressed()
 	r.h.Plain, r.h.Visible = r.plain(false), r.plain(true)
 	return r.h, true
 }
@@ -189,6 +191,34 @@ func (r *headReader) mentions(words ...string) bool {
 func (r *headReader) converts() bool {
 	for i := r.pos; i+1 < len(r.tokens); i++ {
 		if r.tokens[i].is("CONVERT") && (r.tokens[i+1].is("TABLE") || r.tokens[i+1].is("PARTITION")) {
+			return true
+		}
+	}
+	return false
+}
+
+// dropCompressed leaves COMPRESSED and COMPRESSED=method of columns out. A name
+// may be the same word: it stands behind other words, or before a type.
+func (r *headReader) dropCompressed() {
+	for i := max(r.pos, 1); i < len(r.tokens); i++ {
+		if !r.tokens[i].is("COMPRESSED") || r.tokens[i].kind != word || namesColumn(r.tokens[i-1]) {
+			continue
+		}
+		next := &cursor{tokens: r.tokens, pos: i + 1}
+		if _, isType := canonicalType(strings.ToLower(next.peek(0).text)); isType && next.peek(0).kind == word {
+			continue
+		}
+		r.dropped[i] = true
+		if next.accept("=") && !next.done() {
+			r.dropped[i+1], r.dropped[i+2] = true, true
+		}
+	}
+}
+
+// namesColumn tells whether a column's name, or a table option's value, comes next.
+func namesColumn(before token) bool {
+	for _, w := range []string{"(", ",", ".", "=", "ROW_FORMAT", "ADD", "COLUMN", "EXISTS", "CHANGE", "MODIFY", "ALTER", "DROP", "AFTER", "TO", "RENAME"} {
+		if before.is(w) {
 			return true
 		}
 	}

@@ -36,7 +36,10 @@ func (c *Column) Literal(dst []byte, v rowevent.Value) ([]byte, error) {
 	case "float", "double":
 		return c.floatLiteral(dst, v)
 	case "date", "time", "datetime", "timestamp":
-		if v.IsTemporal() {
+		switch {
+		case c.Decimals > 0 && v.IsOldTime():
+			return dst, c.oldTime()
+		case v.IsTemporal():
 			dst, _ = v.AppendText(append(dst, '\''))
 			return append(dst, '\''), nil
 		}
@@ -172,6 +175,11 @@ func (c *Column) describe() string { return fmt.Sprintf("column `%s` of type %s"
 // not the one the row was written with.
 func (c *Column) mismatch(v rowevent.Value) error {
 	return c.bad(fmt.Sprintf("%s cannot be its value: the known structure is not that of the row", v.TypeName()))
+}
+
+func (c *Column) oldTime() error {
+	return c.wrap(&fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
+		Msg: "its values are in a format that cannot be read", Hint: rowevent.HintOldTimes})
 }
 
 func (c *Column) bad(msg string) error { return c.wrap(fault.New(fault.Data, msg)) }
