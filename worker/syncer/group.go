@@ -59,6 +59,7 @@ type open struct {
 	xid    xid
 	events []xaEvent
 	verb   xaVerb
+	never  bool // it has no end: the source died
 
 	// held tells that the end was read and cannot be named. Then others may
 	// follow, of which more are the GTIDs; the last one begins behind since rows.
@@ -184,12 +185,14 @@ func (g *grouper) at(h *replication.EventHeader) binlog.Position {
 // this connection only names the file.
 func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent, emit func(*Txn) error) error {
 	next := binlog.Position{Name: string(e.NextLogName), Pos: uint32(e.Position)}
+	only := artificial(h)
 	if c := g.cur; c != nil && !c.held {
 		// The source died inside a transaction and has rolled it back. It has not
-		// written where the file ends either, then: the next one is only named.
+		// written where the file ends either, then: the next one is only named. Reading
+		// begins there from now on, so that nothing of that transaction is met again.
 		switch {
 		case c.parts == 0:
-			g.cur = nil
+			g.cur, only = nil, false
 		case c.xid == "":
 			return g.unfinished(c)
 		default:
@@ -200,7 +203,7 @@ func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent,
 	if g.cur != nil {
 		return g.complete(next, emit)
 	}
-	if artificial(h) {
+	if only {
 		return nil
 	}
 	return g.move(next, h.Timestamp, emit)
@@ -292,8 +295,10 @@ func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
 	t := c.t
 	t.size = c.size
 	g.loc.Position = at
-	if err := g.count(t.GTID); err != nil {
-		return err
+	if !c.never {
+		if err := g.count(t.GTID); err != nil {
+			return err
+		}
 	}
 	for _, gtid := range c.more {
 		if err := g.count(gtid); err != nil {

@@ -245,6 +245,7 @@ func TestAnyBreakIsEqual(t *testing.T) {
 		to := &replayed{t: t, stored: map[xid]map[int64][]byte{}, loc: binlog.Location{Position: bin.events[0].at, GTID: set}}
 		begin := func() *grouper {
 			most := rapid.Int64Range(400, 4000).Draw(t, "size of pieces")
+			t.Logf("a run with pieces of %d bytes begins at %s, %v", most, to.loc, to.partial)
 			g := newGrouper(to.loc, flavor, false, most, func(_, _ string) bool { return true })
 			g.sent.id, g.sent.rows = to.partial.Txn, to.partial.Rows
 			to.crash = false
@@ -255,11 +256,12 @@ func TestAnyBreakIsEqual(t *testing.T) {
 			from := g.loc.Position
 			switch e := &bin.events[i]; {
 			case rapid.IntRange(0, 9).Draw(t, "break") == 0:
+				t.Log("reconnect")
 				g.reconnect()
 			case rapid.IntRange(0, 9).Draw(t, "restart") == 0:
 				g = begin()
 			default:
-				if err := g.event(e.h, e.content, func(t *Txn) error { to.take(t); return nil }); err != nil {
+				if err := g.event(e.h, e.content, func(tx *Txn) error { t.Log(show(tx)); to.take(tx); return nil }); err != nil {
 					t.Fatal(err)
 				}
 				if !to.crash {

@@ -123,7 +123,7 @@ func (g *grouper) xaRolledBack(h *replication.EventHeader, emit func(*Txn) error
 // neverWas is for an XA transaction that has no end in the binlog, since the
 // source died. Of its pieces that are stored none shall stay.
 func (c *open) neverWas() {
-	c.t.GTID, c.t.Rows, c.t.DDL, c.events, c.verb = "", nil, nil, nil, xaRollback
+	c.t.Rows, c.t.DDL, c.events, c.verb, c.never = nil, nil, nil, xaRollback, true
 }
 
 // xaQuery deals with a statement that begins with XA.

@@ -156,7 +156,7 @@ func TestGroupXANeverWas(t *testing.T) {
 	p.xid()
 	p.want(
 		"4-0 0-1-1 of {} part 1 after 0 rows prepare X'61',X'',1 insert [1] insert [2] insert [3] ...",
-		"4-4 part 2 after 4 rows rollback X'61',X'',1",
+		"4-4 0-1-1 of {} part 2 after 4 rows rollback X'61',X'',1",
 		"4-304 0-1-1 of {0-1-1} insert [9]",
 	)
 }

@@ -2,12 +2,9 @@ package syncer
 
 import "container/list"
 
-// preparedBytes bounds the memory for prepared XA transactions. It is enough for
-// those that are committed soon; of others the rows are read from the target.
-const preparedBytes = 16 << 20
-
 // prepared remembers prepared XA transactions of this run with their rows, those
-// that were prepared last. It is the coordinator's.
+// that were prepared last. That is enough for those that are committed soon; of
+// others the rows are read from the target. It is the coordinator's.
 type prepared struct {
 	limit int64
 	bytes int64
@@ -15,8 +12,8 @@ type prepared struct {
 	aged  *list.List // of *xaWork, the oldest first
 }
 
-func newPrepared() *prepared {
-	return &prepared{limit: preparedBytes, by: map[xid]*list.Element{}, aged: list.New()}
+func newPrepared(limit int64) *prepared {
+	return &prepared{limit: limit, by: map[xid]*list.Element{}, aged: list.New()}
 }
 
 // preparedOverhead is what one takes beside its events.
