@@ -28,6 +28,7 @@ type coordinator struct {
 	flushed   binlog.Location
 	ahead     *budget // of what the reader has handed on
 	dispatch  *dispatch
+	prepared  *prepared
 	// wake tells that a lane has applied something.
 	wake <-chan struct{}
 }
@@ -82,10 +83,16 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 		if err != nil {
 			return notExecutable(t, err)
 		}
+		if len(list) > 0 && t.xa != nil {
+			return notExecutable(t, fault.New(fault.Unsupported, "not supported yet: a statement inside "+t.xa.describe()))
+		}
 		if len(list) > 0 {
 			return c.barrier(reading, writing, t, list)
 		}
 		t.DDL = nil
+	}
+	if t.xa != nil {
+		return c.xa(reading, t)
 	}
 	if t.Part > 0 {
 		return c.piece(reading, t)
@@ -94,19 +101,29 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 		t.Rows = nil
 	}
 	if t.empty() {
-		if err := c.enter(reading, t); err != nil {
-			return err
-		}
-		c.window.finish(t)
-		return nil
+		return c.pass(reading, t)
 	}
-	if err := c.plan(reading, t); err != nil {
+	return c.hand(reading, t)
+}
+
+// pass goes past a transaction that has nothing to be done.
+func (c *coordinator) pass(ctx context.Context, t *Txn) error {
+	if err := c.enter(ctx, t); err != nil {
 		return err
 	}
-	if err := c.enter(reading, t); err != nil {
+	c.window.finish(t)
+	return nil
+}
+
+// hand gives a whole transaction to a lane.
+func (c *coordinator) hand(ctx context.Context, t *Txn) error {
+	if err := c.plan(ctx, t); err != nil {
 		return err
 	}
-	return c.dispatch.put(reading, t, c.order.assign(t))
+	if err := c.enter(ctx, t); err != nil {
+		return err
+	}
+	return c.dispatch.put(ctx, t, c.order.assign(t))
 }
 
 // enter gives t its place in the window. While the window is full, the lanes
@@ -241,8 +258,8 @@ func (c *coordinator) piece(reading context.Context, t *Txn) error {
 	} else {
 		t.done = make(chan struct{})
 	}
-	c.order.load[0].Add(int64(len(t.Rows)))
-	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: len(t.Rows)}); err != nil {
+	c.order.load[0].Add(int64(t.weight()))
+	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: t.weight()}); err != nil {
 		return err
 	}
 	select {

@@ -71,6 +71,13 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 	if err != nil {
 		return err
 	}
+	if e, ok := parsed.Event.(*replication.MariadbGTIDEvent); ok && raw != nil && e.Flags&preparedXA != 0 {
+		x, err := newXAGTID(e, raw.Data)
+		if err != nil {
+			return err
+		}
+		return yield(ev.Header, x)
+	}
 	return yield(ev.Header, parsed.Event)
 }
 

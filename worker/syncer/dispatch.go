@@ -43,7 +43,7 @@ func (d *dispatch) put(ctx context.Context, t *Txn, waits []*Txn) error {
 		}
 	}
 	j := &d.open[t.lane]
-	if len(j.txns) > 0 && j.rows+len(t.Rows) > d.batch {
+	if len(j.txns) > 0 && j.rows+t.weight() > d.batch {
 		if err := d.send(ctx, t.lane); err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (d *dispatch) put(ctx context.Context, t *Txn, waits []*Txn) error {
 		d.aged = append(d.aged, t.lane)
 	}
 	j.txns = append(j.txns, t)
-	j.rows += len(t.Rows)
+	j.rows += t.weight()
 	if j.rows >= d.batch {
 		return d.send(ctx, t.lane)
 	}

@@ -63,7 +63,7 @@ type holder struct {
 // the one that s writes; nil when there is none to be found.
 func (t *target) holder(ctx context.Context, s *stmt) *holder {
 	p := s.table
-	if s.row.After.IsZero() || len(p.fit.primary) == 0 {
+	if p == nil || s.row.After.IsZero() || len(p.fit.primary) == 0 {
 		return nil
 	}
 	names := make([]string, len(p.fit.primary))

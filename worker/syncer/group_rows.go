@@ -22,32 +22,54 @@ const (
 // rows adds the rows of an event to the open transaction. Those of tables that
 // the task leaves out have no images.
 func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*Txn) error) error {
-	if g.cur == nil {
+	if g.idle() {
 		if err := g.begin(h, "", false); err != nil {
 			return err
 		}
 		g.cur.begun = true
 	}
 	c := g.cur
-	name := schema.Name{Schema: e.Table.Schema, Table: e.Table.Name}
 	if e.Missing >= 0 {
-		return g.notFull(h, name, e.Missing)
+		return g.notFull(h, schema.Name{Schema: e.Table.Schema, Table: e.Table.Name}, e.Missing)
 	}
-	step := 1
-	if e.Kind == Update {
-		step = 2
+	n, skip := int64(len(e.Images)/images(e.Kind)), int64(0)
+	if g.sent.id != "" && g.sent.id == c.t.BeginID() {
+		skip = max(0, min(n, g.sent.rows-c.rows))
 	}
-	c.t.Rows = slices.Grow(c.t.Rows, len(e.Images)/step)
-	again := g.sent.id != "" && g.sent.id == c.t.BeginID()
-	for i := 0; i+step <= len(e.Images); i += step {
-		c.rows++
-		if again && c.rows <= g.sent.rows {
-			if c.parts == 0 {
-				c.parts = 1 // it was cut before, so it stays cut
-			}
-			continue
-		}
-		r := Row{Table: name, Kind: e.Kind, Pos: h.LogPos}
+	if skip > 0 && c.parts == 0 {
+		c.parts = 1 // it was cut before, so it stays cut
+	}
+	c.rows += n
+	had := len(c.t.Rows)
+	c.t.Rows = appendRows(c.t.Rows, e, h.LogPos, int(skip))
+	for i := range c.t.Rows[had:] {
+		c.size += rowSize(&c.t.Rows[had+i])
+	}
+	if c.xid != "" && n > skip {
+		c.xaEvent(h, e, int(skip))
+	}
+	if c.size > g.cap {
+		return g.cut(emit)
+	}
+	return nil
+}
+
+// images is how many images a row of a kind has.
+func images(k Kind) int {
+	if k == Update {
+		return 2
+	}
+	return 1
+}
+
+// appendRows appends the rows of an event that ends at pos, but for the first
+// so many.
+func appendRows(dst []Row, e *rowevent.Rows, pos uint32, skip int) []Row {
+	name := schema.Name{Schema: e.Table.Schema, Table: e.Table.Name}
+	step := images(e.Kind)
+	dst = slices.Grow(dst, max(0, len(e.Images)/step-skip))
+	for i := skip * step; i+step <= len(e.Images); i += step {
+		r := Row{Table: name, Kind: e.Kind, Pos: pos}
 		switch e.Kind {
 		case Insert:
 			r.After = e.Images[i]
@@ -56,13 +78,9 @@ func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*
 		case Update:
 			r.Before, r.After = e.Images[i], e.Images[i+1]
 		}
-		c.t.Rows = append(c.t.Rows, r)
-		c.size += rowSize(&r)
+		dst = append(dst, r)
 	}
-	if c.size > g.cap {
-		return g.cut(emit)
-	}
-	return nil
+	return dst
 }
 
 func (g *grouper) notFull(h *replication.EventHeader, n schema.Name, column int) error {

@@ -61,6 +61,9 @@ func show(t *Txn) string {
 	if t.DDL != nil {
 		fmt.Fprintf(&b, " %q", t.DDL.Text)
 	}
+	if t.xa != nil {
+		b.WriteString(showXA(t.xa))
+	}
 	for _, r := range t.Rows {
 		fmt.Fprintf(&b, " %s %v", r.Kind, append(valuesOf(r.Before), valuesOf(r.After)...))
 	}

@@ -181,7 +181,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 	}
 	l.partial = partial(group)
 	l.stats.applied(&l.counters, l.id, group, n, time.Since(began))
-	l.order.done(l.id, n)
+	l.order.done(l.id, weight(group))
 	select {
 	case l.wake <- struct{}{}:
 	default: // somebody is woken already
@@ -190,7 +190,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 		for i := range t.plans {
 			t.plans[i] = nil
 		}
-		t.Rows = t.Rows[:0:0] // the window may hold t for a while, its rows are done with
+		t.xa, t.Rows = nil, t.Rows[:0:0] // the window may hold t for a while, its rows are done with
 	}
 	if group[0].Last {
 		l.window.finish(group...)
@@ -258,6 +258,7 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 // write makes the statements for a group: row by row, or rewritten to fewer.
 func (l *lane) write(group []*Txn, rewritten bool) error {
 	l.sql.reset()
+	defer l.writeXA(group)
 	if rewritten {
 		return l.rewrite(group)
 	}
@@ -351,6 +352,12 @@ func (l *lane) unmatched(group []*Txn, counts []int64) ([]string, error) {
 	var out []string
 	for i := range l.sql.stmts {
 		s := &l.sql.stmts[i]
+		if s.xa != nil {
+			if err := s.checkXA(counts[i]); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if s.counted && counts[i] != s.want {
 			return nil, fault.New(fault.Data, fmt.Sprintf("a statement for several rows of %s met %d rows and not %d", s.table.name, counts[i], s.want))
 		}
@@ -372,7 +379,7 @@ func fileOf(group []*Txn, r *Row) string {
 	for _, t := range group {
 		for i := range t.Rows {
 			if &t.Rows[i] == r {
-				return t.Begin.Name
+				return t.file()
 			}
 		}
 	}
@@ -386,7 +393,7 @@ func partial(group []*Txn) checkpoint.Partial {
 	if t.Last {
 		return checkpoint.Partial{}
 	}
-	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + int64(len(t.Rows))}
+	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows()}
 }
 
 // resolve finds out whether a COMMIT without an answer took effect, by the lane
@@ -417,7 +424,7 @@ func contains(row *checkpoint.Lane, group []*Txn) bool {
 	case t.Part == 0:
 		return row.Applied.Has(t.ID())
 	case t.Last:
-		return row.Watermark.Position == t.End.Position
+		return row.Watermark.Position == t.End.Position && row.Watermark.GTID.Equal(t.End.GTID)
 	}
 	return row.Partial == partial(group)
 }
@@ -492,11 +499,11 @@ func (l *lane) blame(ctx context.Context, group []*Txn, err error) error {
 	}
 	s := &l.sql.stmts[i]
 	if other != nil {
-		return duplicate(s.table.describe(s.row, fileOf(group, s.row)), other, single)
+		return duplicate(s.describe(group), other, single)
 	}
-	return fault.Wrap("apply "+s.table.describe(s.row, fileOf(group, s.row)), refused(single))
+	return fault.Wrap("apply "+s.describe(group), refused(single))
 }
 
 func at(t *Txn, r *Row) string {
-	return fmt.Sprintf("apply %s of %s.%s at (%s, %d)", r.Kind, r.Table.Schema, r.Table.Table, t.Begin.Name, r.Pos)
+	return fmt.Sprintf("apply %s of %s.%s at (%s, %d)", r.Kind, r.Table.Schema, r.Table.Table, t.file(), r.Pos)
 }

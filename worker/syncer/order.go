@@ -47,7 +47,7 @@ func (o *order) assign(t *Txn) (waits []*Txn) {
 		}
 	}
 	if latest == nil {
-		t.lane = o.fill(len(t.Rows))
+		t.lane = o.fill(t.weight())
 	} else {
 		t.lane = latest.lane
 		for lane, h := range o.last {
@@ -56,7 +56,7 @@ func (o *order) assign(t *Txn) (waits []*Txn) {
 			}
 		}
 	}
-	o.given[t.lane] += int64(len(t.Rows))
+	o.given[t.lane] += int64(t.weight())
 	return waits
 }
 

@@ -64,6 +64,8 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
+	// xa is set when it is a part of an XA transaction.
+	xa *xaWork
 
 	Part int
 	Last bool
@@ -113,4 +115,37 @@ func positionID(p binlog.Position) string {
 }
 
 // empty tells that nothing is to be done for t but to move on.
-func (t *Txn) empty() bool { return len(t.Rows) == 0 && t.DDL == nil }
+func (t *Txn) empty() bool { return len(t.Rows) == 0 && t.DDL == nil && t.xa == nil }
+
+// rows is how many rows of the source are done with by t: applied, or stored
+// until their XA transaction ends.
+func (t *Txn) rows() int64 {
+	if t.xa != nil {
+		return int64(len(t.Rows)) + t.xa.rows
+	}
+	return int64(len(t.Rows))
+}
+
+// weight is how much work t is, in rows.
+func (t *Txn) weight() int {
+	if t.xa != nil {
+		return int(t.rows()) + 1
+	}
+	return len(t.Rows)
+}
+
+// weight is how much work a group is.
+func weight(group []*Txn) (n int) {
+	for _, t := range group {
+		n += t.weight()
+	}
+	return n
+}
+
+// file is where its rows are in the binlog.
+func (t *Txn) file() string {
+	if t.xa != nil {
+		return t.xa.begin.Name
+	}
+	return t.Begin.Name
+}
