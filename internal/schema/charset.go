@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/text/encoding/charmap"
+
+	"github.com/raftdm/raftdm/internal/rowevent"
 )
 
 // utf8 gives characters of the column's character set in UTF-8, exactly or not
@@ -17,12 +19,15 @@ import (
 func (c *Column) utf8(raw []byte) ([]byte, error) {
 	if c.isUTF8() {
 		if !utf8.Valid(raw) {
-			return nil, c.bad(fmt.Sprintf("the row has bytes that are not valid in character set %s: %x", c.Charset, sample(raw)))
+			return nil, c.invalid(raw)
 		}
 		return raw, nil
 	}
 	if c.Charset == "latin1" {
-		return fromLatin1(raw), nil
+		if isASCII(raw) {
+			return raw, nil
+		}
+		return appendLatin1(nil, raw), nil
 	}
 	if encodingOf(c.Charset) == nil {
 		return nil, c.unsupported(fmt.Sprintf("character set %s is not supported yet for a target that lacks it; "+
@@ -35,6 +40,10 @@ func (c *Column) utf8(raw []byte) ([]byte, error) {
 	return text, nil
 }
 
+func (c *Column) invalid(raw []byte) error {
+	return c.bad(fmt.Sprintf("the row has bytes that are not valid in character set %s: %x", c.Charset, sample(raw)))
+}
+
 // Portable tells whether each server knows the column's character set, so that
 // its text may travel as UTF-8. Text of others is written by Literal.
 func (c *Column) Portable() bool { return !c.hasCharset() || c.isUTF8() || c.Charset == "latin1" }
@@ -43,6 +52,7 @@ func (c *Column) Portable() bool { return !c.hasCharset() || c.isUTF8() || c.Cha
 // the source, which MySQL and MariaDB do and TiDB does not: literals of text
 // then are its bytes and the name of their character set. So no table of ours
 // stands between the two sides, and codes that stand for no character arrive.
+// The same targets take the bytes of a VECTOR, of which TiDB takes the text.
 func (t *Table) NamingCharsets() *Table {
 	out := *t
 	out.Columns = slices.Clone(t.Columns)
@@ -61,18 +71,30 @@ func (c *Column) isUTF8() bool {
 	return false
 }
 
-// fromLatin1 reads MySQL's latin1, which is Windows-1252 with its five empty
+// appendLatin1 reads MySQL's latin1, which is Windows-1252 with its five empty
 // places filled by the control characters of the same number.
-func fromLatin1(raw []byte) []byte {
-	out := make([]byte, 0, len(raw)+len(raw)/4)
+func appendLatin1(dst, raw []byte) []byte {
 	for _, b := range raw {
+		if b < utf8.RuneSelf {
+			dst = append(dst, b)
+			continue
+		}
 		r := charmap.Windows1252.DecodeByte(b)
 		if r == utf8.RuneError {
 			r = rune(b)
 		}
-		out = utf8.AppendRune(out, r)
+		dst = utf8.AppendRune(dst, r)
 	}
-	return out
+	return dst
+}
+
+func isASCII(raw []byte) bool {
+	for _, b := range raw {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // sample bounds what an error shows of a value.
@@ -83,41 +105,39 @@ func sample(raw []byte) []byte {
 
 // addressLiteral writes MariaDB's network addresses, which the binlog carries as
 // fixed binary strings without their trailing zero bytes.
-func (c *Column) addressLiteral(dst []byte, v any) ([]byte, error) {
-	s, ok := v.(string)
-	if !ok {
-		return dst, c.mismatch(v)
-	}
+func (c *Column) addressLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
+	var raw [16]byte
 	if c.Type == "inet4" {
-		raw := padded([]byte(s), 4)
-		if len(raw) != 4 {
+		const size = 4
+		if !fixed(raw[:size], v) {
 			return dst, c.mismatch(v)
 		}
-		return appendQuoted(dst, netip.AddrFrom4([4]byte(raw)).String()), nil
+		return append(netip.AddrFrom4([size]byte(raw[:])).AppendTo(append(dst, '\'')), '\''), nil
 	}
-	raw := padded([]byte(s), 16)
-	if len(raw) != 16 {
+	if !fixed(raw[:], v) {
 		return dst, c.mismatch(v)
 	}
-	return appendQuoted(dst, inet6Text([16]byte(raw))), nil
+	return appendQuoted(dst, inet6Text(raw)), nil
 }
 
-// uuidSize is what a UUID takes in a row.
-const uuidSize = 16
+// fixed fills into from a value that the row holds without the zero bytes at its
+// end; false: it is none, or longer.
+func fixed(into []byte, v rowevent.Value) bool {
+	raw, ok, err := v.Bytes()
+	return err == nil && ok && len(raw) <= len(into) && copy(into, raw) == len(raw)
+}
 
 // uuidLiteral writes MariaDB's UUID. A row has its bytes in the order of the
 // text, but with servers before 10.11.5 its fields from last to first. Later
 // servers refuse what looks like a turned UUID of the versions 1 to 5, so those
 // are told apart; other values are read as of a later server, unless only the
 // turned value is a UUID by RFC 9562.
-func (c *Column) uuidLiteral(dst []byte, v any) ([]byte, error) {
-	s, ok := v.(string)
-	raw := padded([]byte(s), uuidSize)
-	if !ok || len(raw) != uuidSize {
+func (c *Column) uuidLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
+	var asIs uuid.UUID
+	if !fixed(asIs[:], v) {
 		return dst, c.mismatch(v)
 	}
-	asIs := uuid.UUID(raw)
-	turned := uuid.UUID(slices.Concat(raw[12:16], raw[10:12], raw[8:10], raw[6:8], raw[0:6]))
+	turned := uuid.UUID(slices.Concat(asIs[12:16], asIs[10:12], asIs[8:10], asIs[6:8], asIs[0:6]))
 	switch {
 	case earlyVersion(turned):
 		return appendQuoted(dst, turned.String()), nil

@@ -33,6 +33,16 @@ const (
 // familyOf tells by the name of a collation. A collation that is not listed is
 // opaque, which is slow and right.
 func familyOf(collate string) family {
+	switch collate { // the usual ones, of which a row asks
+	case "utf8mb4_general_ci", "utf8_general_ci":
+		return general
+	case "utf8mb4_0900_ai_ci":
+		return uca
+	case "utf8mb4_unicode_ci":
+		return uca4
+	case "utf8mb4_bin", "utf8_bin":
+		return exact
+	}
 	_, name, _ := strings.Cut(collate, "_")
 	name = strings.Replace(name, "nopad_", "", 1)
 	if strings.HasPrefix(name, "uca1400_a") { // no language in between
@@ -64,81 +74,78 @@ func familyOf(collate string) family {
 // under the column's collation. It is coarse: case, accents, blanks,
 // punctuation and control characters are gone, and letters that it does not
 // know one by one are all the same letter.
+//
+// Where the family is exact, the answer is a part of text itself.
 func (c *Column) foldText(dst, text []byte) []byte {
 	f := familyOf(c.Collate)
 	switch f {
 	case opaque:
 		return dst
 	case exact:
-		return append(dst, bytes.TrimRight(text, " ")...)
+		return bytes.TrimRight(text, " ")
 	}
-	w := folder{dst: dst, family: f}
 	for len(text) > 0 {
 		if b := text[0]; b < utf8.RuneSelf {
-			w.ascii(b)
+			dst = foldASCII(dst, b)
 			text = text[1:]
 			continue
 		}
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
-		w.rune(r)
+		dst = f.fold(dst, r)
 	}
-	return w.dst
+	return dst
 }
 
-// folder appends what is kept of a text: ASCII letters in lower case, digits, and
-// Chinese characters of the main block. Any other character stands for the kept
-// ones that it weighs as much as, which may be none.
-type folder struct {
-	dst    []byte
-	family family
-}
-
-func (w *folder) ascii(b byte) {
+// foldASCII keeps letters in lower case, and digits. What else is kept of a text
+// are Chinese characters of the main block; any other character stands for the
+// kept ones that it weighs as much as, which may be none.
+func foldASCII(dst []byte, b byte) []byte {
 	switch {
-	case b >= 'A' && b <= 'Z':
-		w.dst = append(w.dst, b+'a'-'A')
 	case b >= 'a' && b <= 'z', b >= '0' && b <= '9':
-		w.dst = append(w.dst, b)
+		return append(dst, b)
+	case b >= 'A' && b <= 'Z':
+		return append(dst, b+'a'-'A')
 	}
+	return dst
 }
 
-func (w *folder) rune(r rune) {
-	if r > 0xffff && w.family != uca {
-		return // all equal to each other there
+func (f family) fold(dst []byte, r rune) []byte {
+	if r > 0xffff && f != uca {
+		return dst // all equal to each other there
 	}
-	if s, ok := w.special(r); ok {
-		w.dst = append(w.dst, s...)
-		return
+	if s, ok := f.special(r); ok {
+		return append(dst, s...)
 	}
 	d := norm.NFKD.PropertiesString(string(r)).Decomposition()
 	if d == nil {
-		w.base(r)
-		return
+		return foldBase(dst, r)
 	}
 	for _, part := range string(d) {
-		if s, ok := w.special(part); ok {
-			w.dst = append(w.dst, s...)
+		if s, ok := f.special(part); ok {
+			dst = append(dst, s...)
 		} else {
-			w.base(part)
+			dst = foldBase(dst, part)
 		}
 	}
+	return dst
 }
 
-// base appends a character that has no decomposition.
-func (w *folder) base(r rune) {
+// foldBase appends a character that has no decomposition.
+func foldBase(dst []byte, r rune) []byte {
 	switch {
 	case r < utf8.RuneSelf:
-		w.ascii(byte(r))
+		return foldASCII(dst, byte(r))
 	case r >= 0x4e00 && r <= 0x9fff:
-		w.dst = utf8.AppendRune(w.dst, r)
+		return utf8.AppendRune(dst, r)
 	}
+	return dst
 }
 
 // special knows characters whose weight does not follow from Unicode's
 // decompositions.
-func (w *folder) special(r rune) (string, bool) {
-	switch w.family {
+func (f family) special(r rune) (string, bool) {
+	switch f {
 	case general:
 		switch r {
 		case 'ß':

@@ -21,7 +21,8 @@ type Head struct {
 	Whole bool
 	// Plain is the statement for the empty sql_mode without the words that only
 	// MariaDB has and that say how, not what: OR REPLACE, ONLINE, IGNORE,
-	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE; PERSISTENT is STORED.
+	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE, COMPRESSED of a column;
+	// PERSISTENT is STORED.
 	Plain string
 	// Visible is Plain without what changes no rows and is not known to every
 	// server: that a column is INVISIBLE, a schema's COMMENT and READ ONLY. It is
@@ -39,9 +40,10 @@ func (w *Words) Head() (h Head, ok bool) {
 		return h, false
 	}
 	r.h.Whole = !r.mentions("RENAME", "EXCHANGE", "LIKE", "SELECT", "UNION") && !r.converts()
+	r.dropCompressed()
 	hollow := r.hide()
-	if r.h.Plain = r.plain(r.dropped); !hollow {
-		r.h.Visible = r.plain(r.dropped, r.hidden)
+	if r.h.Plain = r.plain(false); !hollow {
+		r.h.Visible = r.plain(true)
 	}
 	return r.h, true
 }
@@ -215,59 +217,4 @@ func (r *headReader) option() (yes, sure bool) {
 		}
 	}
 	return false, true
-}
-
-// hide notes what Visible leaves out, and tells whether nothing is left of an
-// ALTER DATABASE.
-func (r *headReader) hide() (hollow bool) {
-	if r.h.Object != "DATABASE" {
-		for i := r.pos; i < len(r.tokens); i++ {
-			r.hidden[i] = r.tokens[i].is("INVISIBLE")
-		}
-		return false
-	}
-	c := &cursor{tokens: r.tokens, pos: r.pos}
-	hollow = r.h.Verb == "ALTER" && !c.done()
-	for !c.done() {
-		from := c.pos
-		if c.accept("COMMENT") || c.accept("READ", "ONLY") {
-			c.accept("=")
-			c.next()
-			for i := from; i < c.pos; i++ {
-				r.hidden[i] = true
-			}
-			r.h.Remark = strings.TrimSpace(r.h.Remark + " " + sqlText(c.tokens[from:min(c.pos, len(c.tokens))]))
-			continue
-		}
-		c.next()
-		hollow = false
-	}
-	return hollow
-}
-
-func (r *headReader) plain(without ...map[int]bool) string {
-	out := make([]token, 0, len(r.tokens))
-	cut := false
-	for i, t := range r.tokens {
-		if slices.ContainsFunc(without, func(m map[int]bool) bool { return m[i] }) {
-			cut = true
-			continue
-		}
-		if i >= r.pos && t.is("PERSISTENT") {
-			t.text = "STORED"
-		}
-		t.spaced, cut = t.spaced || cut && t.kind != punct, false
-		out = append(out, t)
-	}
-	return sqlText(out)
-}
-
-// WithoutEnforced leaves the word ENFORCED out of a statement for the empty
-// sql_mode: the SQL parser writes it behind each CHECK, and MariaDB does not know it.
-func WithoutEnforced(text string) string {
-	tokens, err := lex(text, "")
-	if err != nil {
-		return text
-	}
-	return sqlText(slices.DeleteFunc(tokens, func(t token) bool { return t.is("ENFORCED") }))
 }

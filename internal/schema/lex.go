@@ -250,35 +250,3 @@ func appendIdent(dst []byte, name string) []byte {
 	}
 	return append(dst, '`')
 }
-
-// appendQuoted appends a string literal for a session without
-// NO_BACKSLASH_ESCAPES. It works on bytes, which is safe in UTF-8: no byte of a
-// longer character looks like a quote or a backslash.
-func appendQuoted[T string | []byte](dst []byte, s T) []byte {
-	dst = append(dst, '\'')
-	plain := 0 // where the run of bytes that stand for themselves began
-	for i := range len(s) {
-		c := s[i]
-		if c > '\'' && c != '\\' {
-			continue
-		}
-		switch c {
-		case 0:
-			c = '0'
-		case '\n':
-			c = 'n'
-		case '\r':
-			c = 'r'
-		case 0x1a:
-			c = 'Z'
-		case '\'', '\\':
-		default:
-			continue
-		}
-		dst = append(dst, s[plain:i]...)
-		dst = append(dst, '\\', c)
-		plain = i + 1
-	}
-	dst = append(dst, s[plain:]...)
-	return append(dst, '\'')
-}

@@ -1,52 +1,50 @@
 package schema
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"github.com/raftdm/raftdm/internal/binjson"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/rowevent"
 )
 
-// Literal appends v, a value that go-mysql's RowsEvent decoded for this column,
-// as the text of a SQL literal. The literal is exact when all of this holds:
+// Literal appends v, a value of this column as a row of the binlog holds it, as
+// the text of a SQL literal. The literal is exact when the session's character
+// set is utf8mb4, its time_zone '+00:00' and its sql_mode without
+// NO_BACKSLASH_ESCAPES; NO_AUTO_VALUE_ON_ZERO keeps zeros in AUTO_INCREMENT
+// columns, and ALLOW_INVALID_DATES days like February 31st.
 //
-//   - the session's character set is utf8mb4 and its sql_mode is without
-//     NO_BACKSLASH_ESCAPES; NO_AUTO_VALUE_ON_ZERO keeps zeros in AUTO_INCREMENT
-//     columns, and ALLOW_INVALID_DATES days like February 31st;
-//   - the syncer decodes with ParseTime and UseDecimal off and with timestamps in
-//     UTC, and the session's time_zone is '+00:00'.
-//
-// What cannot be written exactly is an error that names column and reason.
-func (c *Column) Literal(dst []byte, v any) ([]byte, error) {
-	if v == nil {
+// What cannot be written exactly is an error that names column and reason. A
+// value whose stored type the column's type never has is one, too: the
+// structure is not the one the row was written with.
+func (c *Column) Literal(dst []byte, v rowevent.Value) ([]byte, error) {
+	if v.IsNull() {
 		return append(dst, "NULL"...), nil
 	}
 	switch c.Type {
 	case "tinyint", "smallint", "mediumint", "int", "bigint", "bit", "year":
 		return c.integerLiteral(dst, v)
 	case "decimal":
-		if s, ok := v.(string); ok && isDecimal(s) {
-			return append(dst, s...), nil
+		if v.Type == mysql.MYSQL_TYPE_NEWDECIMAL {
+			dst, _ = v.AppendText(dst)
+			return dst, nil
 		}
 	case "float", "double":
 		return c.floatLiteral(dst, v)
 	case "date", "time", "datetime", "timestamp":
-		if s, ok := v.(string); ok && isTemporal(s) {
-			return appendQuoted(dst, s), nil
+		switch {
+		case c.Decimals > 0 && v.IsOldTime():
+			return dst, c.oldTime()
+		case v.IsTemporal():
+			dst, _ = v.AppendText(append(dst, '\''))
+			return append(dst, '\''), nil
 		}
 	case "enum", "set":
-		text, err := c.elements(v)
-		if err != nil {
-			return dst, err
-		}
-		if text == "" && c.Type == "enum" && c.hasEmptyElement() && isZero(v) {
-			return append(dst, '0'), nil // '' would be the element, not the error value
-		}
-		return appendQuoted(dst, text), nil
+		return c.elementLiteral(dst, v)
 	case "json":
 		return c.jsonLiteral(dst, v)
 	case "inet4", "inet6":
@@ -54,7 +52,7 @@ func (c *Column) Literal(dst []byte, v any) ([]byte, error) {
 	case "uuid":
 		return c.uuidLiteral(dst, v)
 	case "vector":
-		return dst, c.unsupported("type vector is not supported yet")
+		return c.vectorLiteral(dst, v)
 	default:
 		return c.bytesLiteral(dst, v)
 	}
@@ -62,110 +60,82 @@ func (c *Column) Literal(dst []byte, v any) ([]byte, error) {
 }
 
 // integerLiteral writes integers, bits and years.
-func (c *Column) integerLiteral(dst []byte, v any) ([]byte, error) {
-	signed, unsigned, isUnsigned, ok := integer(v)
+func (c *Column) integerLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
 	switch {
-	case !ok:
+	case !v.IsInteger():
 		return dst, c.mismatch(v)
-	case isUnsigned:
-		return strconv.AppendUint(dst, unsigned, 10), nil
-	case c.Type == "bit":
-		return strconv.AppendUint(dst, uint64(signed), 10), nil
-	case c.Unsigned:
-		return strconv.AppendUint(dst, uint64(signed)&c.integerMask(), 10), nil
+	case c.isUnsigned():
+		return strconv.AppendUint(dst, v.Uint(), 10), nil
 	}
-	return strconv.AppendInt(dst, signed, 10), nil
+	return strconv.AppendInt(dst, v.Int(), 10), nil
 }
 
-// integerMask has one bit set for each bit of the column's integer type: the
-// binlog of a server that does not log signedness gives large unsigned numbers
-// as negative ones.
-func (c *Column) integerMask() uint64 {
-	switch c.Type {
-	case "tinyint":
-		return math.MaxUint8
-	case "smallint", "year":
-		return math.MaxUint16
-	case "mediumint":
-		return 1<<24 - 1
-	case "int":
-		return math.MaxUint32
-	}
-	return math.MaxUint64
-}
-
-// integer takes any Go integer apart.
-func integer(v any) (signed int64, unsigned uint64, isUnsigned, ok bool) {
-	switch n := v.(type) {
-	case int8:
-		return int64(n), 0, false, true
-	case int16:
-		return int64(n), 0, false, true
-	case int32:
-		return int64(n), 0, false, true
-	case int64:
-		return n, 0, false, true
-	case int:
-		return int64(n), 0, false, true
-	case uint8:
-		return 0, uint64(n), true, true
-	case uint16:
-		return 0, uint64(n), true, true
-	case uint32:
-		return 0, uint64(n), true, true
-	case uint64:
-		return 0, n, true, true
-	}
-	return 0, 0, false, false
-}
+// isUnsigned tells how the bits of a number are meant, which a row does not say.
+func (c *Column) isUnsigned() bool { return c.Unsigned || c.Type == "bit" }
 
 // floatLiteral writes the double that equals the value, for FLOAT too: it is
 // the text that both stores and compares exactly.
-func (c *Column) floatLiteral(dst []byte, v any) ([]byte, error) {
-	var f float64
-	switch n := v.(type) {
-	case float32:
-		f = float64(n)
-	case float64:
-		f = n
-	default:
+func (c *Column) floatLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
+	f, ok := v.Float()
+	switch {
+	case !ok:
 		return dst, c.mismatch(v)
-	}
-	if math.IsNaN(f) || math.IsInf(f, 0) {
+	case math.IsNaN(f) || math.IsInf(f, 0):
 		return dst, c.bad(fmt.Sprintf("%v is no number a column can hold", f))
 	}
 	return strconv.AppendFloat(dst, f, 'e', -1, 64), nil
 }
 
-// elements gives the text of an ENUM or SET value from its number.
-func (c *Column) elements(v any) (string, error) {
-	signed, unsigned, isUnsigned, ok := integer(v)
-	if !ok {
-		return "", c.mismatch(v)
+// elementLiteral writes the text of an ENUM or SET from its number.
+func (c *Column) elementLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
+	n, err := c.elements(v)
+	switch {
+	case err != nil:
+		return dst, err
+	case c.Type == "enum" && n == 0 && c.hasEmptyElement():
+		return append(dst, '0'), nil // '' would be the element, not the error value
 	}
-	n := unsigned
-	if !isUnsigned {
-		n = uint64(signed)
+	dst = append(dst, '\'')
+	start := len(dst)
+	dst = escapeFrom(c.appendElements(dst, n), start)
+	return append(dst, '\''), nil
+}
+
+// elements gives the number of an ENUM or SET if the column has its elements.
+func (c *Column) elements(v rowevent.Value) (uint64, error) {
+	if !v.IsInteger() {
+		return 0, c.mismatch(v)
 	}
+	n := v.Uint()
+	switch {
+	case c.Type == "enum" && n > uint64(len(c.Elems)):
+		return 0, c.bad(fmt.Sprintf("the row has element %d of %d: the known structure is not that of the row", n, len(c.Elems)))
+	case c.Type == "set" && len(c.Elems) < 64 && n>>len(c.Elems) != 0:
+		return 0, c.bad(fmt.Sprintf("the row has set bits %b with %d elements: the known structure is not that of the row", n, len(c.Elems)))
+	}
+	return n, nil
+}
+
+// appendElements appends the text that a number which elements gave stands for.
+func (c *Column) appendElements(dst []byte, n uint64) []byte {
 	if c.Type == "enum" {
-		switch {
-		case n == 0:
-			return "", nil
-		case n > uint64(len(c.Elems)):
-			return "", c.bad(fmt.Sprintf("the row has element %d of %d: the known structure is not that of the row", n, len(c.Elems)))
+		if n > 0 {
+			dst = append(dst, c.Elems[n-1]...)
 		}
-		return c.Elems[n-1], nil
+		return dst
 	}
-	if len(c.Elems) < 64 && n>>len(c.Elems) != 0 {
-		return "", c.bad(fmt.Sprintf("the row has set bits %b with %d elements: the known structure is not that of the row", n, len(c.Elems)))
-	}
-	var names []string
+	first := true
 	for i, e := range c.Elems {
-		if n>>i&1 == 1 {
-			names = append(names, e)
+		if n>>i&1 == 0 {
+			continue
 		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(dst, e...)
 	}
-	return strings.Join(names, ","), nil
+	return dst
 }
 
 func (c *Column) hasEmptyElement() bool {
@@ -177,96 +147,43 @@ func (c *Column) hasEmptyElement() bool {
 	return false
 }
 
-func isZero(v any) bool {
-	signed, unsigned, _, _ := integer(v)
-	return signed == 0 && unsigned == 0
-}
-
-// jsonLiteral writes a JSON text. An empty document, which INSERT IGNORE can
-// leave, reads as null on the server.
-func (c *Column) jsonLiteral(dst []byte, v any) ([]byte, error) {
-	switch doc := v.(type) {
-	case string:
-		return appendQuoted(dst, doc), nil
-	case []byte:
-		if len(doc) == 0 {
-			return append(dst, "'null'"...), nil
-		}
-		return appendQuoted(dst, doc), nil
-	}
-	return dst, c.unsupported(fmt.Sprintf("the row gives only a part of the document (%T): "+
-		"set binlog_row_value_options='' on the source", v))
-}
-
-// bytesLiteral writes characters, binary strings and geometries.
-func (c *Column) bytesLiteral(dst []byte, v any) ([]byte, error) {
-	var raw []byte
-	switch b := v.(type) {
-	case string:
-		if c.isUTF8() && utf8.ValidString(b) {
-			return appendQuoted(dst, b), nil // most values, without a copy
-		}
-		raw = []byte(b)
-	case []byte:
-		raw = b
-	default:
+// jsonLiteral writes a document: MySQL stores a tree of its own, MariaDB the
+// text. An empty document, which INSERT IGNORE can leave, reads as null on the
+// server.
+func (c *Column) jsonLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
+	raw, ok, err := v.Bytes()
+	switch {
+	case err != nil:
+		return dst, c.wrap(err)
+	case !ok:
 		return dst, c.mismatch(v)
+	case len(raw) == 0:
+		return append(dst, "'null'"...), nil
+	case v.Type != mysql.MYSQL_TYPE_JSON:
+		return appendQuoted(dst, raw), nil
 	}
-	if c.NameCharset && !c.Portable() {
-		return appendHex(append(append(append(dst, '_'), c.Charset...), ' '), raw), nil
+	start := len(dst) + 1
+	if dst, err = binjson.AppendText(append(dst, '\''), raw); err != nil {
+		return dst, c.wrap(err)
 	}
-	if c.hasCharset() {
-		text, err := c.utf8(raw)
-		if err != nil {
-			return dst, err
-		}
-		return appendQuoted(dst, text), nil
-	}
-	if c.Type == "binary" {
-		raw = padded(raw, c.Length)
-	}
-	return appendHex(dst, raw), nil
+	return append(escapeFrom(dst, start), '\''), nil
 }
-
-// padded gives a BINARY(n) value the zero bytes that the binlog leaves out.
-func padded(raw []byte, n int) []byte {
-	if len(raw) >= n {
-		return raw
-	}
-	return append(raw[:len(raw):len(raw)], make([]byte, n-len(raw))...)
-}
-
-// appendHex appends x'..', or ” for no bytes.
-func appendHex(dst, raw []byte) []byte {
-	if len(raw) == 0 {
-		return append(dst, "''"...)
-	}
-	dst = append(dst, "x'"...)
-	dst = hex.AppendEncode(dst, raw)
-	return append(dst, '\'')
-}
-
-// isDecimal accepts what may stand bare as a decimal literal.
-func isDecimal(s string) bool {
-	digits := strings.TrimPrefix(s, "-")
-	return digits != "" && strings.Trim(digits, "0123456789.") == "" && strings.Count(digits, ".") <= 1
-}
-
-// isTemporal accepts the characters of dates and times.
-func isTemporal(s string) bool { return s != "" && strings.Trim(s, "0123456789-:. ") == "" }
 
 func (c *Column) describe() string { return fmt.Sprintf("column `%s` of type %s", c.Name, c.Type) }
 
 // mismatch is the error for a value that the type never has: the structure is
 // not the one the row was written with.
-func (c *Column) mismatch(v any) error {
-	return c.bad(fmt.Sprintf("a %T cannot be its value: the known structure is not that of the row", v))
+func (c *Column) mismatch(v rowevent.Value) error {
+	return c.bad(fmt.Sprintf("%s cannot be its value: the known structure is not that of the row", v.TypeName()))
 }
 
-func (c *Column) bad(msg string) error {
-	return fault.Wrap(c.describe(), fault.New(fault.Data, msg))
+func (c *Column) oldTime() error {
+	return c.wrap(&fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
+		Msg: "its values are in a format that cannot be read", Hint: rowevent.HintOldTimes})
 }
 
-func (c *Column) unsupported(msg string) error {
-	return fault.Wrap(c.describe(), fault.New(fault.Unsupported, msg))
-}
+func (c *Column) bad(msg string) error { return c.wrap(fault.New(fault.Data, msg)) }
+
+func (c *Column) unsupported(msg string) error { return c.wrap(fault.New(fault.Unsupported, msg)) }
+
+func (c *Column) wrap(err error) error { return fault.Wrap(c.describe(), err) }

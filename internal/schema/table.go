@@ -1,5 +1,7 @@
 package schema
 
+import "github.com/raftdm/raftdm/internal/rowevent"
+
 // Name is a table's qualified name.
 type Name struct {
 	Schema string
@@ -34,7 +36,8 @@ type Column struct {
 	Elems     []string // of ENUM and SET
 	Generated bool     // virtual or stored: never written
 	Invisible bool
-	// NameCharset makes Literal name the character set of text: see NamingCharsets.
+	// NameCharset makes Literal name the character set of text, and give a VECTOR
+	// as its bytes: see NamingCharsets.
 	NameCharset bool
 }
 
@@ -80,8 +83,8 @@ func (t *Table) identifies(ix *Index) bool {
 // Visible gives the values of a row that belong to Columns. MariaDB keeps a hash
 // for each unique key on whole TEXT or BLOB columns in a column of its own,
 // behind all others, which no CREATE TABLE shows but each row of the binlog has.
-func (t *Table) Visible(row []any) []any {
-	extra := len(row) - len(t.Columns)
+func (t *Table) Visible(row rowevent.Image) rowevent.Image {
+	extra := row.Len() - len(t.Columns)
 	if extra <= 0 {
 		return row
 	}
@@ -93,7 +96,7 @@ func (t *Table) Visible(row []any) []any {
 	if extra != 0 {
 		return row // another structure, which the caller finds out
 	}
-	return row[:len(t.Columns)]
+	return row.Head(len(t.Columns))
 }
 
 // hashed tells whether an index can only be one by hash.

@@ -32,6 +32,20 @@ func applied(t testing.TB, tracker *Tracker, statements ...string) (changed []Na
 	return changed
 }
 
+// TestVectors: the SQL parser and the reader of CREATE TABLE know the type alike.
+func TestVectors(t *testing.T) {
+	tracker := NewTracker("", false)
+	applied(t, tracker, "CREATE TABLE v (a VECTOR(3), b VECTOR NOT NULL)", "ALTER TABLE v ADD c VECTOR(2048)")
+	got, err := tracker.Table(Name{"d", "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := parse(t, "CREATE TABLE v (a vector(3), b vector NOT NULL, c vector(2048))")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-read +tracked:\n%s", diff)
+	}
+}
+
 func TestApplyNamesWhatChanged(t *testing.T) {
 	tracker := NewTracker("", false)
 	for _, c := range []struct {

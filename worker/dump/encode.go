@@ -194,7 +194,7 @@ func (e *encoder) appendRow(p []byte) (invalid int, err error) {
 			dst = append(dst, "x'"...)
 			dst = append(hex.AppendEncode(dst, v), '\'')
 		case f == formText:
-			if dst, err = e.columns[i].text.Literal(dst, v); err != nil {
+			if dst, err = e.columns[i].text.TextLiteral(dst, v); err != nil {
 				return 0, err
 			}
 		default:

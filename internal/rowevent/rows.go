@@ -1,0 +1,320 @@
+package rowevent
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/raftdm/raftdm/internal/binjson"
+	"github.com/raftdm/raftdm/internal/fault"
+)
+
+// Kind says what a rows event did.
+type Kind uint8
+
+// The kinds of rows events.
+const (
+	Insert Kind = iota
+	Update
+	Delete
+)
+
+// String gives the word for the kind.
+func (k Kind) String() string { return [...]string{"insert", "update", "delete"}[k] }
+
+// Rows is a rows event.
+type Rows struct {
+	Table *Table
+	Kind  Kind
+	// Images are the rows; of an update the one before and the one after, in turn.
+	Images []Image
+	// Missing is the first column that the images lack, -1 when they are complete.
+	Missing int
+	// PartialJSON tells that documents came as what changed in them.
+	PartialJSON bool
+	// Type and Body are what Decoder.Rows was given.
+	Type byte
+	Body []byte
+}
+
+// Decoder reads the events of one stream, in order.
+type Decoder struct {
+	tables map[uint64]*Table
+	last   *Table // what the last table map event said
+	layout map[byte]form
+	spans  []span // room for the next images
+}
+
+// form is what the type of a rows event says.
+type form struct {
+	kind       Kind
+	two        bool // version 2: extra data behind the flags
+	compressed bool
+	partial    bool
+}
+
+// NewDecoder begins a stream.
+func NewDecoder() *Decoder { return &Decoder{tables: map[uint64]*Table{}, layout: forms()} }
+
+func forms() map[byte]form {
+	return map[byte]form{
+		byte(replication.WRITE_ROWS_EVENTv1):                      {kind: Insert},
+		byte(replication.UPDATE_ROWS_EVENTv1):                     {kind: Update},
+		byte(replication.DELETE_ROWS_EVENTv1):                     {kind: Delete},
+		byte(replication.WRITE_ROWS_EVENTv2):                      {kind: Insert, two: true},
+		byte(replication.UPDATE_ROWS_EVENTv2):                     {kind: Update, two: true},
+		byte(replication.DELETE_ROWS_EVENTv2):                     {kind: Delete, two: true},
+		byte(replication.PARTIAL_UPDATE_ROWS_EVENT):               {kind: Update, two: true, partial: true},
+		byte(replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1):  {kind: Insert, compressed: true},
+		byte(replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1): {kind: Update, compressed: true},
+		byte(replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1): {kind: Delete, compressed: true},
+	}
+}
+
+// IsRows tells whether events of a type are for Rows.
+func (d *Decoder) IsRows(eventType byte) bool { _, ok := d.layout[eventType]; return ok }
+
+// TableMap takes the body of a table map event, without header and checksum.
+// The same table comes with each statement, mostly as it was: the answer is the
+// same Table then.
+func (d *Decoder) TableMap(body []byte) (*Table, error) {
+	if t := d.last; t != nil && bytes.Equal(t.event, body) {
+		d.tables[t.ID] = t
+		return t, nil
+	}
+	if len(body) < tableIDBytes {
+		return nil, corrupt("a table map event ends too early")
+	}
+	t := d.tables[tableID(body)]
+	if t == nil || !bytes.Equal(t.event, body) {
+		var err error
+		if t, err = parseTable(body); err != nil {
+			return nil, err
+		}
+		d.tables[t.ID] = t
+	}
+	d.last = t
+	return t, nil
+}
+
+// mostTables bounds what is remembered of tables. Each statement names its own
+// again, so nothing but time is lost with them.
+const mostTables = 20_000
+
+// Rows reads the body of a rows event, without header and checksum. When
+// wanted refuses the table, the event's rows are not looked at, and Images is nil.
+func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (Rows, error) {
+	f, ok := d.layout[eventType]
+	if !ok || len(body) < tableIDBytes+2 {
+		return Rows{}, corrupt("a rows event of the type number %d with %d bytes cannot be read", eventType, len(body))
+	}
+	t := d.tables[tableID(body)]
+	if t == nil {
+		return Rows{}, corrupt("no table map event comes before the rows of the table with the id %d", tableID(body))
+	}
+	const endsStatement = 1
+	if body[tableIDBytes]&endsStatement != 0 && len(d.tables) > mostTables {
+		clear(d.tables)
+	}
+	out := Rows{Table: t, Kind: f.kind, Missing: -1, PartialJSON: f.partial, Type: eventType, Body: body}
+	if !wanted(t) {
+		return out, nil
+	}
+	if t.unread != nil {
+		return out, t.unread
+	}
+	c := cursor{raw: body[tableIDBytes+2:]}
+	if f.two {
+		c.take(int(c.number(2)) - 2)
+	}
+	if n := c.packed(); n != len(t.cols) {
+		return out, corrupt("rows of %s.%s have %d columns, but its table map event %d", t.Schema, t.Name, n, len(t.cols))
+	}
+	size := (len(t.cols) + 7) / 8
+	maps := [2][]byte{c.take(size)}
+	maps[1] = maps[0]
+	if f.kind == Update {
+		maps[1] = c.take(size)
+	}
+	if c.bad {
+		return out, tooShort(t)
+	}
+	data := c.raw
+	if f.compressed {
+		var err error
+		if data, err = unpackEvent(data); err != nil {
+			return out, fault.Wrap("read rows of "+t.Schema+"."+t.Name, err)
+		}
+	}
+	for _, m := range maps {
+		if i := firstMissing(m, len(t.cols)); i >= 0 {
+			out.Missing = i
+			return out, nil
+		}
+	}
+	var err error
+	out.Images, err = d.images(t, f, data)
+	return out, err
+}
+
+func tooShort(t *Table) error {
+	msg := fmt.Sprintf("a rows event of %s.%s ends too early", t.Schema, t.Name)
+	if t.oldTimes {
+		return &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Msg: msg, Hint: HintOldTimes}
+	}
+	return corrupt("%s", msg)
+}
+
+// firstMissing finds the first column that a map does not have, -1 for none.
+func firstMissing(columns []byte, n int) int {
+	for i, b := range columns {
+		if i == len(columns)-1 && n%8 != 0 {
+			b |= 0xff << (n % 8)
+		}
+		if b != 0xff {
+			return i*8 + bits.TrailingZeros8(^b)
+		}
+	}
+	return -1
+}
+
+// images finds all rows of an event with all their columns.
+func (d *Decoder) images(t *Table, f form, data []byte) ([]Image, error) {
+	var out []Image
+	for rest := data; len(rest) > 0; {
+		im, n, ok := d.image(t, rest)
+		if !ok {
+			return nil, tooShort(t)
+		}
+		if out == nil { // rows of an event are mostly of one size
+			count := len(data)/n + 1
+			out = make([]Image, 0, count)
+			d.room(count * len(t.cols))
+		}
+		out, rest = append(out, im), rest[n:]
+		if f.partial && len(out)%2 == 1 {
+			after, n, err := d.patched(t, im, rest)
+			if err != nil {
+				return nil, err
+			}
+			out, rest = append(out, after), rest[n:]
+		}
+	}
+	if f.kind == Update && len(out)%2 == 1 {
+		return nil, tooShort(t)
+	}
+	return out, nil
+}
+
+// room makes place for so many spans at once. One slice is cut into many, and
+// lives as long as the last of them.
+func (d *Decoder) room(n int) {
+	const most = 1 << 14
+	if n = min(n, most); len(d.spans) < n {
+		d.spans = make([]span, n)
+	}
+}
+
+// image finds the columns of one row and tells how long it is.
+func (d *Decoder) image(t *Table, raw []byte) (Image, int, bool) {
+	n := len(t.cols)
+	pos := (n + 7) / 8
+	if len(raw) < pos {
+		return Image{}, 0, false
+	}
+	if len(d.spans) < n {
+		d.room(max(n, 64))
+	}
+	if len(d.spans) < n {
+		d.spans = make([]span, n) // a row of more columns than room gives
+	}
+	at := d.spans[:n:n]
+	d.spans = d.spans[n:]
+	for i := range t.cols {
+		if raw[i>>3]&(1<<(i&7)) != 0 {
+			at[i] = span{off: null}
+			continue
+		}
+		c := &t.cols[i]
+		size := int(c.size)
+		if c.prefix > 0 {
+			end := pos + int(c.prefix)
+			if end > len(raw) {
+				return Image{}, 0, false
+			}
+			size = length(raw[pos:end])
+			pos = end
+		}
+		if size > len(raw)-pos {
+			return Image{}, 0, false
+		}
+		at[i] = span{uint32(pos), uint32(size)}
+		pos += size
+	}
+	return Image{table: t, data: raw[:pos:pos], at: at}, pos, true
+}
+
+func length(raw []byte) int {
+	switch len(raw) {
+	case 1:
+		return int(raw[0])
+	case 2:
+		return int(raw[0]) | int(raw[1])<<8
+	}
+	return int(littleEndian(raw))
+}
+
+// patched reads the image behind an update of parts of documents: options, a
+// bit for each column with documents, and a row in which documents with their
+// bit set are what changed since before. The documents come out as text.
+func (d *Decoder) patched(t *Table, before Image, raw []byte) (Image, int, error) {
+	c := cursor{raw: raw}
+	const partialJSON = 1
+	options := c.packed()
+	documents := 0
+	for i := range t.cols {
+		if t.cols[i].typ == mysql.MYSQL_TYPE_JSON {
+			documents++
+		}
+	}
+	var partial []byte
+	if options&partialJSON != 0 {
+		partial = c.take((documents + 7) / 8)
+	}
+	if c.bad {
+		return Image{}, 0, tooShort(t)
+	}
+	im, n, ok := d.image(t, c.raw)
+	if !ok {
+		return Image{}, 0, tooShort(t)
+	}
+	n += len(raw) - len(c.raw)
+	data := bytes.Clone(im.data)
+	documents = 0
+	for i := range t.cols {
+		if t.cols[i].typ != mysql.MYSQL_TYPE_JSON {
+			continue
+		}
+		k := documents
+		documents++
+		if im.Null(i) {
+			continue
+		}
+		start := len(data)
+		var err error
+		if partial != nil && partial[k>>3]&(1<<(k&7)) != 0 {
+			data, err = binjson.AppendPatched(data, before.Value(i).Raw, im.Value(i).Raw)
+		} else {
+			data, err = binjson.AppendText(data, im.Value(i).Raw)
+		}
+		if err != nil {
+			return Image{}, 0, corrupt("a document of %s.%s in column number %d cannot be read: %v", t.Schema, t.Name, i+1, err)
+		}
+		im.at[i] = span{uint32(start), uint32(len(data) - start)}
+	}
+	im.table, im.data = t.withTextJSON(), data
+	return im, n, nil
+}
