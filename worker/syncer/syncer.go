@@ -177,7 +177,8 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
 	dp := &ddlParser{parser: parser.New(), filter: u.tables, lower: up.Server.LowerCaseTableNames == 1,
-		tidb: defs.Server.TiDB, maria: defs.Server.Flavor == binlog.MariaDB, same: !defs.Server.TiDB && defs.Server.Flavor == up.Server.Flavor}
+		tidb: defs.Server.TiDB, maria: defs.Server.Flavor == binlog.MariaDB, same: !defs.Server.TiDB && defs.Server.Flavor == up.Server.Flavor,
+		comments: up.Server.Flavor == binlog.MariaDB, log: u.log}
 	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
 		stats: u.stats, log: u.log, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
