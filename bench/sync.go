@@ -42,7 +42,7 @@ func (o *syncOptions) flags(fs *flag.FlagSet) {
 	})
 	fs.BoolVar(&o.compact, "compact", false, "with -sync: the syncer's compact")
 	fs.BoolVar(&o.multiple, "multiple-rows", false, "with -sync: the syncer's multiple-rows")
-	fs.StringVar(&o.profiles, "profile", "", "with -sync: put CPU profiles of the worker into this directory")
+	fs.StringVar(&o.profiles, "profile", "", "with -sync: put CPU profiles of the worker into this directory; costs it some CPU")
 }
 
 // backlog is one workload at hand: an upstream whose binlog holds it, and what
