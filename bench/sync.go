@@ -19,6 +19,7 @@ type syncOptions struct {
 	options
 	names             string // of the workloads
 	scale             float64
+	repeat            int   // of each contender\'s runs the fastest counts
 	lanes             []int // worker-counts to compare; none: compare with other tools
 	compact, multiple bool
 	profiles          string // directory for CPU profiles
@@ -28,6 +29,7 @@ type syncOptions struct {
 func (o *syncOptions) flags(fs *flag.FlagSet) {
 	fs.StringVar(&o.names, "workloads", "", "with -sync: which of insert,update,mixed,wide,hot; all, or insert,mixed with -lanes")
 	fs.Float64Var(&o.scale, "scale", 1, "with -sync: make the backlogs so much larger or smaller")
+	fs.IntVar(&o.repeat, "repeat", 1, "with -sync: measure everybody so often in turn; the fastest run counts")
 	fs.Func("lanes", "with -sync: compare these worker-counts instead, as 1,4,16", func(s string) error {
 		for _, f := range strings.Split(s, ",") {
 			n := 0
@@ -40,7 +42,7 @@ func (o *syncOptions) flags(fs *flag.FlagSet) {
 	})
 	fs.BoolVar(&o.compact, "compact", false, "with -sync: the syncer's compact")
 	fs.BoolVar(&o.multiple, "multiple-rows", false, "with -sync: the syncer's multiple-rows")
-	fs.StringVar(&o.profiles, "profile", "", "with -sync: put CPU profiles of the worker into this directory")
+	fs.StringVar(&o.profiles, "profile", "", "with -sync: put CPU profiles of the worker into this directory; costs it some CPU")
 }
 
 // backlog is one workload at hand: an upstream whose binlog holds it, and what
@@ -87,19 +89,25 @@ func runSync(ctx context.Context, out io.Writer, o syncOptions) (err error) {
 			return fmt.Errorf("workload %s: %w", k.name, err)
 		}
 		b.print(out)
+		if len(o.lanes) > 0 {
+			b.printSweep(out)
+		}
 		all = append(all, b)
 	}
-	if len(o.lanes) > 0 {
-		return nil
+	if len(o.lanes) == 0 {
+		printGoals(out, all)
 	}
-	printGoals(out, all)
 	return nil
 }
 
 // run makes the servers of the workload, has it measured and ends them.
 func (b *backlog) run(ctx context.Context, measure func(context.Context) error) (err error) {
 	defer func() { err = errors.Join(err, b.close()) }()
-	for _, step := range []func(context.Context) error{b.prepare, b.writeBacklog, measure} {
+	steps := []func(context.Context) error{b.prepare, b.writeBacklog}
+	for range max(b.o.repeat, 1) {
+		steps = append(steps, measure)
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -170,11 +178,12 @@ func (b *backlog) contend(ctx context.Context, who string, measure func(context.
 
 // contendTiDB is contend for raftdm into TiDB.
 func (b *backlog) contendTiDB(ctx context.Context) (err error) {
-	s, err := testbed.StartTiDB(ctx, filepath.Join(b.dir, "tidb"))
+	dir := filepath.Join(b.dir, "target")
+	s, err := testbed.StartTiDB(ctx, dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	defer func() { err = errors.Join(err, s.Close(), os.RemoveAll(dir)) }()
 	if err := b.kind.fill(ctx, s.DB(), b.seed); err != nil {
 		return err
 	}
@@ -191,8 +200,8 @@ func (b *backlog) judge(ctx context.Context, who string, t target, measure func(
 	if err != nil {
 		return fmt.Errorf("%s: %w", who, err)
 	}
-	r.who, r.others = who, others
-	b.results = append(b.results, r)
+	r.who, r.others, r.lanes = who, others, b.workers
+	b.keep(r)
 	say("%s by %s: %d rows in %.2f s", b.name, who, b.change, r.took.Seconds())
 	return b.compare(ctx, who, t.Server)
 }

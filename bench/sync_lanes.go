@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 )
 
 // slowdown is how much slower than the best number of lanes a greater one may be.
@@ -12,10 +13,9 @@ const slowdown = 0.05
 func (b *backlog) sweep(ctx context.Context) error {
 	for _, n := range b.o.lanes {
 		b.workers = n
-		if err := b.contend(ctx, fmt.Sprintf("%d lanes", n), b.byRaftdm); err != nil {
+		if err := b.contend(ctx, fmt.Sprintf("worker-count %d", n), b.byRaftdm); err != nil {
 			return err
 		}
-		b.results[len(b.results)-1].lanes = n
 	}
 	return nil
 }
@@ -34,4 +34,13 @@ func (b *backlog) tooMany() (best syncResult, slower []syncResult) {
 		}
 	}
 	return best, slower
+}
+
+// printSweep tells whether more lanes than the best number cost something.
+func (b *backlog) printSweep(out io.Writer) {
+	best, slower := b.tooMany()
+	fmt.Fprintf(out, "\nbest: %s; more lanes slower by more than %.0f %%: %s\n", best.who, 100*slowdown, yes(len(slower) > 0))
+	for _, r := range slower {
+		fmt.Fprintf(out, "  %s: %.0f %% slower\n", r.who, 100*(1-b.rate(r)/b.rate(best)))
+	}
 }

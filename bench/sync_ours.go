@@ -19,7 +19,7 @@ const (
 	syncTask = "sync"
 	// Looking costs the worker about a millisecond, so it is done often only when
 	// something is about to happen.
-	lookFast, lookSlow = 20 * time.Millisecond, time.Second
+	lookFast, lookSlow = 50 * time.Millisecond, time.Second
 	// patience is how long nothing may be applied before query-status is asked why.
 	patience = 5 * time.Second
 )

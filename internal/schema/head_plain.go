@@ -72,7 +72,7 @@ func (r *headReader) plain(visible bool) string {
 		case i >= r.pos && t.is("PERSISTENT"):
 			t.text = "STORED"
 		}
-		t.spaced = t.spaced || i > 0 && (r.dropped[i-1] || visible && r.hidden[i-1] && t.kind != punct)
+		t.spaced = t.spaced || t.kind != punct && i > 0 && (r.dropped[i-1] || visible && r.hidden[i-1])
 		out = append(out, t)
 	}
 	return sqlText(out)

@@ -29,8 +29,8 @@ func TestReadHead(t *testing.T) {
 			Plain: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)", Visible: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)"},
 		"CREATE TABLE c (compressed TEXT COMPRESSED NOT NULL, x VARCHAR(9) COMPRESSED=zlib, y BLOB /*M!100301 COMPRESSED*/, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED": {
 			Verb: "CREATE", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
-			Plain:   "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9) , y BLOB , KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED",
-			Visible: "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9) , y BLOB , KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED"},
+			Plain:   "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED",
+			Visible: "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED"},
 		"ALTER TABLE c CHANGE compressed compressed TEXT COMPRESSED AFTER compressed, DROP compressed": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
 			Plain: "ALTER TABLE c CHANGE compressed compressed TEXT AFTER compressed, DROP compressed", Visible: "ALTER TABLE c CHANGE compressed compressed TEXT AFTER compressed, DROP compressed"},
 		"DROP SCHEMA d": {Verb: "DROP", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true, Plain: "DROP SCHEMA d", Visible: "DROP SCHEMA d"},

@@ -57,9 +57,7 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 	case typ == replication.XID_EVENT:
 		return yield(ev.Header, &replication.XIDEvent{})
 	case typ == replication.MARIADB_GTID_EVENT:
-		e := &replication.MariadbGTIDEvent{}
-		e.GTID.ServerID = ev.Header.ServerID
-		return decoded(ev.Header, e, raw.Data, yield)
+		return mariaGTIDEvent(ev.Header, raw.Data, yield)
 	case typ == replication.GTID_EVENT || typ == replication.ANONYMOUS_GTID_EVENT:
 		return decoded(ev.Header, &replication.GTIDEvent{}, raw.Data, yield)
 	case typ == replication.QUERY_EVENT:
@@ -71,14 +69,23 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 	if err != nil {
 		return err
 	}
-	if e, ok := parsed.Event.(*replication.MariadbGTIDEvent); ok && raw != nil && e.Flags&preparedXA != 0 {
-		x, err := newXAGTID(e, raw.Data)
+	return yield(ev.Header, parsed.Event)
+}
+
+// mariaGTIDEvent reads the event at the beginning of MariaDB's transactions.
+func mariaGTIDEvent(h *replication.EventHeader, body []byte, yield func(*replication.EventHeader, any) error) error {
+	e := &replication.MariadbGTIDEvent{}
+	e.GTID.ServerID = h.ServerID
+	return decoded(h, e, body, func(h *replication.EventHeader, content any) error {
+		if e.Flags&preparedXA == 0 {
+			return yield(h, content)
+		}
+		x, err := newXAGTID(e, body)
 		if err != nil {
 			return err
 		}
-		return yield(ev.Header, x)
-	}
-	return yield(ev.Header, parsed.Event)
+		return yield(h, x)
+	})
 }
 
 // decoded reads an event that comes with each transaction, without the parser,
