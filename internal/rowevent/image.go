@@ -1,6 +1,9 @@
 package rowevent
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
 // span is where a value is in an image.
 type span struct{ off, size uint32 }
@@ -52,4 +55,10 @@ const HintOldTimes = "times with fractions in the format of MariaDB 5.3 cannot b
 func (im Image) Head(n int) Image {
 	im.at = im.at[:n]
 	return im
+}
+
+// Same tells whether column i has the same bytes in both images, of one table.
+func (im Image) Same(i int, other Image) bool {
+	a, b := im.Value(i), other.Value(i)
+	return a.Type == b.Type && a.IsNull() == b.IsNull() && bytes.Equal(a.Raw, b.Raw)
 }

@@ -22,6 +22,9 @@ const (
 	Delete
 )
 
+// String gives the word for the kind.
+func (k Kind) String() string { return [...]string{"insert", "update", "delete"}[k] }
+
 // Rows is a rows event.
 type Rows struct {
 	Table *Table
@@ -32,6 +35,9 @@ type Rows struct {
 	Missing int
 	// PartialJSON tells that documents came as what changed in them.
 	PartialJSON bool
+	// Type and Body are what Decoder.Rows was given.
+	Type byte
+	Body []byte
 }
 
 // Decoder reads the events of one stream, in order.
@@ -113,7 +119,7 @@ func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (R
 	if body[tableIDBytes]&endsStatement != 0 && len(d.tables) > mostTables {
 		clear(d.tables)
 	}
-	out := Rows{Table: t, Kind: f.kind, Missing: -1, PartialJSON: f.partial}
+	out := Rows{Table: t, Kind: f.kind, Missing: -1, PartialJSON: f.partial, Type: eventType, Body: body}
 	if !wanted(t) {
 		return out, nil
 	}

@@ -27,6 +27,9 @@ type Table struct {
 // Columns is how many columns a row has.
 func (t *Table) Columns() int { return len(t.cols) }
 
+// Event is the body of the table map event; nobody may change it.
+func (t *Table) Event() []byte { return t.event }
+
 // column is how a column is stored.
 type column struct {
 	typ    byte

@@ -24,31 +24,36 @@ type Head struct {
 	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE, COMPRESSED of a column;
 	// PERSISTENT is STORED.
 	Plain string
-	// Visible is Plain without INVISIBLE.
-	Visible string
+	// Visible is Plain without what changes no rows and is not known to every
+	// server: that a column is INVISIBLE, a schema's COMMENT and READ ONLY. It is
+	// "" when nothing else is said. Remark is what was left out about a schema.
+	Visible, Remark string
 }
 
-// ReadHead reads the beginning of a statement; ok is false for other statements.
-func ReadHead(text, sqlMode string) (h Head, ok bool) {
-	tokens, err := lex(text, sqlMode)
-	if err != nil {
+// Head reads the beginning of a statement; ok is false for other statements.
+func (w *Words) Head() (h Head, ok bool) {
+	if w.broken != nil {
 		return h, false
 	}
-	r := &headReader{cursor: cursor{tokens: tokens}, dropped: map[int]bool{}}
+	r := &headReader{cursor: cursor{tokens: slices.Clone(w.tokens)}, dropped: map[int]bool{}, hidden: map[int]bool{}}
 	if !r.verb() || !r.object() || !r.names() {
 		return h, false
 	}
 	r.h.Whole = !r.mentions("RENAME", "EXCHANGE", "LIKE", "SELECT", "UNION") && !r.converts()
 	r.dropCompressed()
-	r.h.Plain, r.h.Visible = r.plain(false), r.plain(true)
+	hollow := r.hide()
+	if r.h.Plain = r.plain(r.dropped); !hollow {
+		r.h.Visible = r.plain(r.dropped, r.hidden)
+	}
 	return r.h, true
 }
 
-// headReader collects a Head and the places of words that Plain leaves out.
+// headReader collects a Head, the places of words that Plain leaves out, and
+// those that Visible leaves out too.
 type headReader struct {
 	cursor
-	h       Head
-	dropped map[int]bool
+	h               Head
+	dropped, hidden map[int]bool
 }
 
 // drop passes the words if they come next, and leaves them out of Plain.
@@ -86,6 +91,7 @@ func (r *headReader) object() bool {
 	switch object {
 	case "TABLES":
 		object = "TABLE"
+		r.tokens[r.pos-1].text = object
 	case "SCHEMA":
 		object = "DATABASE"
 	}
@@ -104,10 +110,9 @@ func (r *headReader) object() bool {
 
 func (r *headReader) names() bool {
 	if r.h.Verb == "ALTER" && r.h.Object == "DATABASE" {
-		for _, w := range []string{"DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "COMMENT"} {
-			if r.peek(0).is(w) {
-				return false // of the session's schema, or one with such a name
-			}
+		if option, sure := r.option(); option || !sure {
+			r.h.Tables = []Name{{}} // the session's schema
+			return sure
 		}
 	}
 	if r.h.Object == "INDEX" {
@@ -225,18 +230,63 @@ func namesColumn(before token) bool {
 	return false
 }
 
-func (r *headReader) plain(visible bool) string {
-	var out []token
+// option tells whether an option of a schema comes next, and not its name. It is
+// not sure about names that read like an option.
+func (r *headReader) option() (yes, sure bool) {
+	for _, w := range []string{"DEFAULT", "CHARACTER", "COLLATE", "READ"} { // reserved words
+		if r.peek(0).is(w) {
+			return true, true
+		}
+	}
+	for _, w := range []string{"CHARSET", "COMMENT", "ENCRYPTION"} {
+		if r.peek(0).is(w) {
+			set := r.peek(1).is("=") || r.peek(1).kind == str
+			return set, set
+		}
+	}
+	return false, true
+}
+
+// hide notes what Visible leaves out, and tells whether nothing is left of an
+// ALTER DATABASE.
+func (r *headReader) hide() (hollow bool) {
+	if r.h.Object != "DATABASE" {
+		for i := r.pos; i < len(r.tokens); i++ {
+			r.hidden[i] = r.tokens[i].is("INVISIBLE")
+		}
+		return false
+	}
+	c := &cursor{tokens: r.tokens, pos: r.pos}
+	hollow = r.h.Verb == "ALTER" && !c.done()
+	for !c.done() {
+		from := c.pos
+		if c.accept("COMMENT") || c.accept("READ", "ONLY") {
+			c.accept("=")
+			c.next()
+			for i := from; i < c.pos; i++ {
+				r.hidden[i] = true
+			}
+			r.h.Remark = strings.TrimSpace(r.h.Remark + " " + sqlText(c.tokens[from:min(c.pos, len(c.tokens))]))
+			continue
+		}
+		c.next()
+		hollow = false
+	}
+	return hollow
+}
+
+func (r *headReader) plain(without ...map[int]bool) string {
+	out := make([]token, 0, len(r.tokens))
+	cut := false
 	for i, t := range r.tokens {
-		switch {
-		case r.dropped[i]:
+		if slices.ContainsFunc(without, func(m map[int]bool) bool { return m[i] }) {
+			cut = true
 			continue
-		case visible && i >= r.pos && t.is("INVISIBLE"):
-			continue
-		case i >= r.pos && t.is("PERSISTENT"):
+		}
+		if i >= r.pos && t.is("PERSISTENT") {
 			t.text = "STORED"
 		}
-		t.spaced = t.spaced || i > 0 && r.dropped[i-1]
+		t.spaced, cut = t.spaced || cut && t.kind != punct, false
 		out = append(out, t)
 	}
 	return sqlText(out)

@@ -23,6 +23,7 @@ func tables() []tableDef {
 		{suffix: suffixDDL, body: ddlColumns},
 		{suffix: suffixHead, body: headColumns},
 		{suffix: suffixStructure, body: structureColumns},
+		{suffix: suffixXA, body: xaColumns},
 		{suffix: suffixSyncer, body: syncerColumns},
 	}
 }
@@ -41,6 +42,7 @@ const (
 	suffixDDL       = "_raftdm_ddl"
 	suffixHead      = "_raftdm_head"
 	suffixStructure = "_raftdm_structure"
+	suffixXA        = "_raftdm_xa"
 	suffixSyncer    = "_syncer_checkpoint"
 )
 

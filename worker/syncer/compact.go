@@ -1,12 +1,17 @@
 package syncer
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/raftdm/raftdm/internal/rowevent"
+)
 
 // change is one thing to do to the target: what a row of the binlog says, or
 // what several rows that change one row come to.
 type change struct {
 	plan *plan
 	row  *Row
+	keys []uint64 // conflict keys
 	// safe means that it may have been done already.
 	safe bool
 	// absent means that a delete must meet nothing: the row came and went.
@@ -18,9 +23,21 @@ type change struct {
 type sorted struct {
 	// kept are changes in the order of the source.
 	kept []change
-	// free are changes of one row each, which no other change of the group has a
-	// key in common with: they commute with all.
-	free []change
+	// layers are changes of rows that no other set has a key in common with: the
+	// first change of each such row, then the second, and so on. What is in one
+	// layer commutes, and with all of kept.
+	layers [][]change
+}
+
+// arranger finds out which changes belong together. It is used again and again
+// for its memory: what arrange answers is valid until the next call.
+type arranger struct {
+	holder map[uint64]int32 // conflict key -> a change that has it
+	// A set is known by its first change. parent leads there, next to the set's
+	// next change (0 behind the last), tail from the first change to the last.
+	parent, next, tail []int32
+	set                []int
+	out                sorted
 }
 
 // arrange finds the changes that commute with all others of the group. With
@@ -29,147 +46,153 @@ type sorted struct {
 // Changes that share a conflict key, directly or through others, are one set.
 // Values of unique keys that wander from row to row (a swap, a rotation) make
 // one set of those rows, and such a set stays as the source wrote it.
-func arrange(changes []change, compact bool) (sorted, error) {
-	var out sorted
+func (a *arranger) arrange(changes []change, compact bool) sorted {
+	a.out.kept = a.out.kept[:0]
+	for i := range a.out.layers {
+		a.out.layers[i] = a.out.layers[i][:0]
+	}
 	if slices.ContainsFunc(changes, func(c change) bool { return c.safe }) {
-		out.kept = changes // rows that are there already may hold keys of later ones
-		return out, nil
+		a.out.kept = append(a.out.kept, changes...) // rows that are there already may hold keys of later ones
+		return a.out
 	}
-	sets, err := conflictSets(changes)
-	if err != nil {
-		return out, err
-	}
-	var whole []change
-	stays := make([]bool, len(changes))
-	for _, set := range sets {
-		c, ok, err := single(changes, set, compact)
-		if err != nil {
-			return out, err
-		}
-		if ok {
-			whole = append(whole, c)
+	a.conflictSets(changes)
+	stays := a.tail // not needed any more once a set was looked at
+	for first := range changes {
+		if a.parent[first] != int32(first) {
 			continue
 		}
-		for _, i := range set {
-			stays[i] = true
+		a.set = append(a.set[:0], first)
+		for i := a.next[first]; i > 0; i = a.next[i] {
+			a.set = append(a.set, int(i))
+		}
+		if !single(changes, a.set) {
+			for _, i := range a.set {
+				stays[i] = -1
+			}
+			continue
+		}
+		if compact && len(a.set) > 1 {
+			if c, ok := squash(changes, a.set); ok {
+				a.layer(0, c)
+				continue
+			}
+		}
+		for n, i := range a.set {
+			a.layer(n, changes[i])
 		}
 	}
 	for i := range changes {
-		if stays[i] {
-			out.kept = append(out.kept, changes[i])
+		if stays[i] < 0 {
+			a.out.kept = append(a.out.kept, changes[i])
 		}
 	}
-	out.free = whole
-	return out, nil
+	return a.out
 }
 
-// conflictSets divides changes into sets without a common key, each in order,
-// by the order of their first members.
-func conflictSets(changes []change) ([][]int, error) {
-	parent := make([]int, len(changes))
-	root := func(i int) int {
-		for parent[i] != i {
-			parent[i] = parent[parent[i]]
-			i = parent[i]
-		}
-		return i
+func (a *arranger) layer(n int, c change) {
+	if n == len(a.out.layers) {
+		a.out.layers = append(a.out.layers, nil)
 	}
-	holder := map[string]int{}
-	var keys []string
+	a.out.layers[n] = append(a.out.layers[n], c)
+}
+
+// forget lets go of the changes, whose rows may be large.
+func (a *arranger) forget() {
+	clear(a.out.kept)
+	for _, l := range a.out.layers {
+		clear(l)
+	}
+}
+
+// conflictSets divides changes into sets without a common key, each in order.
+func (a *arranger) conflictSets(changes []change) {
+	n := len(changes)
+	const most = 4096 // clearing a map costs as much as it ever held
+	if a.holder == nil || len(a.holder) > most {
+		a.holder = map[uint64]int32{}
+	}
+	clear(a.holder)
+	a.parent, a.next, a.tail = slices.Grow(a.parent[:0], n)[:n], slices.Grow(a.next[:0], n)[:n], slices.Grow(a.tail[:0], n)[:n]
 	for i := range changes {
-		parent[i] = i
-		var err error
-		if keys, err = changes[i].plan.appendKeys(keys[:0], changes[i].row); err != nil {
-			return nil, err
-		}
-		for _, k := range keys {
-			if h, ok := holder[k]; ok {
-				a, b := root(h), root(i)
-				parent[max(a, b)] = min(a, b)
+		a.parent[i], a.next[i], a.tail[i] = int32(i), 0, int32(i)
+		for _, k := range changes[i].keys {
+			if h, ok := a.holder[k]; ok {
+				x, y := a.root(h), a.root(int32(i))
+				a.parent[max(x, y)] = min(x, y)
 			} else {
-				holder[k] = i
+				a.holder[k] = int32(i)
 			}
 		}
 	}
-	place := map[int]int{}
-	var sets [][]int
-	for i := range changes {
-		r := root(i)
-		at, ok := place[r]
-		if !ok {
-			at = len(sets)
-			place[r] = at
-			sets = append(sets, nil)
+	for i := range n {
+		if r := a.root(int32(i)); r != int32(i) {
+			a.parent[i] = r
+			a.next[a.tail[r]] = int32(i)
+			a.tail[r] = int32(i)
 		}
-		sets[at] = append(sets[at], i)
 	}
-	return sets, nil
 }
 
-// single gives the one change that a set comes to, and false when it has to stay
-// as it is: it is about more than one row, or about one that no key of the
-// target identifies to the byte.
-func single(changes []change, set []int, compact bool) (change, bool, error) {
-	first := changes[set[0]]
-	p := first.plan
-	if !p.fit.merge || len(set) > 1 && !compact {
-		return first, false, nil
+func (a *arranger) root(i int32) int32 {
+	for a.parent[i] != i {
+		a.parent[i] = a.parent[a.parent[i]]
+		i = a.parent[i]
 	}
-	var identity, other []byte
+	return i
+}
+
+// single tells whether a set is about one row, which a key of the target
+// identifies to the byte, and about nothing else.
+func single(changes []change, set []int) bool {
+	p := changes[set[0]].plan
+	if !p.fit.merge {
+		return false
+	}
+	var row rowevent.Image
 	for _, i := range set {
 		c := &changes[i]
 		if c.plan != p || p.invalid(c.row) > 0 {
-			return first, false, nil
+			return false
 		}
-		for _, image := range [][]any{c.row.Before, c.row.After} {
-			if image == nil {
-				continue
-			}
-			var err error
-			if other, err = p.appendMatch(other[:0], image); err != nil {
-				return first, false, err
-			}
-			if identity == nil {
-				identity = slices.Clone(other)
-			}
-			if string(identity) != string(other) {
-				return first, false, nil
+		for _, image := range [...]rowevent.Image{c.row.Before, c.row.After} {
+			switch {
+			case image.IsZero():
+			case row.IsZero():
+				row = image
+			case slices.ContainsFunc(p.where, func(column int) bool { return !row.Same(column, image) }):
+				return false
 			}
 		}
 	}
-	if len(set) == 1 {
-		return first, true, nil
-	}
-	c, ok := squash(changes, set)
-	return c, ok, nil
+	return true
 }
 
 // squash makes one change of successive changes of one row: what it was before
 // the first, and what it is behind the last.
 func squash(changes []change, set []int) (change, bool) {
 	first, last := changes[set[0]], changes[set[len(set)-1]]
-	present, renewed := first.row.Before != nil, false
+	present, renewed := !first.row.Before.IsZero(), false
 	for _, i := range set {
 		r := changes[i].row
-		if (r.Before != nil) != present {
+		if r.Before.IsZero() == present {
 			return first, false // not the history of one row
 		}
-		if r.Before == nil && i != set[0] {
+		if r.Before.IsZero() && i != set[0] {
 			renewed = true
 		}
-		present = r.After != nil
+		present = !r.After.IsZero()
 	}
 	if renewed && first.plan.fit.wider {
 		return first, false // a new row has the defaults of the columns that only the target has
 	}
 	out := change{plan: first.plan, row: &Row{Table: last.row.Table, Before: first.row.Before, After: last.row.After, Pos: last.row.Pos}}
 	switch {
-	case out.row.Before == nil && out.row.After == nil:
+	case out.row.Before.IsZero() && out.row.After.IsZero():
 		// Deleting nothing shows a row that stands where this one came and went.
 		out.row.Kind, out.row.Before, out.absent = Delete, last.row.Before, true
-	case out.row.Before == nil:
+	case out.row.Before.IsZero():
 		out.row.Kind = Insert
-	case out.row.After == nil:
+	case out.row.After.IsZero():
 		out.row.Kind = Delete
 	default:
 		out.row.Kind = Update

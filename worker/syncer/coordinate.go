@@ -27,13 +27,17 @@ type coordinator struct {
 	flushing  chan struct{} // the flush that lane 0 was asked for last
 	flushed   binlog.Location
 	ahead     *budget // of what the reader has handed on
+	dispatch  *dispatch
+	prepared  *prepared
+	// wake tells that a lane has applied something.
+	wake <-chan struct{}
 }
 
 // run works until in is closed, and closes the lanes' queues. reading ends
 // when no new work is to be begun, writing when none may go on.
-func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lanes []chan job) error {
+func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) error {
 	defer func() {
-		for _, q := range lanes {
+		for _, q := range c.dispatch.lanes {
 			close(q)
 		}
 	}()
@@ -50,14 +54,20 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 			}
 			c.ahead.give(t.size)
 			c.stats.read(t)
-			if err := c.take(reading, writing, t, lanes); err != nil {
+			if err := c.take(reading, writing, t); err != nil {
 				if errors.Is(err, errStopped) || reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
 					return nil
 				}
 				return err
 			}
+		case <-c.wake:
 		case <-tick.C:
-			if err := c.flush(reading, lanes[0]); err != nil {
+			if err := c.flush(reading); err != nil {
+				return nil //nolint:nilerr // only the end of reading can interrupt it
+			}
+		}
+		if len(in) == 0 {
+			if err := c.dispatch.sendSome(reading); err != nil {
 				return nil //nolint:nilerr // only the end of reading can interrupt it
 			}
 		}
@@ -65,7 +75,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn, lane
 }
 
 // take deals with one transaction.
-func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []chan job) error {
+func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 	c.order.forget(c.window.takePassed())
 	t.safe = c.safeMode || c.inSafeWindow(t)
 	if t.DDL != nil {
@@ -73,32 +83,59 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn, lanes []cha
 		if err != nil {
 			return notExecutable(t, err)
 		}
+		if len(list) > 0 && t.xa != nil {
+			return notExecutable(t, fault.New(fault.Unsupported, "not supported yet: a statement inside "+t.xa.describe()))
+		}
 		if len(list) > 0 {
 			return c.barrier(reading, writing, t, list)
 		}
 		t.DDL = nil
 	}
+	if t.xa != nil {
+		return c.xa(reading, t)
+	}
 	if t.Part > 0 {
-		return c.piece(reading, t, lanes)
+		return c.piece(reading, t)
 	}
 	if len(t.Rows) > 0 && c.window.skip(t.ID()) {
 		t.Rows = nil
 	}
 	if t.empty() {
-		if err := c.window.add(reading, t); err != nil {
-			return err
-		}
-		c.window.finish(t)
+		return c.pass(reading, t)
+	}
+	return c.hand(reading, t)
+}
+
+// pass goes past a transaction that has nothing to be done.
+func (c *coordinator) pass(ctx context.Context, t *Txn) error {
+	if err := c.enter(ctx, t); err != nil {
+		return err
+	}
+	c.window.finish(t)
+	return nil
+}
+
+// hand gives a whole transaction to a lane.
+func (c *coordinator) hand(ctx context.Context, t *Txn) error {
+	if err := c.plan(ctx, t); err != nil {
+		return err
+	}
+	if err := c.enter(ctx, t); err != nil {
+		return err
+	}
+	return c.dispatch.put(ctx, t, c.order.assign(t))
+}
+
+// enter gives t its place in the window. While the window is full, the lanes
+// must have all that is in it, or it might never get room.
+func (c *coordinator) enter(ctx context.Context, t *Txn) error {
+	if c.window.tryAdd(t) {
 		return nil
 	}
-	if err := c.plan(reading, t); err != nil {
+	if err := c.dispatch.sendAll(ctx); err != nil {
 		return err
 	}
-	if err := c.window.add(reading, t); err != nil {
-		return err
-	}
-	waits := c.order.assign(t)
-	return send(reading, lanes[t.lane], job{t: t, waits: waits})
+	return c.window.add(ctx, t)
 }
 
 // notExecutable says where a statement stands that cannot be executed here, and,
@@ -129,18 +166,13 @@ func wayAround(t *Txn) string {
 		"} in the task file, start-task --remove-meta"
 }
 
-func send(ctx context.Context, q chan<- job, j job) error {
-	select {
-	case q <- j:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // plan finds each row's table and the transaction's conflict keys.
 func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 	t.plans = make([]*plan, len(t.Rows))
+	if t.Part == 0 {
+		const usual = 2 // keys of a row
+		t.keys, t.ends = make([]uint64, 0, usual*len(t.Rows)), make([]int, 0, len(t.Rows))
+	}
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
 		p, err := c.structures.plan(ctx, t.Rows[i].Table, t.Rows[i].columns())
@@ -159,6 +191,7 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		}
 		if err == nil && t.Part == 0 {
 			t.keys, err = p.appendKeys(t.keys, &t.Rows[i])
+			t.ends = append(t.ends, len(t.keys))
 		}
 		if err != nil {
 			return fault.Wrap(at(t, &t.Rows[i]), err)
@@ -171,6 +204,9 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 
 // drain waits until nothing is in flight, a flush included.
 func (c *coordinator) drain(ctx context.Context) error {
+	if err := c.dispatch.sendAll(ctx); err != nil {
+		return err
+	}
 	if c.flushing != nil {
 		select {
 		case <-c.flushing:
@@ -208,7 +244,7 @@ func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []d
 }
 
 // piece applies a piece of a large transaction, alone, on lane 0.
-func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) error {
+func (c *coordinator) piece(reading context.Context, t *Txn) error {
 	if err := c.drain(reading); err != nil {
 		return err
 	}
@@ -222,8 +258,8 @@ func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) e
 	} else {
 		t.done = make(chan struct{})
 	}
-	c.order.load[0].Add(int64(len(t.Rows)))
-	if err := send(reading, lanes[0], job{t: t}); err != nil {
+	c.order.load[0].Add(int64(t.weight()))
+	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: t.weight()}); err != nil {
 		return err
 	}
 	select {
@@ -235,7 +271,7 @@ func (c *coordinator) piece(reading context.Context, t *Txn, lanes []chan job) e
 }
 
 // flush asks lane 0 to record the watermark, if it has moved.
-func (c *coordinator) flush(ctx context.Context, lane0 chan<- job) error {
+func (c *coordinator) flush(ctx context.Context) error {
 	at, _ := c.window.watermark()
 	if at.Position == c.flushed.Position && at.GTID.Equal(c.flushed.GTID) {
 		return nil
@@ -248,7 +284,7 @@ func (c *coordinator) flush(ctx context.Context, lane0 chan<- job) error {
 		}
 	}
 	c.flushing, c.flushed = make(chan struct{}), at
-	return send(ctx, lane0, job{flushed: c.flushing, safe: c.global()})
+	return send(ctx, c.dispatch.lanes[0], job{flushed: c.flushing, safe: c.global()})
 }
 
 // inSafeWindow tells whether t may be on the target already though no lane row

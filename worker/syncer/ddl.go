@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -130,8 +131,8 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
-	again := *replay
-	if !again || in.Refused {
+	if !*replay || in.Refused {
+		in.ByHand = in.ByHand || in.Refused && now != in.Before
 		in.Before, in.Refused = now, false
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err
@@ -145,24 +146,36 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	_, err = conn.ExecContext(ctx, one.text)
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) && !fault.Transient(err) {
-		if one.done(answer.Number, again) {
-			d.log.Warn("a DDL has nothing to do on the target", "statement", one.text, "answer", answer.Message, "pos", t.Begin)
-			return nil
-		}
-		return d.refused(ctx, t, in, before, err)
+		return d.answered(ctx, t, one, in, before, answer)
 	}
 	return err
 }
 
+// answered deals with the target's refusal of a statement.
+func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoint.Intent, before binlog.Location, answer *mysql.MySQLError) error {
+	if !one.done(answer.Number, in.ByHand) {
+		return d.refused(ctx, t, in, before, dbconn.ExecError(fault.Downstream, "", answer))
+	}
+	if in.ByHand {
+		err := d.structures.complete(ctx, one)
+		if f := (*fault.Error)(nil); errors.As(err, &f) && !retryable(err) {
+			return d.refused(ctx, t, in, before, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	d.log.Warn("a DDL has nothing to do on the target", "statement", one.text, "answer", answer.Message, "pos", t.Begin)
+	return nil
+}
+
 // refused records that the target answered a statement with a refusal: it has
 // not run, whatever the structure says when an operator has been at work on it.
-func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, answer error) error {
+func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, out error) error {
 	in.Refused = true
 	if err := d.intend(ctx, t, *in, before); err != nil {
 		return err // nothing is lost: the next attempt is refused again
 	}
 	d.last = *in
-	out := dbconn.ExecError(fault.Downstream, "", answer)
 	var e *fault.Error
 	if errors.As(out, &e) {
 		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround(t)
@@ -226,9 +239,10 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	return nil
 }
 
-// discard closes a session for good, which releases its locks.
+// discard closes a session for good, which releases its locks and forgets its
+// variables. It is the one error for which a pool does not keep a connection.
 func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return errDiscard })
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = conn.Close()
 }
 

@@ -12,16 +12,17 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // hasEntry tells whether a row has an entry in ix that its columns tell.
-func hasEntry(ix *schema.Index, image []any) bool {
-	return !slices.ContainsFunc(ix.Parts, func(p schema.IndexPart) bool { return p.Column < 0 || image[p.Column] == nil })
+func hasEntry(ix *schema.Index, image rowevent.Image) bool {
+	return !slices.ContainsFunc(ix.Parts, func(p schema.IndexPart) bool { return p.Column < 0 || image.Null(p.Column) })
 }
 
 // appendEntry is the condition that a row has the image's entry in ix.
-func (p *plan) appendEntry(dst []byte, ix *schema.Index, image []any) ([]byte, error) {
+func (p *plan) appendEntry(dst []byte, ix *schema.Index, image rowevent.Image) ([]byte, error) {
 	var err error
 	for n, part := range ix.Parts {
 		if n > 0 {
@@ -31,14 +32,14 @@ func (p *plan) appendEntry(dst []byte, ix *schema.Index, image []any) ([]byte, e
 		name := dbconn.Ident(c.Name)
 		if part.Prefix == 0 {
 			dst = append(append(dst, name...), " = "...)
-			if dst, err = c.Literal(dst, image[part.Column]); err != nil {
+			if dst, err = c.Literal(dst, image.Value(part.Column)); err != nil {
 				return dst, err
 			}
 			continue
 		}
 		length := ", " + strconv.Itoa(part.Prefix) + ")"
 		dst = append(append(append(append(dst, "LEFT("...), name...), length...), " = LEFT("...)
-		if dst, err = c.Literal(dst, image[part.Column]); err != nil {
+		if dst, err = c.Literal(dst, image.Value(part.Column)); err != nil {
 			return dst, err
 		}
 		dst = append(dst, length...)
@@ -62,7 +63,7 @@ type holder struct {
 // the one that s writes; nil when there is none to be found.
 func (t *target) holder(ctx context.Context, s *stmt) *holder {
 	p := s.table
-	if s.row.After == nil || len(p.fit.primary) == 0 {
+	if p == nil || s.row.After.IsZero() || len(p.fit.primary) == 0 {
 		return nil
 	}
 	names := make([]string, len(p.fit.primary))
@@ -74,7 +75,7 @@ func (t *target) holder(ctx context.Context, s *stmt) *holder {
 			continue
 		}
 		text, err := p.appendEntry([]byte("SELECT "+strings.Join(names, ", ")+" FROM "+p.name+" WHERE "), &k.Index, s.row.After)
-		if err == nil && s.row.Before != nil && p.keyed {
+		if err == nil && !s.row.Before.IsZero() && p.keyed {
 			text, err = p.appendMatch(append(text, " AND NOT ("...), s.row.Before)
 			text = append(text, ')')
 		}

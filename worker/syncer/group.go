@@ -2,30 +2,18 @@ package syncer
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/google/uuid"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/worker/checkpoint"
-)
-
-// MariaDB's GTID flags for XA, which go-mysql does not name.
-const (
-	mariaPreparedXA  = 64
-	mariaCompletedXA = 128
-)
-
-const (
-	// valueOverhead is what one decoded value costs beside its bytes: an interface.
-	valueOverhead = 16
-	// rowOverhead is what a row costs beside its values: the Row, its plan, the
-	// slices, and its statement in the lane. Narrow rows are mostly that.
-	rowOverhead = 160
 )
 
 // grouper turns binlog events into transactions. It is pure: the same events
@@ -46,6 +34,11 @@ type grouper struct {
 	head atomic.Pointer[checkpoint.Head]
 	cur  *open // the transaction being read, nil between transactions
 
+	// last is the end of the last event of cur, over the file that has outgrown
+	// what a position can name; see group_over.go.
+	last uint32
+	over string
+
 	// sent says how far a cut transaction was handed on before the connection
 	// broke or the process ended: its first rows are not handed on again.
 	sent struct {
@@ -59,14 +52,30 @@ type open struct {
 	t          Txn
 	standalone bool // a single statement without COMMIT follows
 	begun      bool // only XID, COMMIT or ROLLBACK ends it
-	prepared   bool // an XA transaction
 	rows       int64
 	parts      int
 	size       int64
+
+	// Of an XA transaction: its name, its rows as the binlog has them, and what
+	// the end does to it; see group_xa.go.
+	xid    xid
+	events []xaEvent
+	verb   xaVerb
+	never  bool // it has no end: the source died
+
+	// held tells that the end was read and cannot be named. Then others may
+	// follow, of which more are the GTIDs; the last one begins behind since rows.
+	held  bool
+	more  []string
+	since int64
 }
 
 func newGrouper(from binlog.Location, flavor string, byGTID bool, maxBytes int64, include func(schema, table string) bool) *grouper {
-	return &grouper{include: include, flavor: flavor, byGTID: byGTID, cap: maxBytes, loc: from, file: from.Position.Name}
+	g := &grouper{include: include, flavor: flavor, byGTID: byGTID, cap: maxBytes, loc: from, file: from.Position.Name}
+	if from.Position.Pos == unnamed {
+		g.over = g.file
+	}
+	return g
 }
 
 // reconnect prepares for events from loc on.
@@ -77,17 +86,21 @@ func (g *grouper) reconnect() {
 	}
 	g.cur = nil
 	g.file = g.loc.Position.Name
+	if !g.byGTID {
+		g.over = "" // reading begins before what made the file so large
+	}
 }
 
-// event takes one event and hands on what it completes.
-func (g *grouper) event(ev *replication.BinlogEvent, emit func(*Txn) error) error {
-	h := ev.Header
+// event takes one event, whose content is one of go-mysql's or *rowevent.Rows,
+// and hands on what it completes.
+func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn) error) error {
 	if g.cur != nil {
 		g.cur.t.Events++
 		g.cur.t.Bytes += int64(h.EventSize)
 		g.cur.t.Time = max(g.cur.t.Time, h.Timestamp)
+		g.follow(h)
 	}
-	switch e := ev.Event.(type) {
+	switch e := content.(type) {
 	case *replication.RotateEvent:
 		return g.rotate(h, e, emit)
 	case *replication.PreviousGTIDsEvent:
@@ -107,44 +120,35 @@ func (g *grouper) event(ev *replication.BinlogEvent, emit func(*Txn) error) erro
 	case *replication.GtidTaggedLogEvent:
 		return g.begin(h, mysqlGTID(&e.GTIDEvent), false)
 	case *replication.MariadbGTIDEvent:
-		if err := g.begin(h, e.GTID.String(), e.IsStandalone()); err != nil {
+		if err := g.begin(h, mariaGTID(&e.GTID), e.IsStandalone()); err != nil {
 			return err
 		}
 		g.cur.begun = !e.IsStandalone()
-		g.cur.prepared = e.Flags&(mariaPreparedXA|mariaCompletedXA) != 0
 		return nil
+	case *xaGTID:
+		if err := g.begin(h, e.GTID.String(), false); err != nil {
+			return err
+		}
+		return g.xaBegin(h, e.xid)
 	case *replication.XIDEvent:
 		return g.end(h, emit)
 	case *replication.QueryEvent:
 		return g.query(h, e, emit)
-	case *replication.TableMapEvent:
-		return g.columns(h, e)
-	case *replication.RowsEvent:
+	case *rowevent.Rows:
 		return g.rows(h, e, emit)
-	case *replication.TransactionPayloadEvent:
-		for _, inner := range e.Events {
-			inner.Header.LogPos = h.LogPos // the place of an inner event is its envelope's
-			if err := g.event(inner, emit); err != nil {
-				return err
-			}
-		}
-		return nil
 	}
-	return g.other(h, emit)
+	return g.other(h, content, emit)
 }
 
 // other deals with the events that carry neither rows nor statements.
-func (g *grouper) other(h *replication.EventHeader, emit func(*Txn) error) error {
+func (g *grouper) other(h *replication.EventHeader, content any, emit func(*Txn) error) error {
 	switch h.EventType {
 	case replication.INCIDENT_EVENT:
 		return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent,
 			Msg:  fmt.Sprintf("the source reports at %s that changes are missing from its binlog (an incident event)", g.at(h)),
 			Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
 	case replication.XA_PREPARE_LOG_EVENT:
-		if g.cur != nil {
-			g.cur.prepared = true
-		}
-		return g.end(h, emit)
+		return g.xaPrepared(h, content, emit)
 	case replication.FORMAT_DESCRIPTION_EVENT:
 		if err := g.beginAnew(h); err != nil {
 			return err
@@ -162,10 +166,17 @@ func mysqlGTID(e *replication.GTIDEvent) string {
 	if err != nil {
 		return "" // not 16 bytes: cannot be, the event is of fixed size
 	}
+	b := append(make([]byte, 0, 64), id.String()...)
 	if tag := e.Tag.String(); tag != "" {
-		return fmt.Sprintf("%s:%s:%d", id, tag, e.GNO)
+		b = append(append(b, ':'), tag...)
 	}
-	return fmt.Sprintf("%s:%d", id, e.GNO)
+	return string(strconv.AppendInt(append(b, ':'), e.GNO, 10))
+}
+
+func mariaGTID(g *mysql.MariadbGTID) string {
+	b := strconv.AppendUint(make([]byte, 0, 40), uint64(g.DomainID), 10)
+	b = strconv.AppendUint(append(b, '-'), uint64(g.ServerID), 10)
+	return string(strconv.AppendUint(append(b, '-'), g.SequenceNumber, 10))
 }
 
 func artificial(h *replication.EventHeader) bool {
@@ -173,25 +184,38 @@ func artificial(h *replication.EventHeader) bool {
 }
 
 func (g *grouper) at(h *replication.EventHeader) binlog.Position {
+	if g.outgrown() {
+		return binlog.Position{Name: g.file, Pos: unnamed}
+	}
 	return binlog.Position{Name: g.file, Pos: h.LogPos}
 }
 
 // rotate follows the source into another file. One that the server made up for
 // this connection only names the file.
 func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent, emit func(*Txn) error) error {
-	if c := g.cur; c != nil {
+	next := binlog.Position{Name: string(e.NextLogName), Pos: uint32(e.Position)}
+	only := artificial(h)
+	if c := g.cur; c != nil && !c.held {
 		// The source died inside a transaction and has rolled it back. It has not
-		// written where the file ends either, then: the next one is only named.
-		if c.parts > 0 {
+		// written where the file ends either, then: the next one is only named. Reading
+		// begins there from now on, so that nothing of that transaction is met again.
+		switch {
+		case c.parts == 0:
+			g.cur, only = nil, false
+		case c.xid == "":
 			return g.unfinished(c)
+		default:
+			c.neverWas()
 		}
-		g.cur = nil
 	}
-	g.file = string(e.NextLogName)
-	if artificial(h) {
+	g.file = next.Name
+	if g.cur != nil {
+		return g.complete(next, emit)
+	}
+	if only {
 		return nil
 	}
-	return g.move(binlog.Position{Name: g.file, Pos: uint32(e.Position)}, h.Timestamp, emit)
+	return g.move(next, h.Timestamp, emit)
 }
 
 func (g *grouper) unfinished(c *open) error {
@@ -243,8 +267,15 @@ func (g *grouper) move(p binlog.Position, when uint32, emit func(*Txn) error) er
 	return emit(&Txn{Begin: p, End: g.loc, Time: when, Last: true})
 }
 
+// idle tells that the next event of a transaction begins one.
+func (g *grouper) idle() bool { return g.cur == nil || g.cur.held }
+
 func (g *grouper) begin(h *replication.EventHeader, gtid string, standalone bool) error {
+	g.last = h.LogPos
 	if c := g.cur; c != nil {
+		if c.held {
+			return g.join(h, gtid, standalone)
+		}
 		if len(c.t.Rows) > 0 || c.parts > 0 {
 			return g.unfinished(c)
 		}
@@ -258,32 +289,53 @@ func (g *grouper) begin(h *replication.EventHeader, gtid string, standalone bool
 
 // end completes the open transaction.
 func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
-	c := g.cur
-	if c == nil {
+	if g.cur == nil {
 		return g.boundary(h, emit)
 	}
-	if c.prepared && (c.rows > 0 || c.parts > 0) {
-		return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
-			Msg:  fmt.Sprintf("not supported yet: the XA transaction at %s", c.t.Begin),
-			Hint: "do not use XA transactions on tables of this task"}
+	if g.outgrown() && !g.byGTID {
+		return g.hold(emit)
 	}
-	t := c.t
+	return g.complete(g.at(h), emit)
+}
+
+// complete hands on the open transaction, or its last piece, which ends at at.
+func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
+	c := g.cur
+	t := &c.t
 	t.size = c.size
-	g.loc.Position = g.at(h)
-	if t.GTID != "" && g.loc.GTID.Flavor() != "" {
-		set, err := g.loc.GTID.Add(t.GTID)
-		if err != nil {
+	g.loc.Position = at
+	if !c.never {
+		if err := g.count(t.GTID); err != nil {
 			return err
 		}
-		g.loc.GTID = set
+	}
+	for _, gtid := range c.more {
+		if err := g.count(gtid); err != nil {
+			return err
+		}
 	}
 	t.End, t.Last, t.Part = g.loc, true, 0
 	if c.parts > 0 {
 		t.Part, t.RowsBefore = c.parts+1, c.rows-int64(len(t.Rows))
 	}
+	if c.verb != 0 {
+		c.seal(t, c.verb)
+	}
 	g.cur = nil
 	g.sent.id, g.sent.rows = "", 0
-	return emit(&t)
+	return emit(t)
+}
+
+// count adds a GTID to those that were read, if these are known.
+func (g *grouper) count(gtid string) error {
+	if gtid == "" || g.loc.GTID.Flavor() == "" {
+		return nil
+	}
+	set, err := g.loc.GTID.Add(gtid)
+	if err == nil {
+		g.loc.GTID = set
+	}
+	return err
 }
 
 // cut hands on what there is of the open transaction, as a piece.
@@ -295,88 +347,10 @@ func (g *grouper) cut(emit func(*Txn) error) error {
 	piece.Part, piece.RowsBefore = c.parts, c.rows-int64(len(piece.Rows))
 	c.t = Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
 	c.size = 0
+	if c.xid != "" {
+		c.seal(&piece, xaPrepare)
+	}
 	return emit(&piece)
-}
-
-func (g *grouper) rows(h *replication.EventHeader, e *replication.RowsEvent, emit func(*Txn) error) error {
-	if g.cur == nil {
-		if err := g.begin(h, "", false); err != nil {
-			return err
-		}
-		g.cur.begun = true
-	}
-	c := g.cur
-	name := schema.Name{Schema: string(e.Table.Schema), Table: string(e.Table.Table)}
-	if !g.include(name.Schema, name.Table) {
-		return nil
-	}
-	if h.EventType == replication.PARTIAL_UPDATE_ROWS_EVENT {
-		return g.notFull(h, name, "it logs parts of JSON values only", "SET GLOBAL binlog_row_value_options = ''")
-	}
-	for i := range e.Rows {
-		if len(e.SkippedColumns[i]) > 0 {
-			return g.notFull(h, name, fmt.Sprintf("column number %d is missing", e.SkippedColumns[i][0]+1),
-				"SET GLOBAL binlog_row_image = 'FULL'")
-		}
-	}
-	step, kind := 1, Insert
-	switch e.Type() {
-	case replication.EnumRowsEventTypeUpdate:
-		step, kind = 2, Update
-	case replication.EnumRowsEventTypeDelete:
-		kind = Delete
-	}
-	again := g.sent.id != "" && g.sent.id == c.t.BeginID()
-	for i := 0; i+step <= len(e.Rows); i += step {
-		c.rows++
-		if again && c.rows <= g.sent.rows {
-			if c.parts == 0 {
-				c.parts = 1 // it was cut before, so it stays cut
-			}
-			continue
-		}
-		r := Row{Table: name, Kind: kind, Pos: h.LogPos}
-		switch kind {
-		case Insert:
-			r.After = e.Rows[i]
-		case Delete:
-			r.Before = e.Rows[i]
-		case Update:
-			r.Before, r.After = e.Rows[i], e.Rows[i+1]
-		}
-		c.t.Rows = append(c.t.Rows, r)
-		c.size += rowSize(e.Rows[i : i+step])
-	}
-	if c.size > g.cap {
-		return g.cut(emit)
-	}
-	return nil
-}
-
-func (g *grouper) notFull(h *replication.EventHeader, n schema.Name, what, remedy string) error {
-	return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeMissingColumn,
-		Msg: fmt.Sprintf("the row of %s.%s at %s is not complete in the binlog: %s", n.Schema, n.Table, g.at(h), what),
-		Hint: "on the source run " + remedy + ", reconnect its clients, and copy the data anew (stop-task, start-task --remove-meta)," +
-			" since the binlog does not hold what is missing"}
-}
-
-// rowSize estimates the memory of one decoded row, of its one or two images.
-func rowSize(images [][]any) int64 {
-	n := int64(rowOverhead)
-	for _, r := range images {
-		n += int64(len(r)) * valueOverhead
-		for _, v := range r {
-			switch v := v.(type) {
-			case string:
-				n += int64(len(v))
-			case []byte:
-				n += int64(len(v))
-			default:
-				n += 8
-			}
-		}
-	}
-	return n
 }
 
 // query deals with a query event: the frame of a transaction, or a statement.
@@ -385,7 +359,7 @@ func (g *grouper) query(h *replication.EventHeader, e *replication.QueryEvent, e
 	word, rest, _ := strings.Cut(strings.ToUpper(text[:min(len(text), 64)]), " ")
 	switch word {
 	case "BEGIN":
-		if g.cur == nil {
+		if g.idle() {
 			if err := g.begin(h, "", false); err != nil {
 				return err
 			}
@@ -399,28 +373,19 @@ func (g *grouper) query(h *replication.EventHeader, e *replication.QueryEvent, e
 	case "SAVEPOINT", "RELEASE":
 		return nil
 	case "XA":
-		if g.cur == nil {
-			if err := g.begin(h, "", true); err != nil {
-				return err
-			}
-		}
-		if strings.HasPrefix(rest, "START") || strings.HasPrefix(rest, "BEGIN") {
-			g.cur.begun, g.cur.prepared = true, true
-			return nil
-		}
-		if strings.HasPrefix(rest, "END") {
-			return nil
-		}
-		return g.end(h, emit)
+		return g.xaQuery(h, text, emit)
 	}
 	return g.statement(h, e, text, emit)
 }
 
 func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEvent, text string, emit func(*Txn) error) error {
-	if g.cur == nil {
+	if g.idle() {
 		if err := g.begin(h, "", true); err != nil {
 			return err
 		}
+	}
+	if len(g.cur.more) > 0 {
+		return g.unnamed(h)
 	}
 	st := &Statement{Schema: string(e.Schema), Text: text}
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
@@ -456,7 +421,14 @@ func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*T
 			Msg:  fmt.Sprintf("not supported yet: the transaction at %s goes back to a savepoint after changing rows of this task", c.t.Begin),
 			Hint: "do not mix tables with and without transactions in one transaction that uses savepoints"}
 	}
-	if c.parts > 0 {
+	switch {
+	case c.xid != "":
+		return g.xaRolledBack(h, emit)
+	case len(c.more) > 0 && c.rows > c.since:
+		return g.unnamed(h)
+	case len(c.more) > 0:
+		return g.end(h, emit)
+	case c.parts > 0:
 		return g.unfinished(c)
 	}
 	c.t.Rows, c.t.DDL, c.rows = nil, nil, 0

@@ -13,6 +13,8 @@ import (
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/rowevent"
+	"github.com/raftdm/raftdm/internal/rowevent/rowtest"
 )
 
 // tape writes binlog events one after the other into a grouper.
@@ -36,11 +38,11 @@ func newTape(t *testing.T, flavor string, byGTID bool, maxBytes int64) *tape {
 }
 
 // put gives the grouper one event of 100 bytes.
-func (p *tape) put(kind replication.EventType, e replication.Event) {
+func (p *tape) put(kind replication.EventType, e any) {
 	p.t.Helper()
 	p.pos += 100
 	h := &replication.EventHeader{EventType: kind, LogPos: p.pos, EventSize: 100, Timestamp: 7}
-	err := p.g.event(&replication.BinlogEvent{Header: h, Event: e}, func(t *Txn) error {
+	err := p.g.event(h, e, func(t *Txn) error {
 		p.out = append(p.out, show(t))
 		return nil
 	})
@@ -59,8 +61,11 @@ func show(t *Txn) string {
 	if t.DDL != nil {
 		fmt.Fprintf(&b, " %q", t.DDL.Text)
 	}
+	if t.xa != nil {
+		b.WriteString(showXA(t.xa))
+	}
 	for _, r := range t.Rows {
-		fmt.Fprintf(&b, " %s %v", r.Kind, append(r.Before, r.After...))
+		fmt.Fprintf(&b, " %s %v", r.Kind, append(valuesOf(r.Before), valuesOf(r.After)...))
 	}
 	if !t.Last {
 		b.WriteString(" ...")
@@ -81,16 +86,25 @@ func (p *tape) query(text string) {
 
 func (p *tape) xid() { p.t.Helper(); p.put(replication.XID_EVENT, &replication.XIDEvent{}) }
 
-// rows puts an insert of single-column rows. The event's kind is told by its
-// header only through go-mysql's parser, so the test asks it to make one.
+// rows puts an insert of rows with one column; an absent value is a row that
+// lacks it.
 func (p *tape) rows(table string, values ...any) {
 	p.t.Helper()
-	e := &replication.RowsEvent{Table: &replication.TableMapEvent{Schema: []byte("d"), Table: []byte(table)}}
-	for _, v := range values {
-		e.Rows = append(e.Rows, []any{v})
-		e.SkippedColumns = append(e.SkippedColumns, nil)
+	p.put(replication.WRITE_ROWS_EVENTv1, p.insert(table, values...))
+}
+
+func (p *tape) insert(table string, values ...any) *rowevent.Rows {
+	p.t.Helper()
+	const kind = byte(replication.WRITE_ROWS_EVENTv1)
+	columns, rows := []string{"int"}, make([][]any, len(values))
+	for i, v := range values {
+		rows[i] = []any{v}
 	}
-	p.put(replication.WRITE_ROWS_EVENTv1, e)
+	e := rowtest.Rows(p.t, rowtest.TableMap(p.t, 1, "d", table, columns), kind, rowtest.RowsEvent(p.t, kind, 1, columns, rows...))
+	if !p.g.include("d", table) {
+		e.Images = nil
+	}
+	return &e
 }
 
 func (p *tape) want(lines ...string) {
@@ -159,28 +173,10 @@ func TestGroupCountsGTIDAtCommit(t *testing.T) {
 	p.want("4-304 0-1-1 of {0-1-1} insert [1]")
 }
 
-// TestGroupPayload: the events of a compressed transaction are at the place of
-// their envelope, so reading can begin behind it (peer-bugs 31).
-func TestGroupPayload(t *testing.T) {
-	p := newTape(t, binlog.MySQL, false, 1<<20)
-	p.put(replication.ANONYMOUS_GTID_EVENT, &replication.GTIDEvent{SID: make([]byte, 16)})
-	inner := func(kind replication.EventType, e replication.Event) *replication.BinlogEvent {
-		return &replication.BinlogEvent{Header: &replication.EventHeader{EventType: kind, LogPos: 9999, EventSize: 10}, Event: e}
-	}
-	rows := &replication.RowsEvent{Table: &replication.TableMapEvent{Schema: []byte("d"), Table: []byte("a")},
-		Rows: [][]any{{1}}, SkippedColumns: [][]int{nil}}
-	p.put(replication.TRANSACTION_PAYLOAD_EVENT, &replication.TransactionPayloadEvent{Events: []*replication.BinlogEvent{
-		inner(replication.QUERY_EVENT, &replication.QueryEvent{Query: []byte("BEGIN")}),
-		inner(replication.WRITE_ROWS_EVENTv2, rows),
-		inner(replication.XID_EVENT, &replication.XIDEvent{}),
-	}})
-	p.want("4-204 insert [1]")
-}
-
 // TestGroupCuts: a large transaction comes in pieces; after a break its rows
 // that were handed on do not come again.
 func TestGroupCuts(t *testing.T) {
-	p := newTape(t, binlog.MariaDB, false, 2*rowOverhead+2*24+1)
+	p := newTape(t, binlog.MariaDB, false, 2*(rowOverhead+valueOverhead+5))
 	large := func(upTo int) {
 		p.pos = 4
 		p.maria(1, 0)
@@ -216,9 +212,7 @@ func TestGroupCreateSelect(t *testing.T) {
 func TestGroupRefusesPartialImages(t *testing.T) {
 	p := newTape(t, binlog.MariaDB, false, 1<<20)
 	p.maria(1, 0)
-	e := &replication.RowsEvent{Table: &replication.TableMapEvent{Schema: []byte("d"), Table: []byte("a")},
-		Rows: [][]any{{1, nil}}, SkippedColumns: [][]int{{1}}}
-	p.put(replication.WRITE_ROWS_EVENTv1, e)
+	p.rows("a", rowtest.Absent)
 	var f *fault.Error
 	if !errors.As(p.err, &f) || f.Code != codeMissingColumn || f.Hint == "" {
 		t.Errorf("error: %v", p.err)

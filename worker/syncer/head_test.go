@@ -36,9 +36,8 @@ func TestBinlogBegunAnew(t *testing.T) {
 			for _, f := range []file{{"b.000007", 1, 100}, c.second} {
 				p.g.reconnect()
 				p.g.file = f.name
-				err = p.g.event(&replication.BinlogEvent{
-					Header: &replication.EventHeader{EventType: replication.FORMAT_DESCRIPTION_EVENT, ServerID: f.server, Timestamp: f.created},
-					Event:  &replication.FormatDescriptionEvent{}}, func(*Txn) error { return nil })
+				err = p.g.event(&replication.EventHeader{EventType: replication.FORMAT_DESCRIPTION_EVENT, ServerID: f.server, Timestamp: f.created},
+					&replication.FormatDescriptionEvent{}, func(*Txn) error { return nil })
 			}
 			if (err != nil) != c.anew {
 				t.Errorf("error %v", err)

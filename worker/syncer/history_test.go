@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/raftdm/raftdm/internal/rowevent"
+	"github.com/raftdm/raftdm/internal/rowevent/rowtest"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
@@ -153,7 +155,7 @@ func (m *model) do(o *op) error {
 	switch o.kind() {
 	case Insert:
 		for _, c := range o.changes {
-			if err := m.put(table, -1, slices.Clone(c.row.After)); err != nil {
+			if err := m.put(table, -1, valuesOf(c.row.After)); err != nil {
 				return err
 			}
 		}
@@ -161,7 +163,7 @@ func (m *model) do(o *op) error {
 	case Delete:
 		met := map[int]bool{}
 		for _, c := range o.changes {
-			for _, i := range m.find(p, c.row.Before) {
+			for _, i := range m.find(p, valuesOf(c.row.Before)) {
 				met[i] = true
 			}
 		}
@@ -182,15 +184,15 @@ func (m *model) do(o *op) error {
 		return nil
 	}
 	for _, c := range o.changes {
-		i := m.find(p, c.row.Before)
+		i := m.find(p, valuesOf(c.row.Before))
 		if len(i) != 1 {
 			return fmt.Errorf("an update met %d", len(i))
 		}
 		// ON DUPLICATE KEY UPDATE changes the row that it meets.
-		if len(o.changes) > 1 && !slices.Equal(m.find(p, c.row.After), i) {
+		if len(o.changes) > 1 && !slices.Equal(m.find(p, valuesOf(c.row.After)), i) {
 			return fmt.Errorf("an upsert of %v met another row", c.row.After)
 		}
-		if err := m.put(table, i[0], slices.Clone(c.row.After)); err != nil {
+		if err := m.put(table, i[0], valuesOf(c.row.After)); err != nil {
 			return err
 		}
 	}
@@ -211,6 +213,35 @@ func content(rows [][][]any) string {
 		}
 	}
 	return out.String()
+}
+
+// imageOf gives values as a row of a plan's table.
+func imageOf(t rowtest.TB, p *plan, values ...any) rowevent.Image {
+	t.Helper()
+	columns := make([]string, len(p.table.Columns))
+	for i, c := range p.table.Columns {
+		columns[i] = c.Type
+		if c.Type == "varchar" {
+			columns[i] = fmt.Sprintf("varchar(%d)", c.Length)
+		}
+	}
+	return rowtest.Image(t, columns, values...)
+}
+
+// valuesOf takes a row apart: integers and text.
+func valuesOf(im rowevent.Image) []any {
+	out := make([]any, im.Len())
+	for i := range out {
+		v := im.Value(i)
+		switch raw, text, _ := v.Bytes(); {
+		case v.IsNull():
+		case text:
+			out[i] = string(raw)
+		default:
+			out[i] = v.Int()
+		}
+	}
+	return out
 }
 
 func drawRow(t *rapid.T) []any {
@@ -255,19 +286,19 @@ func (m *model) drawChange(t *rapid.T, tx *Txn, table int) {
 		kind = Insert
 	}
 	if kind == Insert {
-		m.apply(tx, table, -1, drawRow(t))
+		m.apply(t, tx, table, -1, drawRow(t))
 		return
 	}
 	i := rapid.IntRange(0, len(rows)-1).Draw(t, "row")
 	if kind == Delete {
-		m.apply(tx, table, i, nil)
+		m.apply(t, tx, table, i, nil)
 		return
 	}
 	after, drawn := slices.Clone(rows[i]), drawRow(t)
 	for _, c := range rapid.SliceOfN(rapid.SampledFrom([]int{5, 5, 5, 4, 3, 2, 1, 0}), 1, 3).Draw(t, "columns") {
 		after[c] = drawn[c]
 	}
-	m.apply(tx, table, i, after)
+	m.apply(t, tx, table, i, after)
 }
 
 // rotate exchanges a value of two rows by way of a third one.
@@ -288,18 +319,21 @@ func (m *model) rotate(t *rapid.T, tx *Txn, table int) {
 	}{{0, away}, {1, x}, {0, y}} {
 		after := slices.Clone(m.rows[table][step.row])
 		after[c] = step.value
-		m.apply(tx, table, step.row, after)
+		m.apply(t, tx, table, step.row, after)
 	}
 }
 
 // apply adds a change to tx if the database accepts it.
-func (m *model) apply(tx *Txn, table, i int, after []any) {
+func (m *model) apply(t *rapid.T, tx *Txn, table, i int, after []any) {
 	s := m.shapes[table]
-	r := Row{Table: s.plan.table.Name, Kind: Update, After: after}
+	r := Row{Table: s.plan.table.Name, Kind: Update}
+	if after != nil {
+		r.After = imageOf(t, s.plan, after...)
+	}
 	if i < 0 {
 		r.Kind = Insert
 	} else {
-		r.Before = m.rows[table][i]
+		r.Before = imageOf(t, s.plan, m.rows[table][i]...)
 	}
 	switch {
 	case after == nil:

@@ -14,7 +14,9 @@ import (
 
 // job is one thing for a lane to do.
 type job struct {
-	t     *Txn // nil for a flush
+	txns []*Txn // none for a flush
+	rows int    // that they have
+	// waits are what must be on the target before.
 	waits []*Txn
 	// flushed is closed when the watermark is recorded; only for a flush.
 	flushed chan struct{}
@@ -34,21 +36,26 @@ type lane struct {
 	trouble *trouble
 	strict  bool
 	compact bool
-	multi   bool
+	multi   bool // several UPDATEs may become two statements
 	log     *slog.Logger
 
 	stop   <-chan struct{}
-	memory []applied // what this lane applied above the last recorded watermark
+	wake   chan<- struct{} // told when something was applied
+	memory []applied       // what this lane applied above the last recorded watermark
 	// partial is what the lane row says of a transaction in pieces.
 	partial checkpoint.Partial
 	sql     sqlBatch
+	changes []change
+	arrange arranger
+
+	counters counters // of what this lane has finished
 }
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
 // a transaction in hand is finished before.
-func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) error {
+func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job, wake chan<- struct{}) error {
 	defer l.target.close()
-	l.stop = stop
+	l.stop, l.wake = stop, wake
 	var held *job
 	for {
 		j, ok := l.next(stop, in, &held)
@@ -58,13 +65,13 @@ func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job) err
 		if !l.await(ctx, stop, j.waits) {
 			return nil
 		}
-		if j.t == nil {
+		if len(j.txns) == 0 {
 			if err := l.flush(ctx, j); err != nil {
 				return ignore(err, errStopped)
 			}
 			continue
 		}
-		group := l.gather(j.t, in, &held)
+		group := l.gather(j, in, &held)
 		if err := l.apply(ctx, group); err != nil {
 			return ignore(err, errStopped)
 		}
@@ -127,23 +134,23 @@ func (l *lane) await(ctx context.Context, stop <-chan struct{}, waits []*Txn) bo
 // gather takes what is queued behind first into one group, without waiting for
 // more. It stops, holding the job back, at one that must wait for another
 // lane: what the lane holds is committed first.
-func (l *lane) gather(first *Txn, in <-chan job, held **job) []*Txn {
-	group := []*Txn{first}
-	if first.Part > 0 {
+func (l *lane) gather(first job, in <-chan job, held **job) []*Txn {
+	group := first.txns
+	if group[0].Part > 0 {
 		return group
 	}
-	for rows := len(first.Rows); rows < l.batch; {
+	for rows := first.rows; rows < l.batch; {
 		select {
 		case j, ok := <-in:
 			if !ok {
 				return group
 			}
-			if j.t == nil || j.t.Part > 0 || !allDone(j.waits) || rows+len(j.t.Rows) > l.batch {
+			if len(j.txns) == 0 || j.txns[0].Part > 0 || !allDone(j.waits) || rows+j.rows > l.batch {
 				*held = &j
 				return group
 			}
-			group = append(group, j.t)
-			rows += len(j.t.Rows)
+			group = append(group, j.txns...)
+			rows += j.rows
 		default:
 			return group
 		}
@@ -166,21 +173,24 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 	if err := l.commit(ctx, group); err != nil {
 		return err
 	}
-	rows := 0
+	n := rows(group)
 	for _, t := range group {
-		rows += len(t.Rows)
 		if t.Last {
 			l.memory = append(l.memory, applied{seq: t.seq, id: t.ID()})
 		}
 	}
 	l.partial = partial(group)
-	l.stats.applied(l.id, group, rows, time.Since(began))
-	l.order.load[l.id].Add(-int64(rows))
+	l.stats.applied(&l.counters, l.id, group, n, time.Since(began))
+	l.order.done(l.id, weight(group))
+	select {
+	case l.wake <- struct{}{}:
+	default: // somebody is woken already
+	}
 	for _, t := range group {
 		for i := range t.plans {
 			t.plans[i] = nil
 		}
-		t.Rows = t.Rows[:0:0] // the window may hold t for a while, its rows are done with
+		t.xa, t.Rows = nil, t.Rows[:0:0] // the window may hold t for a while, its rows are done with
 	}
 	if group[0].Last {
 		l.window.finish(group...)
@@ -192,7 +202,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 
 // commit tries until the group is on the target exactly once.
 func (l *lane) commit(ctx context.Context, group []*Txn) error {
-	rewritten := l.compact || l.multi
+	rewritten := rows(group) > 1
 	if err := l.write(group, rewritten); err != nil {
 		return err
 	}
@@ -245,37 +255,6 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 	}
 }
 
-// write makes the statements for a group: row by row, or rewritten to fewer.
-func (l *lane) write(group []*Txn, rewritten bool) error {
-	l.sql.reset()
-	var changes []change
-	for _, t := range group {
-		for i := range t.Rows {
-			if rewritten {
-				changes = append(changes, change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe})
-				continue
-			}
-			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
-				return fault.Wrap(at(t, &t.Rows[i]), err)
-			}
-		}
-	}
-	s, err := arrange(changes, l.compact)
-	if err != nil {
-		return err
-	}
-	ops := singles(s)
-	if l.multi {
-		ops = neighbours(s)
-	}
-	for i := range ops {
-		if err := l.sql.addOp(&ops[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // try makes one attempt.
 func (l *lane) try(ctx context.Context, group []*Txn, row checkpoint.Lane, rewritten bool) error {
 	update, err := l.meta.LaneUpdate(row)
@@ -313,6 +292,12 @@ func (l *lane) unmatched(group []*Txn, counts []int64) ([]string, error) {
 	var out []string
 	for i := range l.sql.stmts {
 		s := &l.sql.stmts[i]
+		if s.xa != nil {
+			if err := s.checkXA(counts[i]); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if s.counted && counts[i] != s.want {
 			return nil, fault.New(fault.Data, fmt.Sprintf("a statement for several rows of %s met %d rows and not %d", s.table.name, counts[i], s.want))
 		}
@@ -334,7 +319,7 @@ func fileOf(group []*Txn, r *Row) string {
 	for _, t := range group {
 		for i := range t.Rows {
 			if &t.Rows[i] == r {
-				return t.Begin.Name
+				return t.file()
 			}
 		}
 	}
@@ -348,7 +333,7 @@ func partial(group []*Txn) checkpoint.Partial {
 	if t.Last {
 		return checkpoint.Partial{}
 	}
-	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + int64(len(t.Rows))}
+	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows()}
 }
 
 // resolve finds out whether a COMMIT without an answer took effect, by the lane
@@ -379,7 +364,7 @@ func contains(row *checkpoint.Lane, group []*Txn) bool {
 	case t.Part == 0:
 		return row.Applied.Has(t.ID())
 	case t.Last:
-		return row.Watermark.Position == t.End.Position
+		return row.Watermark.Position == t.End.Position && row.Watermark.GTID.Equal(t.End.GTID)
 	}
 	return row.Partial == partial(group)
 }
@@ -454,11 +439,11 @@ func (l *lane) blame(ctx context.Context, group []*Txn, err error) error {
 	}
 	s := &l.sql.stmts[i]
 	if other != nil {
-		return duplicate(s.table.describe(s.row, fileOf(group, s.row)), other, single)
+		return duplicate(s.describe(group), other, single)
 	}
-	return fault.Wrap("apply "+s.table.describe(s.row, fileOf(group, s.row)), refused(single))
+	return fault.Wrap("apply "+s.describe(group), refused(single))
 }
 
 func at(t *Txn, r *Row) string {
-	return fmt.Sprintf("apply %s of %s.%s at (%s, %d)", r.Kind, r.Table.Schema, r.Table.Table, t.Begin.Name, r.Pos)
+	return fmt.Sprintf("apply %s of %s.%s at (%s, %d)", r.Kind, r.Table.Schema, r.Table.Table, t.file(), r.Pos)
 }

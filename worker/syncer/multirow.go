@@ -21,11 +21,12 @@ type op struct{ changes []change }
 
 func (o *op) kind() Kind { return o.changes[0].row.Kind }
 
-// neighbours puts changes together that can be one statement. Inserts that
+// together puts changes together that can be one statement. Inserts that
 // follow each other in the source are one without any condition: a server
 // inserts the rows of a statement one by one, in order. All else is put
-// together only where it commutes.
-func neighbours(s sorted) []op {
+// together only where it commutes; updates only if upserts is set, since theirs
+// are two statements which write all columns.
+func together(s sorted, upserts bool) []op {
 	var out []op
 	for _, c := range s.kept {
 		if n := len(out); n > 0 && c.row.Kind == Insert && listable(&c) {
@@ -43,25 +44,17 @@ func neighbours(s sorted) []op {
 		absent bool
 	}
 	place := map[group]int{}
-	for _, c := range s.free {
-		g := group{c.plan, c.row.Kind, c.absent}
-		at, ok := place[g]
-		if !ok || c.row.Kind == Update && !c.plan.upserts() {
-			at = len(out)
-			place[g] = at
-			out = append(out, op{})
-		}
-		out[at].changes = append(out[at].changes, c)
-	}
-	return out
-}
-
-// singles are ops of one change each.
-func singles(s sorted) []op {
-	out := make([]op, 0, len(s.kept)+len(s.free))
-	for _, list := range [][]change{s.kept, s.free} {
-		for i := range list {
-			out = append(out, op{changes: list[i : i+1]})
+	for _, layer := range s.layers {
+		clear(place)
+		for _, c := range layer {
+			g := group{c.plan, c.row.Kind, c.absent}
+			at, ok := place[g]
+			if !ok || c.row.Kind == Update && !(upserts && c.plan.upserts()) {
+				at = len(out)
+				place[g] = at
+				out = append(out, op{})
+			}
+			out[at].changes = append(out[at].changes, c)
 		}
 	}
 	return out
@@ -145,7 +138,7 @@ func (b *sqlBatch) addTogether(list []change, what string) error {
 			if i > 0 {
 				b.text = append(b.text, ',')
 			}
-			if b.text, err = p.table.Columns[p.where[0]].Literal(b.text, list[i].row.Before[p.where[0]]); err != nil {
+			if b.text, err = p.table.Columns[p.where[0]].Literal(b.text, list[i].row.Before.Value(p.where[0])); err != nil {
 				return err
 			}
 		}

@@ -26,34 +26,35 @@ func TestStatementsOfSeveralRows(t *testing.T) {
 	two, bare := planOf(t, "a INT, b VARCHAR(9), v INT, PRIMARY KEY (a, b)"), planOf(t, "a INT")
 	one := planOf(t, "id INT PRIMARY KEY, u INT UNIQUE")
 	row := func(p *plan, before, after []any) change {
-		r := &Row{Table: p.table.Name, Kind: Update, Before: before, After: after}
+		r := &Row{Table: p.table.Name, Kind: Update}
 		if before == nil {
 			r.Kind = Insert
-		} else if after == nil {
+		} else {
+			r.Before = imageOf(t, p, before...)
+		}
+		if after == nil {
 			r.Kind = Delete
+		} else {
+			r.After = imageOf(t, p, after...)
 		}
 		return change{plan: p, row: r}
 	}
-	n := func(v ...any) []any {
-		for i := range v {
-			if x, ok := v[i].(int); ok {
-				v[i] = int64(x)
-			}
-		}
-		return v
-	}
+	n := func(v ...any) []any { return v }
 	changes := []change{
 		row(one, nil, n(1, 1)), row(two, n(1, "x", 1), n(1, "x", 2)), row(one, n(7, 7), nil), row(bare, nil, n(1)), row(bare, nil, n(1)),
 		row(two, n(2, "y", 1), n(2, "y", 3)), row(one, n(8, 8), nil), row(one, nil, n(2, 2)), row(bare, n(1), nil),
 		row(one, nil, n(5, 5)), row(one, n(5, 5), n(5, 6)), row(one, n(5, 6), nil), // came and went
 		row(one, n(10, 10), n(10, 12)), row(one, n(11, 11), n(11, 10)), row(one, n(10, 12), n(10, 11)), // a swap
 	}
-	s, err := arrange(changes, true)
-	if err != nil {
-		t.Fatal(err)
+	for i := range changes {
+		var err error
+		if changes[i].keys, err = changes[i].plan.appendKeys(nil, changes[i].row); err != nil {
+			t.Fatal(err)
+		}
 	}
+	var a arranger
 	var b sqlBatch
-	for _, o := range neighbours(s) {
+	for _, o := range together(a.arrange(changes, true), true) {
 		if err := b.addOp(&o); err != nil {
 			t.Fatal(err)
 		}
@@ -71,9 +72,9 @@ func TestStatementsOfSeveralRows(t *testing.T) {
 		"INSERT INTO `d`.`t` (`a`, `b`, `v`) VALUES (1,'x',2),(2,'y',3) ON DUPLICATE KEY UPDATE `a` = VALUES(`a`), `b` = VALUES(`b`), `v` = VALUES(`v`)",
 		"INSERT INTO `d`.`t` (`id`, `u`) VALUES (1,1),(2,2)",
 		"UPDATE `d`.`t` SET `a` = `a` WHERE (`a` = 1 AND `b` = 'x') OR (`a` = 2 AND `b` = 'y')",
-		"UPDATE `d`.`t` SET `id` = 10, `u` = 11 WHERE `id` = 10",
-		"UPDATE `d`.`t` SET `id` = 10, `u` = 12 WHERE `id` = 10",
-		"UPDATE `d`.`t` SET `id` = 11, `u` = 10 WHERE `id` = 11",
+		"UPDATE `d`.`t` SET `u` = 10 WHERE `id` = 11",
+		"UPDATE `d`.`t` SET `u` = 11 WHERE `id` = 10",
+		"UPDATE `d`.`t` SET `u` = 12 WHERE `id` = 10",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

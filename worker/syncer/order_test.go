@@ -18,30 +18,27 @@ import (
 func TestOrderKeepsKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lanes := rapid.IntRange(1, 5).Draw(t, "lanes")
-		o, w := newOrder(lanes), newWindow(binlog.Location{}, checkpoint.Applied{})
-		queues := make([][]job, lanes)
+		q, w := newQueues(t, lanes), newWindow(binlog.Location{}, checkpoint.Applied{})
+		o := q.order
 		n := rapid.IntRange(1, 40).Draw(t, "transactions")
-		seen := map[string]uint64{}
+		seen := map[uint64]uint64{}
 		finished, added := 0, 0
 		step := func(lane int) bool {
-			if len(queues[lane]) == 0 {
+			j, ok := q.next(lane)
+			if !ok {
 				return false
 			}
-			j := queues[lane][0]
-			if !allDone(j.waits) {
-				return false
-			}
-			queues[lane] = queues[lane][1:]
-			for _, k := range j.t.keys {
-				if seen[k] >= j.t.seq {
-					t.Fatalf("key %s: transaction %d is applied after %d", k, j.t.seq, seen[k])
+			for _, tx := range j.txns {
+				for _, k := range tx.keys {
+					if seen[k] >= tx.seq {
+						t.Fatalf("key %d: transaction %d is applied after %d", k, tx.seq, seen[k])
+					}
+					seen[k] = tx.seq
 				}
+				finished++
 			}
-			for _, k := range j.t.keys {
-				seen[k] = j.t.seq
-			}
-			w.finish(j.t)
-			finished++
+			w.finish(j.txns...)
+			q.applied(lane, j.txns)
 			if at, mark := w.watermark(); int(mark) > finished || at.Position.Pos != uint32(mark) {
 				t.Fatalf("watermark %v, mark %d, finished %d", at, mark, finished)
 			}
@@ -53,16 +50,12 @@ func TestOrderKeepsKeys(t *testing.T) {
 				keys := rapid.SliceOfNDistinct(rapid.IntRange(0, 6), 1, 3, rapid.ID[int]).Draw(t, "keys")
 				tx := &Txn{End: binlog.Location{Position: binlog.Position{Name: "b.1", Pos: uint32(added)}}, Rows: make([]Row, 1), Last: true}
 				for _, k := range keys {
-					tx.keys = append(tx.keys, fmt.Sprint(k))
+					tx.keys = append(tx.keys, uint64(k))
 				}
-				o.forget(w.takePassed())
-				if err := w.add(t.Context(), tx); err != nil {
-					t.Fatal(err)
-				}
-				waits := o.assign(tx)
-				queues[tx.lane] = append(queues[tx.lane], job{t: tx, waits: waits})
+				q.put(w, tx)
 				continue
 			}
+			q.some(added == n)
 			first := rapid.IntRange(0, lanes-1).Draw(t, "lane")
 			moved := false
 			for i := range lanes {

@@ -16,8 +16,8 @@ const (
 	readAhead = 64
 	// readAheadBytes bounds their memory; one transaction always fits.
 	readAheadBytes = 16 << 20
-	// laneQueue is how many transactions wait for one lane. They are bounded by
-	// the window in any case; a short queue would make one busy lane stop all.
+	// laneQueue is how many jobs wait for one lane. They are bounded by the window
+	// in any case; a short queue would make one busy lane stop all.
 	laneQueue = 256
 	// grace is how long a transaction in hand may take once the end was asked for.
 	grace = 10 * time.Second
@@ -62,6 +62,9 @@ func (p *pipeline) run(ctx context.Context) error {
 	for i := range queues {
 		queues[i] = make(chan job, laneQueue)
 	}
+	wake := make(chan struct{}, 1) // one is enough: whoever is woken looks at all lanes
+	p.coord.wake = wake
+	p.coord.dispatch = newDispatch(queues, p.coord.order.batch, p.coord.order)
 	g.Go(func() error {
 		if err := p.recall(reading); err != nil {
 			return err
@@ -69,9 +72,9 @@ func (p *pipeline) run(ctx context.Context) error {
 		return p.read.run(reading, txns)
 	})
 	g.Go(func() error { return p.remember(reading) })
-	g.Go(func() error { return p.coord.run(reading, gctx, txns, queues) })
+	g.Go(func() error { return p.coord.run(reading, gctx, txns) })
 	for i, l := range p.lanes {
-		g.Go(func() error { return l.run(gctx, reading.Done(), queues[i]) })
+		g.Go(func() error { return l.run(gctx, reading.Done(), queues[i], wake) })
 	}
 	g.Go(func() error { return p.status(reading) })
 	err := g.Wait()

@@ -2,9 +2,11 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
@@ -16,9 +18,12 @@ type plan struct {
 	// insert is everything of an INSERT behind the verb and before the values.
 	insert string
 	write  []int // columns that are written: all that are not generated
-	enums  []int // columns that are written and may hold the error value
-	where  []int // columns that find a row: the key's, or all that are written
-	keyed  bool
+	// sets is "`column` = " and names is "`column`" for each column of the table.
+	names, sets []string
+	enums       []int // columns that are written and may hold the error value
+	where       []int // columns that find a row: the key's, or all that are written
+	keyed       bool
+	keyColumns  []int // columns of which any unique key is made, on either side
 	// jsonType tells that the target has a JSON type of its own, with which a
 	// text never compares equal.
 	jsonType bool
@@ -29,13 +34,15 @@ func newPlan(t *schema.Table, on *there, jsonType bool) *plan {
 	p := &plan{table: t, name: dbconn.Ident(t.Name.Schema, t.Name.Table), jsonType: jsonType}
 	cols := []byte(" INTO " + p.name + " (")
 	for i := range t.Columns {
+		name := dbconn.Ident(t.Columns[i].Name)
+		p.names, p.sets = append(p.names, name), append(p.sets, name+" = ")
 		if t.Columns[i].Generated {
 			continue
 		}
 		if len(p.write) > 0 {
 			cols = append(cols, ", "...)
 		}
-		cols = append(cols, dbconn.Ident(t.Columns[i].Name)...)
+		cols = append(cols, name...)
 		p.write = append(p.write, i)
 		if t.Columns[i].Type == "enum" {
 			p.enums = append(p.enums, i)
@@ -54,6 +61,18 @@ func newPlan(t *schema.Table, on *there, jsonType bool) *plan {
 	default:
 		p.where = p.write
 	}
+	for _, on := range [...]*schema.Table{t, p.fit.extra} {
+		if on == nil {
+			continue
+		}
+		for _, ix := range on.Indexes {
+			for _, part := range ix.Parts {
+				if part.Column >= 0 && !slices.Contains(p.keyColumns, part.Column) {
+					p.keyColumns = append(p.keyColumns, part.Column)
+				}
+			}
+		}
+	}
 	return p
 }
 
@@ -71,12 +90,14 @@ func wholeColumns(key *schema.Index) bool {
 // names, so their number is the one thing that shows a mismatch. Values of
 // columns that no structure shows are dropped.
 func (p *plan) check(r *Row) error {
-	r.Before, r.After = p.table.Visible(r.Before), p.table.Visible(r.After)
-	for _, image := range [][]any{r.Before, r.After} {
-		if image != nil && len(image) != len(p.table.Columns) {
+	if n := len(p.table.Columns); r.columns() != n {
+		r.Before, r.After = p.table.Visible(r.Before), p.table.Visible(r.After)
+	}
+	for _, image := range [...]rowevent.Image{r.Before, r.After} {
+		if !image.IsZero() && image.Len() != len(p.table.Columns) {
 			return &fault.Error{Kind: fault.Schema, Code: codeColumnCount,
 				Msg: fmt.Sprintf("a row of %s has %d columns in the binlog, but the table has %d by the structure known here",
-					p.name, len(image), len(p.table.Columns)),
+					p.name, image.Len(), len(p.table.Columns)),
 				Hint: "make the structure of the target table equal to the source's at this position, then resume-task"}
 		}
 	}
@@ -90,11 +111,11 @@ const invalidMode = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 // source that is not strict puts in place of an unknown text. No literal brings
 // it into a strict session.
 func (p *plan) invalid(r *Row) (n int) {
-	if r.After == nil {
+	if r.After.IsZero() {
 		return 0
 	}
 	for _, i := range p.enums {
-		if v, ok := r.After[i].(int64); ok && v == 0 {
+		if v := r.After.Value(i); !v.IsNull() && v.Uint() == 0 {
 			n++
 		}
 	}
@@ -106,14 +127,14 @@ func (p *plan) appendInsert(dst []byte, r *Row, verb string) ([]byte, error) {
 	return p.appendValues(dst, r.After)
 }
 
-func (p *plan) appendValues(dst []byte, image []any) ([]byte, error) {
+func (p *plan) appendValues(dst []byte, image rowevent.Image) ([]byte, error) {
 	dst = append(dst, '(')
 	var err error
 	for n, i := range p.write {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = p.table.Columns[i].Literal(dst, image[i]); err != nil {
+		if dst, err = p.table.Columns[i].Literal(dst, image.Value(i)); err != nil {
 			return dst, err
 		}
 	}
@@ -125,26 +146,38 @@ func (p *plan) appendDelete(dst []byte, r *Row, _ string) ([]byte, error) {
 	return p.appendWhere(dst, r.Before)
 }
 
-// appendUpdate sets every column, not only the changed ones: a column with ON
-// UPDATE CURRENT_TIMESTAMP that is not named would get the time of now.
+// appendUpdate sets the columns that have changed, and all times: a column with
+// ON UPDATE CURRENT_TIMESTAMP that is not named would get the time of now.
 func (p *plan) appendUpdate(dst []byte, r *Row, _ string) ([]byte, error) {
 	dst = append(append(append(dst, "UPDATE "...), p.name...), " SET "...)
-	var err error
-	for n, i := range p.write {
-		if n > 0 {
-			dst = append(dst, ", "...)
+	start := len(dst)
+	for _, all := range [...]bool{false, true} {
+		for _, i := range p.write {
+			if !all && !updatesItself(&p.table.Columns[i]) && r.Before.Same(i, r.After) {
+				continue
+			}
+			if len(dst) > start {
+				dst = append(dst, ", "...)
+			}
+			dst = append(dst, p.sets[i]...)
+			var err error
+			if dst, err = p.table.Columns[i].Literal(dst, r.After.Value(i)); err != nil {
+				return dst, err
+			}
 		}
-		dst = append(append(dst, dbconn.Ident(p.table.Columns[i].Name)...), " = "...)
-		if dst, err = p.table.Columns[i].Literal(dst, r.After[i]); err != nil {
-			return dst, err
+		if len(dst) > start {
+			break // else nothing has changed that is written: the row is written as it is
 		}
 	}
 	return p.appendWhere(dst, r.Before)
 }
 
+// updatesItself tells whether the column may be one with ON UPDATE CURRENT_TIMESTAMP.
+func updatesItself(c *schema.Column) bool { return c.Type == "timestamp" || c.Type == "datetime" }
+
 // appendWhere finds exactly one row: by its key, or by the bytes of all its
 // columns and LIMIT 1.
-func (p *plan) appendWhere(dst []byte, image []any) ([]byte, error) {
+func (p *plan) appendWhere(dst []byte, image rowevent.Image) ([]byte, error) {
 	dst, err := p.appendMatch(append(dst, " WHERE "...), image)
 	if err == nil && !p.keyed {
 		dst = append(dst, " LIMIT 1"...)
@@ -153,21 +186,21 @@ func (p *plan) appendWhere(dst []byte, image []any) ([]byte, error) {
 }
 
 // appendMatch is the condition of appendWhere.
-func (p *plan) appendMatch(dst []byte, image []any) ([]byte, error) {
+func (p *plan) appendMatch(dst []byte, image rowevent.Image) ([]byte, error) {
 	var err error
 	for n, i := range p.where {
 		if n > 0 {
 			dst = append(dst, " AND "...)
 		}
 		c := &p.table.Columns[i]
-		name := dbconn.Ident(c.Name)
-		if image[i] == nil {
+		name := p.names[i]
+		if image.Null(i) {
 			dst = append(append(dst, name...), " IS NULL"...)
 			continue
 		}
 		left, op, right := p.comparison(c, name)
 		dst = append(append(dst, left...), op...)
-		if dst, err = c.Literal(dst, image[i]); err != nil {
+		if dst, err = c.Literal(dst, image.Value(i)); err != nil {
 			return dst, err
 		}
 		dst = append(dst, right...)
@@ -199,11 +232,11 @@ func (p *plan) comparison(c *schema.Column, name string) (left, op, right string
 // describe names a row for a person: its table, key and place.
 func (p *plan) describe(r *Row, file string) string {
 	image := r.Before
-	if image == nil {
+	if image.IsZero() {
 		image = r.After
 	}
 	out := fmt.Sprintf("%s of %s", r.Kind, p.name)
-	if len(image) == len(p.table.Columns) {
+	if image.Len() == len(p.table.Columns) {
 		if text, err := p.appendWhere(nil, image); err == nil {
 			const longest = 300 // enough for a key, short enough for a status line
 			if len(text) > longest {
@@ -219,27 +252,34 @@ func (p *plan) describe(r *Row, file string) string {
 // keys of both sides. A table without a key that identifies rows is one key as
 // a whole: its rows may be alike. Tables that foreign keys tie together are one
 // key, too, where the target checks them: a parent comes before its children.
-func (p *plan) appendKeys(dst []string, r *Row) ([]string, error) {
-	for _, image := range [][]any{r.Before, r.After} {
-		if image == nil {
+func (p *plan) appendKeys(dst []uint64, r *Row) ([]uint64, error) {
+	for n, image := range [...]rowevent.Image{r.Before, r.After} {
+		if image.IsZero() || n == 1 && r.Kind == Update && p.sameKeys(r) {
 			continue
 		}
 		for _, t := range [...]*schema.Table{p.table, p.fit.extra} {
 			if t == nil {
 				continue
 			}
-			keys, err := t.ConflictKeys(image)
-			if err != nil {
+			var err error
+			if dst, err = t.ConflictKeys(dst, image); err != nil {
 				return dst, err
 			}
-			dst = append(dst, keys...)
 		}
 	}
 	if !p.keyed || p.fit.serial {
-		dst = append(dst, p.name)
+		dst = append(dst, p.table.Name.ConflictKey())
 	}
 	if p.fit.related {
-		dst = append(dst, "foreign keys")
+		dst = append(dst, foreignKeys)
 	}
 	return dst, nil
 }
+
+// sameKeys tells whether an update leaves all keys as they are.
+func (p *plan) sameKeys(r *Row) bool {
+	return !slices.ContainsFunc(p.keyColumns, func(i int) bool { return !r.Before.Same(i, r.After) })
+}
+
+// foreignKeys is the conflict key of all tables that foreign keys tie together.
+const foreignKeys = 1

@@ -66,10 +66,10 @@ type budget struct {
 	mu sync.Mutex
 
 	bytes int64         // guarded by mu
-	freed chan struct{} // guarded by mu: closed by the next give
+	freed chan struct{} // guarded by mu: closed by the next give; nil while nobody waits
 }
 
-func newBudget() *budget { return &budget{freed: make(chan struct{})} }
+func newBudget() *budget { return &budget{} }
 
 // take waits for room for n bytes; whatever its size, one always has room.
 func (b *budget) take(ctx context.Context, n int64) error {
@@ -79,6 +79,9 @@ func (b *budget) take(ctx context.Context, n int64) error {
 			b.bytes += n
 			b.mu.Unlock()
 			return nil
+		}
+		if b.freed == nil {
+			b.freed = make(chan struct{})
 		}
 		freed := b.freed
 		b.mu.Unlock()
@@ -95,8 +98,10 @@ func (b *budget) give(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes -= n
-	close(b.freed)
-	b.freed = make(chan struct{})
+	if b.freed != nil {
+		close(b.freed)
+		b.freed = nil
+	}
 }
 
 // replicaID derives the id under which one task reads: tasks of one source
@@ -143,7 +148,7 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 // stream reads over one connection until it breaks. got tells whether
 // anything of worth was read.
 func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err error) {
-	h := &handler{r: r, emit: func(t *Txn) error {
+	h := &handler{r: r, decode: newDecoder(r.flavor, r.group.include), emit: func(t *Txn) error {
 		if err := r.ahead.take(ctx, t.size); err != nil {
 			return err
 		}
@@ -185,9 +190,7 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 	return replication.BinlogSyncerConfig{
 		ServerID: r.id, Flavor: r.flavor,
 		Host: r.source.Host, Port: uint16(r.source.Port), User: r.source.User, Password: r.source.Password.Reveal(),
-		// DECIMAL as text, JSON as the server would print it: nothing is rounded.
-		RenderJSONAsMySQLText:   true,
-		TimestampStringLocation: time.UTC,
+		RawModeEnabled:          true, // decoder takes events apart
 		HeartbeatPeriod:         heartbeat,
 		ReadTimeout:             patience,
 		DisableRetrySync:        true, // it would not resume at a transaction boundary
@@ -203,25 +206,36 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 				return nil, net.ErrClosed
 			}
 			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
-		},
-		RowsEventDecodeFunc: func(e *replication.RowsEvent, data []byte) error {
-			pos, err := e.DecodeHeader(data)
+			conn, err := d.DialContext(ctx, network, addr)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if !r.group.include(string(e.Table.Schema), string(e.Table.Table)) {
-				return nil // filtered rows are never decoded
-			}
-			return e.DecodeData(pos, data)
+			return &patientConn{Conn: conn}, nil
 		},
 	}
+}
+
+// patientConn moves its read deadline about once a second, and not three times
+// for each packet, which go-mysql asks for.
+type patientConn struct {
+	net.Conn
+	deadline time.Time
+}
+
+// SetReadDeadline may leave an earlier deadline, by a second at most.
+func (c *patientConn) SetReadDeadline(t time.Time) error {
+	if d := t.Sub(c.deadline); !t.IsZero() && d >= 0 && d < time.Second {
+		return nil
+	}
+	c.deadline = t
+	return c.Conn.SetReadDeadline(t)
 }
 
 // handler receives the events of one connection, in its goroutine. When out is
 // full it blocks, and so the source is not read any faster than it is applied.
 type handler struct {
 	r       *reader
+	decode  *decoder
 	emit    func(*Txn) error // blocks while the coordinator has enough
 	closing atomic.Bool
 	got     bool
@@ -235,7 +249,7 @@ func (h *handler) HandleEvent(ev *replication.BinlogEvent) error {
 		h.got = true
 		h.r.trouble.clear("upstream")
 	}
-	err := h.r.group.event(ev, h.emit)
+	err := h.decode.event(ev, func(at *replication.EventHeader, content any) error { return h.r.group.event(at, content, h.emit) })
 	if err != nil {
 		h.err = err
 	}
@@ -254,7 +268,7 @@ const (
 func (r *reader) explain(err error) error {
 	const op = "read the binlog"
 	var known *fault.Error
-	if errors.As(err, &known) {
+	if errors.As(err, &known) && known.Kind != fault.Corrupt {
 		return fault.Wrap(op, err)
 	}
 	var answer *gomysql.MyError
@@ -273,7 +287,7 @@ func (r *reader) explain(err error) error {
 		return dbconn.Error(fault.Upstream, op, &driver.MySQLError{Number: answer.Code, Message: answer.Message})
 	}
 	var event *replication.EventError
-	if errors.As(err, &event) {
+	if known != nil || errors.As(err, &event) {
 		return &fault.Error{Op: op, Kind: fault.Corrupt, Side: fault.Upstream, Code: codeGetEvent, Err: err,
 			Msg:  "an event after " + r.group.loc.String() + " cannot be decoded",
 			Hint: "check the binlog file with mysqlbinlog --verify-binlog-checksum"}

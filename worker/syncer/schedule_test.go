@@ -19,23 +19,24 @@ import (
 // rules allow; do applies what a lane takes at once.
 func schedule(t *rapid.T, txns []*Txn, do func(group []*Txn)) {
 	lanes := rapid.IntRange(1, 4).Draw(t, "lanes")
-	o, w := newOrder(lanes), newWindow(binlog.Location{}, checkpoint.Applied{})
-	queues := make([][]job, lanes)
+	q := newQueues(t, lanes)
+	w := newWindow(binlog.Location{}, checkpoint.Applied{})
 	left := len(txns)
 	step := func(lane int) bool {
-		if len(queues[lane]) == 0 || !allDone(queues[lane][0].waits) {
-			return false
-		}
 		var group []*Txn
-		for most := rapid.IntRange(1, 4).Draw(t, "group"); len(group) < most && len(queues[lane]) > 0; {
-			j := queues[lane][0]
-			if !allDone(j.waits) {
+		for most := rapid.IntRange(1, 4).Draw(t, "group"); len(group) < most; {
+			j, ok := q.next(lane)
+			if !ok {
 				break
 			}
-			group, queues[lane] = append(group, j.t), queues[lane][1:]
+			group = append(group, j.txns...)
+		}
+		if len(group) == 0 {
+			return false
 		}
 		do(group)
 		w.finish(group...)
+		q.applied(lane, group)
 		left -= len(group)
 		return true
 	}
@@ -49,15 +50,12 @@ func schedule(t *rapid.T, txns []*Txn, do func(group []*Txn)) {
 				if tx.keys, err = tx.plans[i].appendKeys(tx.keys, &tx.Rows[i]); err != nil {
 					t.Fatal(err)
 				}
+				tx.ends = append(tx.ends, len(tx.keys))
 			}
-			o.forget(w.takePassed())
-			if err := w.add(t.Context(), tx); err != nil {
-				t.Fatal(err)
-			}
-			waits := o.assign(tx)
-			queues[tx.lane] = append(queues[tx.lane], job{t: tx, waits: waits})
+			q.put(w, tx)
 			continue
 		}
+		q.some(next == len(txns))
 		first := rapid.IntRange(0, lanes-1).Draw(t, "lane")
 		moved := false
 		for i := 0; i < lanes && !moved; i++ {
@@ -66,6 +64,67 @@ func schedule(t *rapid.T, txns []*Txn, do func(group []*Txn)) {
 		if !moved && next == len(txns) {
 			t.Fatalf("%d transactions are left and no lane can go on", left)
 		}
+	}
+}
+
+// queues are the order and the dispatch of a coordinator, and what lanes have
+// been handed.
+type queues struct {
+	t     *rapid.T
+	order *order
+	d     *dispatch
+	jobs  [][]job
+}
+
+func newQueues(t *rapid.T, lanes int) *queues {
+	batch := rapid.IntRange(1, 8).Draw(t, "batch")
+	q := &queues{t: t, order: newOrder(lanes, batch), jobs: make([][]job, lanes)}
+	list := make([]chan job, lanes)
+	for i := range list {
+		list[i] = make(chan job, 100)
+	}
+	q.d = newDispatch(list, batch, q.order)
+	return q
+}
+
+// put takes a transaction as the coordinator does.
+func (q *queues) put(w *window, tx *Txn) {
+	q.order.forget(w.takePassed())
+	if !w.tryAdd(tx) {
+		q.t.Fatal("the window is full")
+	}
+	if err := q.d.put(q.t.Context(), tx, q.order.assign(tx)); err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+// some hands out more, or all when nothing comes any more.
+func (q *queues) some(all bool) {
+	err := q.d.sendSome(q.t.Context())
+	if all {
+		err = q.d.sendAll(q.t.Context())
+	}
+	if err != nil {
+		q.t.Fatal(err)
+	}
+}
+
+// next gives a lane its next job, if that does not have to wait.
+func (q *queues) next(lane int) (job, bool) {
+	for len(q.d.lanes[lane]) > 0 {
+		q.jobs[lane] = append(q.jobs[lane], <-q.d.lanes[lane])
+	}
+	if len(q.jobs[lane]) == 0 || !allDone(q.jobs[lane][0].waits) {
+		return job{}, false
+	}
+	j := q.jobs[lane][0]
+	q.jobs[lane] = q.jobs[lane][1:]
+	return j, true
+}
+
+func (q *queues) applied(lane int, group []*Txn) {
+	for _, tx := range group {
+		q.order.done(lane, len(tx.Rows))
 	}
 }
 
@@ -78,9 +137,9 @@ func TestAnyScheduleIsEqual(t *testing.T) {
 		got := newModel(want.shapes)
 		compact, multi := rapid.Bool().Draw(t, "compact"), rapid.Bool().Draw(t, "multiple-rows")
 		schedule(t, txns, func(group []*Txn) {
-			ops := singles(sorted{kept: changesOf(group)})
-			if compact || multi {
-				ops = rewrite(t, changesOf(group), compact, multi)
+			ops := singles(changesOf(t, group))
+			if rapid.Bool().Draw(t, "rewrite") {
+				ops = rewrite(changesOf(t, group), compact, multi)
 			}
 			for i := range ops {
 				if err := got.do(&ops[i]); err != nil {
@@ -130,7 +189,7 @@ func create(t *rapid.T, down *testbed.Server, m *model) {
 // follow applies transactions in any order that is allowed, without lane rows.
 func (l *lane) follow(t *rapid.T, txns []*Txn) {
 	schedule(t, txns, func(group []*Txn) {
-		if err := l.write(group, l.compact || l.multi); err != nil {
+		if err := l.write(group, rapid.Bool().Draw(t, "rewrite")); err != nil {
 			t.Fatal(err)
 		}
 		counts, err := l.target.transaction(t.Context(), &l.sql, "DO 0")

@@ -140,5 +140,5 @@ func complete(ctx context.Context, up *dbconn.DB, at binlog.Location, byGTID boo
 			Msg:  fmt.Sprintf("the source is to be read by position, but only the GTID set %s is known", at.GTID),
 			Hint: "set enable-gtid: true in the source, or give binlog-name and binlog-pos in the meta section of the task"}
 	}
-	return at, nil
+	return at, nameable(at, byGTID)
 }

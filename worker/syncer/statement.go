@@ -28,6 +28,9 @@ type stmt struct {
 	// invalid is how many error values of ENUMs it writes, because of which it
 	// needs a mode.
 	invalid int
+	// xa is set when the statement is one about the meta table of XA transactions,
+	// of which it must meet want records at least; then there is no row.
+	xa *xaWork
 }
 
 func (b *sqlBatch) reset() { b.text, b.stmts = b.text[:0], b.stmts[:0] }

@@ -66,12 +66,12 @@ func (s *stats) read(t *Txn) {
 }
 
 // applied counts a group that a lane put on the target.
-func (s *stats) applied(lane int, group []*Txn, rows int, took time.Duration) {
+func (s *stats) applied(c *counters, lane int, group []*Txn, rows int, took time.Duration) {
 	s.mu.Lock()
 	s.events += int64(rows)
 	s.rows += int64(rows)
 	s.mu.Unlock()
-	s.metrics.applied(lane, group, rows, took)
+	s.metrics.applied(c, lane, group, rows, took)
 }
 
 // executed counts DDL statements.

@@ -30,10 +30,9 @@ type structures struct {
 	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
 	plans   map[schema.Name]*plan
 	targets map[schema.Name]*there
-	// foreignKeys tells that the lanes' sessions check foreign keys, rewrites that
-	// lanes may change more than one row by a statement.
-	foreignKeys, rewrites bool
-	log                   *slog.Logger
+	// foreignKeys tells that the lanes' sessions check foreign keys.
+	foreignKeys bool
+	log         *slog.Logger
 }
 
 // newStructures begins with what the meta tables say. upstream tells what a

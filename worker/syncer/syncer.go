@@ -162,7 +162,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	tables.foreignKeys, tables.rewrites = checks == "ON", sub.Sync.Compact || sub.Sync.MultipleRows
+	tables.foreignKeys = checks == "ON"
 	return u.wire(up, rows, defs, from, tables), nil
 }
 
@@ -170,18 +170,19 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *
 	sub := &u.cfg.Subtask
 	at := from.lane.Watermark
 	w := newWindow(at, from.lane.Applied)
-	o := newOrder(sub.Sync.WorkerCount)
+	o := newOrder(sub.Sync.WorkerCount, sub.Sync.Batch)
 	group := newGrouper(at, up.Server.Flavor, sub.Source.EnableGTID, u.cfg.MaxTxnBytes, u.tables.MatchTable)
 	group.sent.id, group.sent.rows = from.lane.Partial.Txn, from.lane.Partial.Rows
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
 	dp := &ddlParser{parser: parser.New(), filter: u.tables, lower: up.Server.LowerCaseTableNames == 1,
-		tidb: defs.Server.TiDB, maria: defs.Server.Flavor == binlog.MariaDB, same: !defs.Server.TiDB && defs.Server.Flavor == up.Server.Flavor}
+		tidb: defs.Server.TiDB, maria: defs.Server.Flavor == binlog.MariaDB, same: !defs.Server.TiDB && defs.Server.Flavor == up.Server.Flavor,
+		comments: up.Server.Flavor == binlog.MariaDB, log: u.log}
 	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
 		stats: u.stats, log: u.log, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
-		flushEvery: sub.Sync.CheckpointFlushInterval, safeMode: sub.Sync.SafeMode, safeUntil: from.safeUntil, flushed: at}
+		flushEvery: sub.Sync.CheckpointFlushInterval, safeMode: sub.Sync.SafeMode, safeUntil: from.safeUntil, flushed: at, prepared: newPrepared(u.cfg.MaxTxnBytes / 2)}
 	lanes := make([]*lane, sub.Sync.WorkerCount)
 	for i := range lanes {
 		lanes[i] = &lane{id: i, batch: sub.Sync.Batch, meta: u.cfg.Meta, target: &target{db: rows}, window: w, order: o,

@@ -4,34 +4,32 @@ import (
 	"strconv"
 
 	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // Kind says what a row change does.
-type Kind uint8
+type Kind = rowevent.Kind
 
 // The kinds of row changes.
 const (
-	Insert Kind = iota
-	Update
-	Delete
+	Insert = rowevent.Insert
+	Update = rowevent.Update
+	Delete = rowevent.Delete
 )
 
-// String gives DM's word for the kind, as in the type label of its metrics.
-func (k Kind) String() string { return [...]string{"insert", "update", "delete"}[k] }
-
-// Row is one changed row as the binlog tells it, its values in go-mysql's form.
+// Row is one changed row as the binlog tells it.
 type Row struct {
 	Table schema.Name
 	Kind  Kind
-	// Before is nil for an insert, After for a delete.
-	Before, After []any
+	// Before is zero for an insert, After for a delete.
+	Before, After rowevent.Image
 	// Pos is the end of the row's event in the binlog file.
 	Pos uint32
 }
 
 // columns is how many columns the table had when the row was written.
-func (r *Row) columns() int { return max(len(r.Before), len(r.After)) }
+func (r *Row) columns() int { return max(r.Before.Len(), r.After.Len()) }
 
 // Statement is a query event that is not the frame of a transaction.
 type Statement struct {
@@ -66,6 +64,8 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
+	// xa is set when it is a part of an XA transaction.
+	xa *xaWork
 
 	Part int
 	Last bool
@@ -86,7 +86,8 @@ type Txn struct {
 	finished bool
 	// plans are the tables of Rows, one per row; keys, lane: see order.go.
 	plans []*plan
-	keys  []string
+	keys  []uint64
+	ends  []int // behind each row's keys in keys; none for a piece
 	lane  int
 	// safe is set where the rows may be on the target already.
 	safe bool
@@ -114,4 +115,37 @@ func positionID(p binlog.Position) string {
 }
 
 // empty tells that nothing is to be done for t but to move on.
-func (t *Txn) empty() bool { return len(t.Rows) == 0 && t.DDL == nil }
+func (t *Txn) empty() bool { return len(t.Rows) == 0 && t.DDL == nil && t.xa == nil }
+
+// rows is how many rows of the source are done with by t: applied, or stored
+// until their XA transaction ends.
+func (t *Txn) rows() int64 {
+	if t.xa != nil {
+		return int64(len(t.Rows)) + t.xa.rows
+	}
+	return int64(len(t.Rows))
+}
+
+// weight is how much work t is, in rows.
+func (t *Txn) weight() int {
+	if t.xa != nil {
+		return int(t.rows()) + 1
+	}
+	return len(t.Rows)
+}
+
+// weight is how much work a group is.
+func weight(group []*Txn) (n int) {
+	for _, t := range group {
+		n += t.weight()
+	}
+	return n
+}
+
+// file is where its rows are in the binlog.
+func (t *Txn) file() string {
+	if t.xa != nil {
+		return t.xa.begin.Name
+	}
+	return t.Begin.Name
+}

@@ -30,8 +30,8 @@ type window struct {
 	last    uint64 // seq of the last one added
 	mark    uint64 // seq of the last one passed
 	at      binlog.Location
-	passed  []*Txn // for the order to forget
-	changed chan struct{}
+	passed  []*Txn        // for the order to forget
+	changed chan struct{} // closed by the next change; nil while nobody waits
 
 	// inherited is what earlier runs applied above the first watermark. All of
 	// it lies among the next windowTxns transactions, since no window was larger;
@@ -42,28 +42,49 @@ type window struct {
 }
 
 func newWindow(at binlog.Location, inherited checkpoint.Applied) *window {
-	return &window{at: at, inherited: inherited, changed: make(chan struct{})}
+	return &window{at: at, inherited: inherited}
 }
 
 // add gives t its place, waiting for room.
 func (w *window) add(ctx context.Context, t *Txn) error {
 	w.mu.Lock()
-	for len(w.queue) >= windowTxns || (w.bytes > 0 && w.bytes+t.size > windowBytes) {
+	defer w.mu.Unlock()
+	for !w.roomLocked(t) {
 		if err := w.waitLocked(ctx); err != nil {
-			w.mu.Unlock()
 			return err
 		}
 	}
+	w.addLocked(t)
+	return nil
+}
+
+// tryAdd gives t its place if there is room.
+func (w *window) tryAdd(t *Txn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.roomLocked(t) {
+		return false
+	}
+	w.addLocked(t)
+	return true
+}
+
+func (w *window) roomLocked(t *Txn) bool {
+	return len(w.queue) < windowTxns && (w.bytes == 0 || w.bytes+t.size <= windowBytes)
+}
+
+func (w *window) addLocked(t *Txn) {
 	w.last++
 	t.seq, t.done = w.last, make(chan struct{})
 	w.queue = append(w.queue, t)
 	w.bytes += t.size
-	w.mu.Unlock()
-	return nil
 }
 
 // waitLocked lets others change the window.
 func (w *window) waitLocked(ctx context.Context) error {
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+	}
 	c := w.changed
 	w.mu.Unlock()
 	defer w.mu.Lock()
@@ -103,8 +124,10 @@ func (w *window) finish(ts ...*Txn) {
 	if w.named > windowTxns && !w.inherited.Empty() {
 		w.inherited = checkpoint.Applied{}
 	}
-	close(w.changed)
-	w.changed = make(chan struct{})
+	if w.changed != nil {
+		close(w.changed)
+		w.changed = nil
+	}
 }
 
 // drain waits until nothing is in flight.
