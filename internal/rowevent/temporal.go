@@ -61,16 +61,28 @@ func appendFraction(dst []byte, micros int64, digits int) []byte {
 	return appendNumber(append(dst, '.'), micros, digits)
 }
 
+// appendPair appends n with at least two digits.
+func appendPair(dst []byte, n int64) []byte {
+	if n > 99 {
+		return appendNumber(dst, n, 2)
+	}
+	return append(dst, byte('0'+n/10), byte('0'+n%10))
+}
+
 func appendYMD(dst []byte, year, month, day int64) []byte {
-	dst = append(appendNumber(dst, year, 4), '-')
-	dst = append(appendNumber(dst, month, 2), '-')
-	return appendNumber(dst, day, 2)
+	if year > 9999 {
+		dst = appendNumber(dst, year, 4)
+	} else {
+		dst = appendPair(appendPair(dst, year/100), year%100)
+	}
+	dst = appendPair(append(dst, '-'), month)
+	return appendPair(append(dst, '-'), day)
 }
 
 func appendHMS(dst []byte, hour, minute, second int64) []byte {
-	dst = append(appendNumber(dst, hour, 2), ':')
-	dst = append(appendNumber(dst, minute, 2), ':')
-	return appendNumber(dst, second, 2)
+	dst = append(appendPair(dst, hour), ':')
+	dst = append(appendPair(dst, minute), ':')
+	return appendPair(dst, second)
 }
 
 // appendDate: 15 bits of years, 4 of months, 5 of days.

@@ -71,9 +71,6 @@ func (n Name) ConflictKey() uint64 {
 	return mix(xxhash.Sum64String(n.Schema), xxhash.Sum64String(n.Table))
 }
 
-// ConflictKeyOf is a key of something else that changes may share.
-func ConflictKeyOf(what string) uint64 { return xxhash.Sum64String(what) }
-
 // mix makes one hash of two, of which the order counts.
 func mix(a, b uint64) uint64 {
 	const one, two = 0xa0761d6478bd642f, 0xe7037ed1a0b428db // odd, with as many bits set as not

@@ -85,9 +85,8 @@ func (c *Column) foldText(dst, text []byte) []byte {
 		return bytes.TrimRight(text, " ")
 	}
 	for len(text) > 0 {
-		if b := text[0]; b < utf8.RuneSelf {
-			dst = foldASCII(dst, b)
-			text = text[1:]
+		if text[0] < utf8.RuneSelf {
+			dst, text = foldRun(dst, text)
 			continue
 		}
 		r, size := utf8.DecodeRune(text)
@@ -97,18 +96,37 @@ func (c *Column) foldText(dst, text []byte) []byte {
 	return dst
 }
 
-// foldASCII keeps letters in lower case, and digits. What else is kept of a text
-// are Chinese characters of the main block; any other character stands for the
-// kept ones that it weighs as much as, which may be none.
-func foldASCII(dst []byte, b byte) []byte {
-	switch {
-	case b >= 'a' && b <= 'z', b >= '0' && b <= '9':
-		return append(dst, b)
-	case b >= 'A' && b <= 'Z':
-		return append(dst, b+'a'-'A')
+// foldRun folds the ASCII characters that text begins with, and gives the rest.
+func foldRun(dst, text []byte) (folded, rest []byte) {
+	n := len(dst)
+	dst = slices.Grow(dst, len(text))[:n+len(text)]
+	for i, b := range text {
+		if b >= utf8.RuneSelf {
+			return dst[:n], text[i:]
+		}
+		kept := asciiFolds[b]
+		dst[n] = kept
+		n += int(kept >> 5 & 1) // which is set in lower case letters and digits
 	}
-	return dst
+	return dst[:n], nil
 }
+
+// asciiFolds keeps letters in lower case, and digits; 0 is for what is not kept.
+// What else is kept of a text are Chinese characters of the main block; any other
+// character stands for the kept ones that it weighs as much as, which may be none.
+//
+// It is a table and never written to.
+var asciiFolds = func() (out [utf8.RuneSelf]byte) {
+	for b := range out {
+		switch {
+		case b >= 'a' && b <= 'z', b >= '0' && b <= '9':
+			out[b] = byte(b)
+		case b >= 'A' && b <= 'Z':
+			out[b] = byte(b) + 'a' - 'A'
+		}
+	}
+	return out
+}()
 
 func (f family) fold(dst []byte, r rune) []byte {
 	if r > 0xffff && f != uca {
@@ -135,7 +153,9 @@ func (f family) fold(dst []byte, r rune) []byte {
 func foldBase(dst []byte, r rune) []byte {
 	switch {
 	case r < utf8.RuneSelf:
-		return foldASCII(dst, byte(r))
+		if kept := asciiFolds[r]; kept != 0 {
+			dst = append(dst, kept)
+		}
 	case r >= 0x4e00 && r <= 0x9fff:
 		return utf8.AppendRune(dst, r)
 	}

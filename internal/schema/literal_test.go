@@ -80,6 +80,7 @@ func TestLiteralOfOtherTypes(t *testing.T) {
 		want        string
 	}{
 		{"json", "longtext", `{"a": "\n"}`, `'{"a": "\\n"}'`}, {"json", "longtext", []byte(nil), "'null'"}, {"json", "blob", []byte("[]"), "'[]'"}, {"json", "varchar(9)", "1", "'1'"},
+		{"json", "json", "\x04\x00", "'null'"}, {"json", "json", "\x0c\x04a'\n\\", `'"a\'\\n\\\\"'`}, {"text character set latin1", "json", "\x0c\x02ä", `'"ä"'`},
 		{"json", "json", []byte(nil), "'null'"}, {"longtext", "json", []byte(nil), "'null'"},
 		{"datetime", "old datetime", "2020-01-02 03:04:05", "'2020-01-02 03:04:05'"}, {"time", "old time", "-838:59:59", "'-838:59:59'"},
 		{"timestamp", "old timestamp", "1970-01-01 00:00:01", "'1970-01-01 00:00:01'"}, {"datetime", "timestamp", "2020-01-02 03:04:05", "'2020-01-02 03:04:05'"},
@@ -101,7 +102,7 @@ func TestLiteralRefuses(t *testing.T) {
 		{"datetime", "varchar(9)", "x' OR 1", fault.Data, "structure"}, {"double", "char(9)", "1", fault.Data, "structure"}, {"varchar(3)", "tinyint", 1, fault.Data, "TINYINT cannot"},
 		{"enum('a')", "", 2, fault.Data, "element 2 of 1"}, {"set('a')", "", 2, fault.Data, "1 elements"}, {"enum('a')", "varchar(9)", "a", fault.Data, "structure"},
 		{"int", "decimal(5,2)", "1", fault.Data, "DECIMAL cannot"}, {"datetime", "decimal(5,2)", "1", fault.Data, "structure"}, {"decimal(5,2)", "date", "2020-01-01", fault.Data, "structure"},
-		{"varchar(9)", "datetime", "2020-01-01 00:00:00", fault.Data, "DATETIME cannot"}, {"json", "int", 1, fault.Data, "structure"}, {"float", "int", 1, fault.Data, "structure"},
+		{"varchar(9)", "datetime", "2020-01-01 00:00:00", fault.Data, "DATETIME cannot"}, {"json", "int", 1, fault.Data, "structure"}, {"json", "json", "\xff", fault.Corrupt, ""}, {"float", "int", 1, fault.Data, "structure"},
 		{"double", "", math.NaN(), fault.Data, "NaN"}, {"float", "", math.Inf(1), fault.Data, "Inf"}, {"vector(1)", "", "\x00\x00\x80\x7f", fault.Data, "Inf"},
 		{"varchar(3)", "", "\xff", fault.Data, "not valid"}, {"text", "text compressed", "\x70", fault.Corrupt, "method number 7"},
 		{"varchar(3) character set sjis", "", "a", fault.Unsupported, "sjis"}, {"text character set utf16", "", []byte("a"), fault.Data, "utf16"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/internal/testbed/edges"
 )
 
 // TestMySQLTypesMatrix is TestTypesMatrix with MySQL 9 on both sides, and from
@@ -18,9 +19,9 @@ func TestMySQLTypesMatrix(t *testing.T) {
 	up := testbed.MySQL(t)
 	for name, down := range map[string]*testbed.Server{"mysql": testbed.MySQL(t), "tidb": servers.TiDB(t)} {
 		for _, group := range mysqlGroups() {
-			t.Run(name+"/"+group.name, func(t *testing.T) {
+			t.Run(name+"/"+group.Name, func(t *testing.T) {
 				m := newMatrix(t, up, down)
-				for _, c := range group.columns {
+				for _, c := range group.Columns {
 					m.add(t, c)
 				}
 				m.run(t)
@@ -30,23 +31,23 @@ func TestMySQLTypesMatrix(t *testing.T) {
 }
 
 // mysqlGroups are those of MariaDB without what MySQL lacks.
-func mysqlGroups() []matrixGroup {
-	out := matrixGroups()
-	out = slices.DeleteFunc(out, func(g matrixGroup) bool { return g.name == "addresses" || g.name == "bits" || g.name == "shapes" })
+func mysqlGroups() []edges.Group {
+	out := edges.Groups()
+	out = slices.DeleteFunc(out, func(g edges.Group) bool { return g.Name == "addresses" || g.Name == "bits" || g.Name == "shapes" })
 	for i := range out {
-		out[i].columns = slices.DeleteFunc(out[i].columns, func(c matrixColumn) bool {
-			return strings.Contains(c.column, "nopad") || strings.HasPrefix(c.column, "JSON") && c.onTiDB == "-"
+		out[i].Columns = slices.DeleteFunc(out[i].Columns, func(c edges.Column) bool {
+			return strings.Contains(c.Type, "nopad") || strings.HasPrefix(c.Type, "JSON") && c.OnTiDB == "-"
 		})
 	}
 	points := []string{"ST_GeomFromText('POINT(1 -2.5)', 4326)", "ST_GeomFromText('POINT(5 6)', 4326)"}
 	return append(out,
-		matrixGroup{"shapes", []matrixColumn{
-			{column: "POINT SRID 4326", values: points, onTiDB: "-"},
-			{column: "GEOMETRY", values: []string{points[0], "ST_GeomFromText('POLYGON((0 0,0 9,9 9,0 0))')", "ST_GeomFromText('LINESTRING(0 0,1 1)', 3857)"}, onTiDB: "-"}}},
-		matrixGroup{"gb18030", []matrixColumn{
-			{column: "VARCHAR(20) CHARACTER SET gb18030", values: []string{"''", "'中文'", "'🎉'", "x'D6D09439BD35'", "x'FE50'"}, onTiDB: "VARCHAR(20) CHARACTER SET utf8mb4"},
-			{column: "TEXT CHARACTER SET gb18030", values: []string{"''", "'中'", "'é'"}, onTiDB: "TEXT CHARACTER SET utf8mb4"},
-			{column: "VARCHAR(20) CHARACTER SET gb18030 COLLATE gb18030_bin", values: []string{"x'A6D9'", "x'A8BC'", "''"}, onTiDB: "-"}}})
+		edges.Group{Name: "shapes", Columns: []edges.Column{
+			{Type: "POINT SRID 4326", Values: points, OnTiDB: "-"},
+			{Type: "GEOMETRY", Values: []string{points[0], "ST_GeomFromText('POLYGON((0 0,0 9,9 9,0 0))')", "ST_GeomFromText('LINESTRING(0 0,1 1)', 3857)"}, OnTiDB: "-"}}},
+		edges.Group{Name: "gb18030", Columns: []edges.Column{
+			{Type: "VARCHAR(20) CHARACTER SET gb18030", Values: []string{"''", "'中文'", "'🎉'", "x'D6D09439BD35'", "x'FE50'"}, OnTiDB: "VARCHAR(20) CHARACTER SET utf8mb4"},
+			{Type: "TEXT CHARACTER SET gb18030", Values: []string{"''", "'中'", "'é'"}, OnTiDB: "TEXT CHARACTER SET utf8mb4"},
+			{Type: "VARCHAR(20) CHARACTER SET gb18030 COLLATE gb18030_bin", Values: []string{"x'A6D9'", "x'A8BC'", "''"}, OnTiDB: "-"}}})
 }
 
 // TestMySQLTablesMatrix is peer-bugs 15: expression indexes, whose columns no

@@ -16,7 +16,7 @@ type matrixTable struct {
 	create  string
 	before  []string // dumped and loaded
 	after   []string // replicated
-	onTiDB  string   // as in matrixColumn
+	onTiDB  string   // as in edges.Column
 	columns string   // what is compared, by its bytes
 }
 

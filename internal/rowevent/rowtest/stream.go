@@ -14,9 +14,6 @@ import (
 // Event is a rows event of a real server.
 type Event struct {
 	rowevent.Rows
-	Type byte
-	// TableMap and Body are what Rows was read from.
-	TableMap, Body []byte
 	// Oracle is the same event as go-mysql reads it, OracleErr why it cannot.
 	Oracle    *replication.RowsEvent
 	OracleErr error
@@ -57,7 +54,7 @@ func Follow(t *testing.T, server *testbed.Server, flavor string) (next func() Ev
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &follower{decoder: rowevent.NewDecoder(), oracle: replication.NewBinlogParser(), maps: map[*rowevent.Table][]byte{}}
+	f := &follower{decoder: rowevent.NewDecoder(), oracle: replication.NewBinlogParser()}
 	f.oracle.SetFlavor(flavor)
 	f.oracle.SetTimestampStringLocation(time.UTC)
 	return func() Event {
@@ -78,7 +75,6 @@ func Follow(t *testing.T, server *testbed.Server, flavor string) (next func() Ev
 type follower struct {
 	decoder *rowevent.Decoder
 	oracle  *replication.BinlogParser
-	maps    map[*rowevent.Table][]byte
 }
 
 // event answers for rows events; body and checksum are parted already.
@@ -91,11 +87,9 @@ func (f *follower) event(t *testing.T, e *replication.BinlogEvent) (Event, bool)
 	}
 	typ := byte(e.Header.EventType)
 	if e.Header.EventType == replication.TABLE_MAP_EVENT {
-		table, err := f.decoder.TableMap(raw.Data)
-		if err != nil {
+		if _, err := f.decoder.TableMap(raw.Data); err != nil {
 			t.Fatal(err)
 		}
-		f.maps[table] = raw.Data
 	}
 	if !f.decoder.IsRows(typ) {
 		return Event{}, false
@@ -104,7 +98,7 @@ func (f *follower) event(t *testing.T, e *replication.BinlogEvent) (Event, bool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Event{Rows: rows, Type: typ, TableMap: f.maps[rows.Table], Body: raw.Data, OracleErr: theirErr}
+	out := Event{Rows: rows, OracleErr: theirErr}
 	if theirErr == nil {
 		out.Oracle, _ = theirs.Event.(*replication.RowsEvent)
 	}
