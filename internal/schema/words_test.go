@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,5 +107,30 @@ func TestWordsCutOut(t *testing.T) {
 		if got := strings.TrimSpace(w.Text()); got != want {
 			t.Errorf("%s:\n%s, want\n%s", text, got, want)
 		}
+	}
+}
+
+func TestCascades(t *testing.T) {
+	for text, want := range map[string][]string{
+		"CREATE TABLE a (x INT, FOREIGN KEY (x) REFERENCES p (x) ON DELETE CASCADE)":                                                                                     {""},
+		"CREATE TABLE a (x INT, y INT, CONSTRAINT c FOREIGN KEY f (x, y) REFERENCES d.p (x, y) MATCH FULL ON UPDATE RESTRICT ON DELETE SET NULL)":                        {"c"},
+		"ALTER TABLE a ADD CONSTRAINT FOREIGN KEY IF NOT EXISTS f (x) REFERENCES p (x) on update cascade, ADD FOREIGN KEY g (y) REFERENCES p (x) ON DELETE NO ACTION":    {"f"},
+		"ALTER TABLE a ADD CONSTRAINT `c d` FOREIGN KEY (x) REFERENCES p (x) ON DELETE RESTRICT ON UPDATE CASCADE, ADD FOREIGN KEY h (x) REFERENCES q ON DELETE CASCADE": {"c d", "h"},
+		"CREATE TABLE a (x INT REFERENCES p (x) ON DELETE CASCADE)":                                                                                                      {""},
+		"CREATE TABLE a (x INT, FOREIGN KEY (x) REFERENCES p (x) ON DELETE SET DEFAULT ON UPDATE NO ACTION)":                                                             nil,
+		"CREATE TABLE a (t TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, c TEXT COMMENT 'FOREIGN KEY (x) REFERENCES p (x) ON DELETE CASCADE')":                                  nil,
+		"CREATE TABLE a (x INT /* REFERENCES p (x) ON DELETE CASCADE */, `REFERENCES` INT)":                                                                              nil,
+		"ALTER TABLE a DROP FOREIGN KEY f": nil,
+		"ALTER TABLE a DROP FOREIGN KEY":   nil,
+		"CREATE TABLE a (x INT REFERENCES": nil,
+	} {
+		w := ReadWords(text, "", true)
+		if got := w.Cascades(true); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	w := ReadWords("CREATE TABLE a (x INT REFERENCES p (x) ON DELETE CASCADE, FOREIGN KEY f (x) REFERENCES p (x) ON DELETE CASCADE)", "", false)
+	if got := w.Cascades(false); !slices.Equal(got, []string{"f"}) {
+		t.Errorf("%q", got)
 	}
 }

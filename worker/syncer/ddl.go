@@ -236,6 +236,7 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	}
 	d.last = in
 	d.structures.accept(next)
+	d.cascades(one)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/mysql"
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the parser needs some implementation of literals
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -47,6 +49,9 @@ type ddl struct {
 	// swaps tells that the statement changes whose rows a table holds, and no
 	// structure: it is told by the table's id whether it ran.
 	swaps bool
+	// cascades are the foreign keys that it makes and whose work the source's
+	// binlog does not show.
+	cascades []string
 	// ifExists tells that the statement is about a table that may not be there.
 	ifExists bool
 }
@@ -62,7 +67,25 @@ type ddlParser struct {
 	// comments tells that the source is a MariaDB, which executes some comments
 	// that others do not.
 	comments bool
-	log      *slog.Logger // nil for none
+	// silent tells that the source's binlog does not show what foreign keys change,
+	// inline that the source makes one of the REFERENCES of a column.
+	silent, inline bool
+	log            *slog.Logger // nil for none
+}
+
+// newDDLParser asks the two servers what they are.
+func newDDLParser(ctx context.Context, up, defs *dbconn.DB, f filter, log *slog.Logger) (*ddlParser, error) {
+	logged, err := up.LogsCascades(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from, to := up.Server, defs.Server
+	maria := from.Flavor == binlog.MariaDB
+	return &ddlParser{
+		parser: parser.New(), filter: f, log: log, lower: from.LowerCaseTableNames == 1, comments: maria,
+		silent: !logged, inline: maria || !strings.HasPrefix(from.Version, "5.") && !strings.HasPrefix(from.Version, "8."),
+		tidb: to.TiDB, maria: to.Flavor == binlog.MariaDB, same: !to.TiDB && to.Flavor == from.Flavor,
+	}, nil
 }
 
 // filter is what decides about tables and schemas, system schemas excluded.
@@ -101,6 +124,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		}
 		if d.same && known {
 			if one, ok := d.raw(&head, st); ok {
+				d.cascades(&one, &words)
 				return []ddl{one}, nil
 			}
 		}
@@ -132,7 +156,17 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		}
 		out = append(out, list...)
 	}
+	if len(out) > 0 {
+		d.cascades(&out[len(out)-1], &words)
+	}
 	return out, nil
+}
+
+// cascades notes the foreign keys of a statement that change rows by themselves.
+func (d *ddlParser) cascades(one *ddl, words *schema.Words) {
+	if d.silent {
+		one.cascades = words.Cascades(d.inline)
+	}
 }
 
 // words gives the statements made of one what the SQL parser has lost of it.

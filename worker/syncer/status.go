@@ -29,6 +29,7 @@ type stats struct {
 	rows      int64
 	missed    int64
 	lastMiss  string
+	cascades  []cascade // sorted
 	master    binlog.Location
 	at        binlog.Location // the last watermark seen, kept after the run
 	reached   binlog.Location // the watermark just before master was asked for
@@ -179,6 +180,9 @@ func (s *stats) snapshot() *status.Sync {
 		SyncerBinlog: s.at.Position.String(), SyncerBinlogGTID: s.at.GTID.String(),
 		Synced: s.syncedLocked(), BinlogType: "remote", SecondsBehindMaster: s.lag,
 		UnmatchedRows: s.missed, LastUnmatched: s.lastMiss, At: now,
+	}
+	for _, c := range s.cascades {
+		out.Cascades = append(out.Cascades, c.String())
 	}
 	if s.reader != nil {
 		out.IOTotalBytes = s.reader.bytes.Load()
