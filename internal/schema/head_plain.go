@@ -78,12 +78,18 @@ func (r *headReader) plain(visible bool) string {
 	return sqlText(out)
 }
 
-// WithoutEnforced leaves the word ENFORCED out of a statement for the empty
-// sql_mode: the SQL parser writes it behind each CHECK, and MariaDB does not know it.
-func WithoutEnforced(text string) string {
+// ForMariaDB puts a statement for the empty sql_mode that the SQL parser has
+// written into MariaDB's words: that one does not know ENFORCED, which the parser
+// writes behind each CHECK, and drops a CHECK as a CONSTRAINT.
+func ForMariaDB(text string) string {
 	tokens, err := lex(text, "")
 	if err != nil {
 		return text
+	}
+	for i := 1; i < len(tokens); i++ {
+		if tokens[i-1].is("DROP") && tokens[i].is("CHECK") {
+			tokens[i].text = "CONSTRAINT"
+		}
 	}
 	return sqlText(slices.DeleteFunc(tokens, func(t token) bool { return t.is("ENFORCED") }))
 }

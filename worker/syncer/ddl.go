@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -42,6 +43,9 @@ type ddlRunner struct {
 	last       checkpoint.Intent // the last intent known
 	stop       <-chan struct{}   // closed when no attempt is to follow one that failed
 }
+
+// slowDDL is from when on the log says how long a statement took, as DM does.
+const slowDDL = time.Second
 
 // run executes the DDL of t. before is the watermark, behind everything that
 // precedes t.
@@ -131,9 +135,12 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
+	if err := one.dropConstraints(now, d.db.Server.Flavor == binlog.MariaDB); err != nil {
+		return err
+	}
 	if !*replay || in.Refused {
 		in.ByHand = in.ByHand || in.Refused && now != in.Before
-		in.Before, in.Refused = now, false
+		in.Before, in.Refused, in.Statement = now, false, one.text
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err
 		}
@@ -143,7 +150,11 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if err := d.session(ctx, conn, one, t.DDL); err != nil {
 		return err
 	}
+	began := time.Now()
 	_, err = conn.ExecContext(ctx, one.text)
+	if took := time.Since(began); took > slowDDL {
+		d.log.Warn("a DDL was slow", "statement", one.text, "took", took, "pos", t.Begin)
+	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) && !fault.Transient(err) {
 		return d.answered(ctx, t, one, in, before, answer)

@@ -88,3 +88,6 @@ func TestMySQLCascadesAreRows(t *testing.T) {
 		b.equal()
 	})
 }
+
+// TestMySQLDropConstraint is TestDropConstraint with a MySQL 9.
+func TestMySQLDropConstraint(t *testing.T) { mysqlTargets(t, dropsConstraints) }

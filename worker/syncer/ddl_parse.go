@@ -174,8 +174,8 @@ func (d *ddlParser) cascades(one *ddl, words *schema.Words) {
 func (d *ddlParser) words(list []ddl, head *schema.Head, st *Statement, alone bool) {
 	for i := range list {
 		list[i].ifExists = head.IfExists && head.Object == "TABLE"
-		if d.maria && strings.Contains(list[i].text, "ENFORCED") {
-			list[i].text = schema.WithoutEnforced(list[i].text)
+		if d.maria && (strings.Contains(list[i].text, "ENFORCED") || strings.Contains(list[i].text, "DROP CHECK")) {
+			list[i].text = schema.ForMariaDB(list[i].text)
 		}
 	}
 	if !d.same || !alone || len(list) != 1 {

@@ -104,3 +104,27 @@ func TestDDLOfAnotherSchemasSessionArrives(t *testing.T) {
 		b.equal()
 	})
 }
+
+// TestDropConstraint: the word says CHECK, foreign key or unique key, and only the
+// table which.
+func TestDropConstraint(t *testing.T) { targets(t, dropsConstraints) }
+
+func dropsConstraints(t *testing.T, up, down *testbed.Server) {
+	b := newBench(t, up, down, false)
+	s := b.schema()
+	r := b.start()
+	b.exec("CREATE DATABASE " + s)
+	b.session("CREATE TABLE p (id INT PRIMARY KEY)", "INSERT INTO p VALUES (1)",
+		"CREATE TABLE a (id INT PRIMARY KEY, v INT, x INT, CONSTRAINT u UNIQUE (v), CONSTRAINT f FOREIGN KEY (x) REFERENCES p (id), CONSTRAINT c CHECK (v < 5), CONSTRAINT e CHECK (v < 6))",
+		"INSERT INTO a VALUES (1, 1, 1)", "ALTER TABLE a DROP CONSTRAINT u", "INSERT INTO a VALUES (2, 1, 1)",
+		"ALTER TABLE a DROP CONSTRAINT c, ADD COLUMN y INT, DROP CONSTRAINT f", "ALTER TABLE a DROP CONSTRAINT e", "INSERT INTO a VALUES (3, 9, 9, 9)", "DROP TABLE p")
+	r.caughtUp()
+	r.end()
+	b.equal()
+	for _, db := range []*testbed.Server{up, down} {
+		text := showCreate(b, db.DB(), testbed.TableName{Schema: s, Table: "a"})
+		if strings.Contains(text, "UNIQUE") || strings.Contains(text, "FOREIGN") || strings.Contains(text, "CHECK") {
+			t.Errorf("%s", text)
+		}
+	}
+}
