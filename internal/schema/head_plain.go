@@ -6,17 +6,17 @@ import (
 )
 
 // dropCompressed leaves COMPRESSED and COMPRESSED=method of columns out. A name
-// may be the same word: it stands behind other words, or before a type.
+// may be the same word: it stands behind other words, or is the new one of a CHANGE.
 func (r *headReader) dropCompressed() {
-	for i := max(r.pos, 1); i < len(r.tokens); i++ {
-		if !r.tokens[i].is("COMPRESSED") || r.tokens[i].kind != word || namesColumn(r.tokens[i-1]) {
+	for i := max(r.pos, 2); i < len(r.tokens); i++ {
+		if r.tokens[i].kind != word || !r.tokens[i].is("COMPRESSED") || namesColumn(r.tokens[i-1]) {
 			continue
 		}
-		next := &cursor{tokens: r.tokens, pos: i + 1}
-		if _, isType := canonicalType(strings.ToLower(next.peek(0).text)); isType && next.peek(0).kind == word {
+		if before := r.tokens[i-2]; before.is("CHANGE") || before.is("COLUMN") || before.is("EXISTS") {
 			continue
 		}
 		r.dropped[i] = true
+		next := &cursor{tokens: r.tokens, pos: i + 1}
 		if next.accept("=") && !next.done() {
 			r.dropped[i+1], r.dropped[i+2] = true, true
 		}

@@ -27,12 +27,12 @@ func TestReadHead(t *testing.T) {
 			Plain: "ALTER TABLE a CONVERT PARTITION p TO TABLE b", Visible: "ALTER TABLE a CONVERT PARTITION p TO TABLE b"},
 		"CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)": {Verb: "CREATE", Object: "INDEX", Tables: []Name{{"s", "t"}}, Index: "i", Whole: true,
 			Plain: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)", Visible: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)"},
-		"CREATE TABLE c (compressed TEXT COMPRESSED NOT NULL, x VARCHAR(9) COMPRESSED=zlib, y BLOB /*M!100301 COMPRESSED*/, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED": {
+		"CREATE TABLE c (compressed TEXT COMPRESSED NOT NULL, x VARCHAR(9) COMPRESSED=zlib, y BLOB /*M!100301 COMPRESSED*/, z VARCHAR(9) COMPRESSED CHARACTER SET latin1, a CHAR(1) COMPRESSED BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED": {
 			Verb: "CREATE", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
-			Plain:   "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED",
-			Visible: "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED"},
-		"ALTER TABLE c CHANGE compressed compressed TEXT COMPRESSED AFTER compressed, DROP compressed": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
-			Plain: "ALTER TABLE c CHANGE compressed compressed TEXT AFTER compressed, DROP compressed", Visible: "ALTER TABLE c CHANGE compressed compressed TEXT AFTER compressed, DROP compressed"},
+			Plain:   "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , z VARCHAR(9) CHARACTER SET latin1, a CHAR(1) BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED",
+			Visible: "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , z VARCHAR(9) CHARACTER SET latin1, a CHAR(1) BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED"},
+		"ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT COMPRESSED AFTER compressed, DROP compressed": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
+			Plain: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed", Visible: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed"},
 		"DROP SCHEMA d": {Verb: "DROP", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true, Plain: "DROP SCHEMA d", Visible: "DROP SCHEMA d"},
 		// a schema: the session's, or one that is named
 		"ALTER DATABASE CHARACTER SET latin1":  {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{}}, Whole: true, Plain: "ALTER DATABASE CHARACTER SET latin1", Visible: "ALTER DATABASE CHARACTER SET latin1"},

@@ -92,8 +92,8 @@ func (c *Column) elementLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
 	switch {
 	case err != nil:
 		return dst, err
-	case c.Type == "enum" && n == 0 && c.hasEmptyElement():
-		return append(dst, '0'), nil // '' would be the element, not the error value
+	case c.Ambiguous() && (c.Type == "set" || n == 0):
+		return strconv.AppendUint(dst, n, 10), nil // '' would be another value
 	}
 	dst = append(dst, '\'')
 	start := len(dst)
@@ -138,7 +138,9 @@ func (c *Column) appendElements(dst []byte, n uint64) []byte {
 	return dst
 }
 
-func (c *Column) hasEmptyElement() bool {
+// Ambiguous tells of an ENUM or SET with an empty element: the text of that is
+// the text of the error value, or of the empty set, too. Only numbers tell them apart.
+func (c *Column) Ambiguous() bool {
 	for _, e := range c.Elems {
 		if e == "" {
 			return true

@@ -171,3 +171,25 @@ func TestQuotedReadsBack(t *testing.T) {
 		}
 	})
 }
+
+// TestEscapesAreCounted: each byte is seen wherever it stands, alone and beside
+// any other.
+func TestEscapesAreCounted(t *testing.T) {
+	for b := range 256 {
+		for at := range 20 {
+			s := []byte(strings.Repeat("x", 20))
+			s[at] = byte(b)
+			want := 0
+			if escapes[b] != 0 {
+				want = 1
+			}
+			if got := countEscapes(s); got != want {
+				t.Fatalf("%q: %d, want %d", s, got, want)
+			}
+			s[(at+7)%20] = '\\'
+			if got := countEscapes(s); got != want+1 {
+				t.Fatalf("%q: %d, want %d", s, got, want+1)
+			}
+		}
+	}
+}

@@ -30,7 +30,7 @@ func TestAlikeRowsAreToldApart(t *testing.T) {
 			{Type: "BLOB", Values: []string{"'a'", "'a '"}},
 			{Type: "TIME", Values: []string{"'00:00:00'", "'24:00:00'"}},
 			{Type: "DATETIME", Values: []string{"'0000-00-00'", "'2000-00-00'"}},
-			{Type: "JSON", Values: []string{"'1'", "'1.0'"}},
+			{Type: "JSON", Values: []string{"'1'", "'1.0'"}, OnTiDB: "-"}, // where 1.0 is stored as 1
 			{Type: "JSON", Values: []string{`'{"b": 1,  "a": 1}'`, `'{"b": 1,  "a": 2}'`}},
 			{Type: "JSON", Values: []string{`'{"a":1}'`, `'{"a": 1}'`}, OnTiDB: "-"},
 		} {

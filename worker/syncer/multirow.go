@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -49,7 +50,7 @@ func together(s sorted, upserts bool) []op {
 		for _, c := range layer {
 			g := group{c.plan, c.row.Kind, c.absent}
 			at, ok := place[g]
-			if !ok || c.row.Kind == Update && !(upserts && c.plan.upserts()) {
+			if !ok || c.row.Kind == Update && !(upserts && c.plan.upserts() && !c.plan.sameToTarget(c.row)) {
 				at = len(out)
 				place[g] = at
 				out = append(out, op{})
@@ -69,7 +70,13 @@ func listable(c *change) bool {
 // there does what their UPDATEs do: it is told the value of each column, and
 // the row that it meets first is the row itself.
 func (p *plan) upserts() bool {
-	return p.fit.alone && !p.fit.wider && !p.table.Columns[p.where[0]].Generated
+	return p.fit.alone && !p.fit.wider && !p.table.Columns[p.where[0]].Generated && !(p.other && p.longBits())
+}
+
+// longBits tells of columns whose VALUES() a TiDB gives with its bytes turned around.
+func (p *plan) longBits() bool {
+	const sure = 56
+	return slices.ContainsFunc(p.write, func(i int) bool { return p.table.Columns[i].Type == "bit" && p.table.Columns[i].Length > sure })
 }
 
 // addOp appends the statements of an op.

@@ -19,7 +19,7 @@ type Group struct {
 
 // Keyable tells whether the type may be part of a key without a prefix length.
 func (c *Column) Keyable() bool {
-	for _, no := range []string{"TEXT", "BLOB", "JSON", "POINT", "GEOMETRY", "LINESTRING", "POLYGON", "MULTI"} {
+	for _, no := range []string{"TEXT", "BLOB", "JSON", "POINT", "GEOMETRY", "LINESTRING", "POLYGON", "MULTI", "COMPRESSED"} {
 		if strings.Contains(c.Type, no) {
 			return false
 		}

@@ -11,7 +11,7 @@ func Groups() []Group {
 	return []Group{
 		{"integers", integerColumns()}, {"numbers", numberColumns()}, {"bits", bitColumns()}, {"times", timeColumns()},
 		{"elements", elementColumns()}, {"bytes", byteColumns()}, {"unicode", unicodeColumns()}, {"charsets", charsetColumns()},
-		{"documents", documentColumns()}, {"addresses", addressColumns()}, {"shapes", shapeColumns()},
+		{"documents", documentColumns()}, {"addresses", addressColumns()}, {"shapes", shapeColumns()}, {"compressed", compressedColumns()},
 	}
 }
 
@@ -190,4 +190,15 @@ func shapeColumns() []Column {
 		out = append(out, Column{Type: typ, Values: []string{"ST_GeomFromText('" + text + "')", "ST_GeomFromText('" + text + "', 3857)"}, OnTiDB: "-"})
 	}
 	return out
+}
+
+// compressedColumns are packed by the server, in its binlog too, when that pays.
+func compressedColumns() []Column {
+	text, raw := []string{"''", "'a'", "'äöüß'", "REPEAT('ab', 400)"}, []string{"''", "x'00'", "'a'", "REPEAT(x'00FF', 400)"}
+	return []Column{
+		{Type: "VARCHAR(1000) COMPRESSED", Values: text, OnTiDB: "VARCHAR(1000)"},
+		{Type: "TEXT COMPRESSED", Values: append(text, "REPEAT('日', 20000)"), OnTiDB: "TEXT"},
+		{Type: "VARBINARY(1000) COMPRESSED", Values: raw, OnTiDB: "VARBINARY(1000)"},
+		{Type: "LONGBLOB COMPRESSED", Values: append(raw, "REPEAT('x', 200000)"), OnTiDB: "LONGBLOB"},
+	}
 }
