@@ -49,11 +49,7 @@ func (x *xaSessions) conn() *sql.Conn {
 	x.t.Helper()
 	conn, err := x.up.DB().Conn(context.Background())
 	x.must(err)
-	_, err = conn.ExecContext(context.Background(), "SET SESSION innodb_lock_wait_timeout = 1, TRANSACTION ISOLATION LEVEL READ COMMITTED")
-	if err != nil {
-		_, err = conn.ExecContext(context.Background(), "SET SESSION innodb_lock_wait_timeout = 1")
-	}
-	x.must(err)
+	x.run(conn, "SET SESSION innodb_lock_wait_timeout = 1", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 	return conn
 }
 
@@ -408,7 +404,7 @@ func (x *xaSessions) anything(rnd *rand.Rand) string {
 		}
 		return "prepare"
 	case k == 12 && len(open) < 6:
-		x.prepare(fmt.Sprintf("INSERT INTO %s.nokey SELECT %d, REPEAT('z', 40 + q.d)%s", s, rnd.IntN(9), x.hundreds(2+rnd.IntN(4))))
+		x.prepare(x.large(rnd))
 		return "prepare large"
 	case k == 13:
 		x.exec("FLUSH BINARY LOGS")
@@ -424,12 +420,21 @@ func (x *xaSessions) anything(rnd *rand.Rand) string {
 		name := fmt.Sprintf("'%d'", x.n)
 		first, last, word = "XA START "+name, []string{"XA END " + name, "XA COMMIT " + name + " ONE PHASE"}, "one phase"
 	}
-	if !x.run(conn, append(append([]string{first}, x.changes(rnd)...), last...)...) {
+	changes := x.changes(rnd)
+	if rnd.IntN(8) == 0 {
+		changes = append(changes, x.large(rnd))
+	}
+	if !x.run(conn, append(append([]string{first}, changes...), last...)...) {
 		leave(conn)
 		return "lock"
 	}
 	_ = conn.Close()
 	return word
+}
+
+// large is a statement that makes a transaction come in pieces.
+func (x *xaSessions) large(rnd *rand.Rand) string {
+	return fmt.Sprintf("INSERT INTO %s.nokey SELECT %d, REPEAT('z', 40 + q.d)%s", x.schema(), rnd.IntN(9), x.hundreds(2+rnd.IntN(4)))
 }
 
 // changes are some statements; such as would meet locks of keyless tables are rare.
