@@ -21,6 +21,24 @@ type Phase struct {
 	DumpID string
 	// Snapshot is where in the binlog that dump was taken.
 	Snapshot binlog.Location
+	// Prepared is further back, where the syncer begins to read for the sake of XA
+	// transactions that were prepared at the snapshot; zero when there were none.
+	Prepared binlog.Location
+}
+
+// phaseMore is what the column snapshot holds beside the snapshot itself.
+type phaseMore struct {
+	Prepared *binlog.Location `json:"prepared,omitempty"`
+}
+
+// snapshot gives the text of the column.
+func (p *Phase) snapshot() ([]byte, error) {
+	text, err := json.Marshal(p.Snapshot)
+	if err != nil || p.Prepared.IsZero() {
+		return text, err
+	}
+	more, err := json.Marshal(phaseMore{&p.Prepared})
+	return append(append(text[:len(text)-1], ','), more[1:]...), err
 }
 
 // Phase reads where the subtask is.
@@ -44,6 +62,10 @@ func (m *Meta) Phase(ctx context.Context) (Phase, error) {
 		if err := json.Unmarshal(snapshot, &p.Snapshot); err != nil {
 			return Phase{}, m.corrupt(op, fmt.Errorf("snapshot %q: %w", snapshot, err))
 		}
+		more := phaseMore{&p.Prepared}
+		if err := json.Unmarshal(snapshot, &more); err != nil {
+			return Phase{}, m.corrupt(op, fmt.Errorf("snapshot %q: %w", snapshot, err))
+		}
 	}
 	return p, nil
 }
@@ -52,7 +74,7 @@ func (m *Meta) Phase(ctx context.Context) (Phase, error) {
 // unit's work complete.
 func (m *Meta) SetPhase(ctx context.Context, ex Execer, p Phase) error {
 	const op = "record the subtask's phase"
-	snapshot, err := json.Marshal(p.Snapshot)
+	snapshot, err := p.snapshot()
 	if err != nil {
 		return m.wrap(op, err)
 	}

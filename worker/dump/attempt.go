@@ -61,7 +61,7 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.close(m); err != nil {
 		return a.local("close the dump", err)
 	}
-	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitLoad, DumpID: a.id, Snapshot: snap.at}); err != nil {
+	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitLoad, DumpID: a.id, Snapshot: snap.at, Prepared: snap.prepared}); err != nil {
 		return err
 	}
 	a.progress.done.Store(true)
@@ -157,7 +157,7 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 	const op = "write the schema files"
 	sub := a.cfg.Subtask
 	m := &dumpdir.Manifest{Version: dumpdir.Version, DumpID: a.id, Task: sub.Task, Source: sub.SourceID,
-		Server: db.Server.Version, Started: a.started, Snapshot: snap.at}
+		Server: db.Server.Version, Started: a.started, Snapshot: snap.at, Prepared: snap.prepared}
 	for _, name := range slices.Sorted(maps.Keys(cat.schemas)) {
 		text := strings.Replace(cat.schemas[name], "CREATE DATABASE ", "CREATE DATABASE /*!32312 IF NOT EXISTS*/ ", 1)
 		f, err := dumpdir.WriteFile(sub.Load.Dir, dumpdir.SchemaFile(name), []byte(text+";\n"))

@@ -38,10 +38,13 @@ const erTableChanged = 1412
 
 // snapshot is a consistent view of the source over several connections.
 type snapshot struct {
-	conns  []*wire
-	at     binlog.Location
-	tables []*table
-	held   time.Duration // how long writers were stopped
+	conns []*wire
+	at    binlog.Location
+	// prepared is where reading has to begin for the XA transactions that are
+	// prepared in this moment; zero when there are none.
+	prepared binlog.Location
+	tables   []*table
+	held     time.Duration // how long writers were stopped
 }
 
 func (s *snapshot) close() {
@@ -94,18 +97,22 @@ func (s *snapshot) take(ctx context.Context, db *dbconn.DB, cat *catalogue, log 
 		return dbconn.Error(fault.Upstream, "connect to the source", err)
 	}
 	defer conn.Close()
+	xa, err := lookBack(ctx, db, conn, log)
+	if err != nil {
+		return err
+	}
 	begin, err := lock(ctx, conn)
 	if err != nil {
 		return err
 	}
-	err = s.underLock(ctx, db, conn, cat, underLock)
+	err = s.underLock(ctx, db, conn, cat, &xa, underLock)
 	uerr := unlock(ctx, conn)
 	s.held = time.Since(begin)
 	log.Info("global read lock released", "held", s.held, "tables", len(s.tables), "position", s.at.String())
 	return errors.Join(err, uerr)
 }
 
-func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue, more func(context.Context) error) error {
+func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue, xa *before, more func(context.Context) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, w := range s.conns {
 		g.Go(func() error {
@@ -118,6 +125,9 @@ func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn,
 	}
 	var err error
 	if s.at, err = db.MasterStatusOn(ctx, conn); err != nil {
+		return err
+	}
+	if s.prepared, err = xa.underLock(ctx, db, conn); err != nil {
 		return err
 	}
 	if s.tables, err = cat.confirm(ctx, db); err != nil {

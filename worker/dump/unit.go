@@ -75,7 +75,7 @@ func (u *Unit) run(ctx context.Context) error {
 			return errors.Join(ctx.Err(), err)
 		}
 		u.metrics.errors.Inc()
-		if !fault.Transient(err) && !errors.Is(err, errStructureChanged) {
+		if !fault.Transient(err) && !errors.Is(err, errStructureChanged) && !errors.Is(err, errPrepared) {
 			return err
 		}
 		u.setTrouble(u.fail(err))

@@ -189,7 +189,7 @@ func (r *run) finish(ctx context.Context) error {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.manifest.Snapshot}
+	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.manifest.Snapshot, Prepared: r.manifest.Prepared}
 	if sub.Mode == config.ModeFull {
 		next.Unit, next.Finished = status.UnitLoad, true
 	}

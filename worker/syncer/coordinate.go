@@ -24,6 +24,8 @@ type coordinator struct {
 	safeMode   bool // the task asks for it
 	// safeUntil ends the window in which rows may be on the target already.
 	safeUntil binlog.Location
+	dumped    binlog.Location // what ends before it is on the target by the dump
+	byGTID    bool
 	flushing  chan struct{} // the flush that lane 0 was asked for last
 	flushed   binlog.Location
 	ahead     *budget // of what the reader has handed on
@@ -78,6 +80,9 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 	c.order.forget(c.window.takePassed())
 	t.safe = c.safeMode || c.inSafeWindow(t)
+	if err := c.leaveDumped(t); err != nil {
+		return err
+	}
 	if t.DDL != nil {
 		list, err := c.parser.parse(t.DDL)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
@@ -159,6 +160,31 @@ func (c *coordinator) settle(ctx context.Context, key uint64) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// leaveDumped takes from t what the dump has brought already: all but the rows
+// of XA transactions that are prepared. Reading begins before the snapshot only
+// for their sake.
+func (c *coordinator) leaveDumped(t *Txn) error {
+	if c.dumped.IsZero() || c.byGTID && t.GTID == "" {
+		return nil
+	}
+	in := t.Begin.Compare(c.dumped.Position) < 0
+	if c.byGTID {
+		var err error
+		if in, err = c.dumped.GTID.Has(t.GTID); err != nil {
+			return err
+		}
+	}
+	if !in {
+		c.dumped = binlog.Location{} // what follows is all behind it
+		return nil
+	}
+	t.Rows, t.DDL = nil, nil
+	if t.xa != nil && t.xa.verb == xaCommit {
+		t.xa.verb = xaRollback
+	}
+	return nil
 }
 
 // xaUnknown refuses a COMMIT of rows that nobody has seen. It is never passed

@@ -28,15 +28,23 @@ type marked struct {
 	end binlog.Position
 }
 
+// applied tells whether a lane row says that the transaction is on the target.
+func (m *marked) applied(at *checkpoint.Lane) bool {
+	return m.end.Compare(at.Watermark.Position) <= 0 || at.Applied.Has(m.id)
+}
+
 // ordinals is the fixed workload, once in the source's binlog, and a target
 // that it is applied to again and again.
 type ordinals struct {
 	*bench
 	in      *testbed.Injector
 	marks   []marked // by number
-	large   int      // the number of the transaction that fills the table big
 	created binlog.Position
 	checks  int // snapshots that were compared
+	// big is how many rows the table big has when a transaction in pieces has
+	// done so many of its own.
+	big func(mark int, rows int64) int64
+	xas []xaMarked
 }
 
 // TestEveryOrdinalFails fails each statement that a run sends to the target, one
@@ -49,7 +57,11 @@ type ordinals struct {
 // RAFTDM_ORDINALS=all fails them all (minutes); RAFTDM_SEED repeats a sample.
 func TestEveryOrdinalFails(t *testing.T) {
 	testbed.SkipIfShort(t)
-	o := newOrdinals(t)
+	newOrdinals(t).sample(t)
+}
+
+// sample fails a random choice of statements, or all.
+func (o *ordinals) sample(t *testing.T) {
 	n := o.run(0, testbed.Refuse, false)
 	seed := rand.Uint64()
 	if s := os.Getenv("RAFTDM_SEED"); s != "" {
@@ -76,8 +88,8 @@ func TestEveryOrdinalFails(t *testing.T) {
 	t.Logf("RAFTDM_SEED=%d: %d of %d ways to fail one of %d statements, %d snapshots", seed, done, n*5, n, o.checks)
 }
 
-// newOrdinals writes the workload.
-func newOrdinals(t *testing.T) *ordinals {
+// openOrdinals makes the tables.
+func openOrdinals(t *testing.T) *ordinals {
 	o := &ordinals{bench: newBench(t, servers.MariaDB(t), secondMariaDB(t), true)}
 	var err error
 	if o.in, err = testbed.OpenInjector(o.down.Addr()); err != nil {
@@ -94,6 +106,13 @@ func newOrdinals(t *testing.T) *ordinals {
 	o.exec("CREATE TABLE "+s+".a (id INT PRIMARY KEY, v VARCHAR(20), u INT, UNIQUE KEY (u))",
 		"CREATE TABLE "+s+".nokey (x INT, y VARCHAR(10))",
 		"CREATE TABLE "+s+".big (x INT, y VARCHAR(40))")
+	return o
+}
+
+// newOrdinals writes the workload.
+func newOrdinals(t *testing.T) *ordinals {
+	o := openOrdinals(t)
+	s := o.schema()
 	o.write("INSERT INTO a VALUES (1, 'one', 1), (2, 'two', 2), (3, NULL, NULL)")
 	o.write("INSERT INTO nokey VALUES (1, 'a'), (1, 'a'), (1, 'A'), (1, 'a '), (2, NULL), (2, NULL)")
 	o.write("UPDATE a SET v = 'ONE', u = 10 WHERE id = 1", "UPDATE a SET u = 1 WHERE id = 2", "UPDATE a SET u = 2 WHERE id = 1")
@@ -102,7 +121,13 @@ func newOrdinals(t *testing.T) *ordinals {
 	for i := range 6 {
 		o.write(fmt.Sprintf("INSERT INTO a VALUES (%d, 'x', %d)", 100+i, 100+i))
 	}
-	o.large = len(o.marks)
+	large := len(o.marks)
+	o.big = func(mark int, rows int64) int64 {
+		if mark == large { // both begin with their mark
+			return rows - 1
+		}
+		return 500 - (rows - 1) // it deletes
+	}
 	o.write("INSERT INTO big SELECT seq % 7, REPEAT('y', 30) FROM seq_1_to_500")
 	o.write("DELETE FROM big LIMIT 200")
 	o.exec("ALTER TABLE " + s + ".a ADD COLUMN w INT DEFAULT 5 AFTER id, ADD COLUMN z DATETIME")
@@ -257,6 +282,7 @@ type state struct {
 	marks map[int]bool
 	none  bool  // there is no table marks
 	big   int64 // rows of that table
+	xas   map[string]bool
 }
 
 // snapshot compares what the lane rows say with what is there; false when there
@@ -280,17 +306,12 @@ func (o *ordinals) snapshot(ctx context.Context) bool {
 		}
 		return true
 	}
+	o.compareXA(&s, &at)
 	for k, m := range o.marks {
-		want := m.end.Compare(at.Watermark.Position) <= 0 || at.Applied.Has(m.id)
+		want := m.applied(&at)
 		if at.Partial.Txn == m.id && at.Partial.Rows > 0 {
-			// Both large ones begin with their mark; one inserts 500 rows, the other
-			// one deletes some of them.
 			want = true
-			big := at.Partial.Rows - 1
-			if k != o.large {
-				big = 500 - big
-			}
-			if big != s.big {
+			if o.big(k, at.Partial.Rows) != s.big {
 				o.t.Errorf("the table big has %d rows, transaction %d is recorded with %d rows done", s.big, k, at.Partial.Rows)
 			}
 		}
@@ -314,6 +335,9 @@ func (o *ordinals) look(ctx context.Context) (s state, err error) {
 	}
 	defer conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") //nolint:errcheck // it only read
 	if s.lanes, err = o.lanes(ctx, conn); err != nil {
+		return s, err
+	}
+	if s.xas, err = o.storedXA(ctx, conn); err != nil {
 		return s, err
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT k FROM "+o.schema()+".marks")

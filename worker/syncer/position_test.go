@@ -78,7 +78,7 @@ func TestSourceDiedInsideTransaction(t *testing.T) {
 		end := b.master()
 		r.caughtUp()
 		up.Kill()
-		headless(t, filepath.Join(up.Dir, "data", end.Position.Name), end.Position.Pos)
+		headless(t, filepath.Join(up.Dir, "data", end.Position.Name), end.Position.Pos, xidEvent)
 		b.must(up.Start(t.Context()))
 		b.exec("INSERT INTO " + s + ".a VALUES (3, 'z')")
 		r.caughtUp()
@@ -114,35 +114,40 @@ func TestSourceLostItsTail(t *testing.T) {
 	})
 }
 
-// headless appends a copy of the file's last transaction without its last
-// event, as the next one of the same server.
-func headless(t *testing.T, file string, end uint32) {
+// The types of events that begin and end a transaction.
+const gtidEvent, xidEvent, xaPrepareEvent = 162, 16, 38
+
+// headless appends a copy of the file's last transaction that ends with such an
+// event, without that event, as the next one of the same server.
+func headless(t *testing.T, file string, end uint32, last byte) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	data = data[:end]
-	const gtidEvent, xidEvent, header = 162, 16, 19
-	begin, at := 0, 4
-	for at < len(data) {
-		if data[at+4] == gtidEvent {
-			begin = at
+	const header = 19
+	begin, of, next := 0, 0, uint64(0)
+	for at := 4; at < len(data); at += int(binary.LittleEndian.Uint32(data[at+9:])) {
+		switch data[at+4] {
+		case gtidEvent:
+			begin, next = at, binary.LittleEndian.Uint64(data[at+header:])+1
+		case last:
+			of = begin
 		}
-		at += int(binary.LittleEndian.Uint32(data[at+9:]))
 	}
 	var out bytes.Buffer
 	out.Write(data)
-	for at = begin; at < len(data); {
+	for at := of; at < len(data); {
 		size := int(binary.LittleEndian.Uint32(data[at+9:]))
 		e := bytes.Clone(data[at : at+size])
 		at += size
-		if e[4] == xidEvent {
+		if e[4] == last {
 			break
 		}
 		binary.LittleEndian.PutUint32(e[13:], uint32(out.Len()+size))
 		if e[4] == gtidEvent {
-			binary.LittleEndian.PutUint64(e[header:], binary.LittleEndian.Uint64(e[header:])+1)
+			binary.LittleEndian.PutUint64(e[header:], next)
 		}
 		binary.LittleEndian.PutUint32(e[size-4:], crc32.ChecksumIEEE(e[:size-4]))
 		out.Write(e)

@@ -16,7 +16,9 @@ import (
 type start struct {
 	lane      checkpoint.Lane // watermark, what is applied above it, a transaction in pieces
 	safeUntil binlog.Location
-	intent    checkpoint.Intent
+	// dumped is the place of the dump's snapshot when reading begins before it.
+	dumped binlog.Location
+	intent checkpoint.Intent
 }
 
 // begin finds where to begin: what the lane rows say; without any, the snapshot
@@ -32,9 +34,16 @@ func begin(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbco
 	if err != nil {
 		return s, err
 	}
+	phase, err := m.Phase(ctx)
+	if err != nil {
+		return s, err
+	}
+	if !phase.Prepared.IsZero() {
+		s.dumped = phase.Snapshot
+	}
 	var first binlog.Location
 	if len(rows) == 0 {
-		if first, s.safeUntil, err = firstLocation(ctx, sub, m, up, global, known); err != nil {
+		if first, s.safeUntil, err = firstLocation(ctx, sub, phase, up, global, known); err != nil {
 			return s, err
 		}
 		if !s.safeUntil.IsZero() {
@@ -89,10 +98,9 @@ func later(a, b binlog.Location) bool {
 }
 
 // firstLocation is where a task begins that has no lane rows.
-func firstLocation(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbconn.DB, global checkpoint.Global, known bool) (at, safeUntil binlog.Location, err error) {
-	phase, err := m.Phase(ctx)
-	if err != nil {
-		return at, safeUntil, err
+func firstLocation(ctx context.Context, sub config.Subtask, phase checkpoint.Phase, up *dbconn.DB, global checkpoint.Global, known bool) (at, safeUntil binlog.Location, err error) {
+	if !phase.Prepared.IsZero() {
+		return phase.Prepared, safeUntil, nil
 	}
 	if !phase.Snapshot.IsZero() {
 		return phase.Snapshot, safeUntil, nil

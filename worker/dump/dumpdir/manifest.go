@@ -36,6 +36,9 @@ type Manifest struct {
 	Started  time.Time       `json:"started"`
 	Finished time.Time       `json:"finished"`
 	Snapshot binlog.Location `json:"snapshot"`
+	// Prepared is where the syncer has to begin for XA transactions that were
+	// prepared at the snapshot; zero when there were none.
+	Prepared binlog.Location `json:"prepared"`
 	Schemas  []Schema        `json:"schemas"`
 	Tables   []Table         `json:"tables"`
 }

@@ -1,0 +1,499 @@
+package syncer
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/testbed"
+)
+
+// xaSessions are what clients do to a source by XA transactions.
+type xaSessions struct {
+	*bench
+	open map[string]*sql.Conn // prepared transactions; nil when its session has gone
+	n    int
+}
+
+// newXASessions leaves nothing prepared, which would keep others from its tables.
+func newXASessions(b *bench) *xaSessions {
+	x := &xaSessions{bench: b, open: map[string]*sql.Conn{}}
+	b.t.Cleanup(func() {
+		for _, name := range x.names() {
+			x.detach(name)
+			for range 50 {
+				if b.up.Exec(context.Background(), "XA ROLLBACK "+name) == nil {
+					break
+				}
+				pause(context.Background(), 20*time.Millisecond)
+			}
+		}
+	})
+	return x
+}
+
+func (x *xaSessions) conn() *sql.Conn {
+	x.t.Helper()
+	conn, err := x.up.DB().Conn(context.Background())
+	x.must(err)
+	x.run(conn, "SET SESSION innodb_lock_wait_timeout = 1", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+	return conn
+}
+
+// leave ends a session for good.
+func leave(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
+}
+
+// run executes statements; false when one met a lock.
+func (x *xaSessions) run(conn *sql.Conn, statements ...string) bool {
+	x.t.Helper()
+	for _, q := range statements {
+		_, err := conn.ExecContext(context.Background(), q)
+		var answer *mysql.MySQLError
+		if errors.As(err, &answer) && (answer.Number == 1205 || answer.Number == 1213 || answer.Number == 1614 || answer.Number == 1613) {
+			return false
+		}
+		if err != nil {
+			x.t.Fatalf("%s: %v", q, err)
+		}
+	}
+	return true
+}
+
+// prepare makes a prepared transaction and gives its name, "" when it met a lock.
+func (x *xaSessions) prepare(statements ...string) string {
+	x.t.Helper()
+	x.n++
+	name := fmt.Sprintf("'%s\\'%d','\\0b',%d", x.sub.Task, x.n, x.n)
+	conn := x.conn()
+	ok := x.run(conn, append([]string{"XA START " + name}, statements...)...)
+	if !ok || !x.run(conn, "XA END "+name, "XA PREPARE "+name) {
+		leave(conn)
+		return ""
+	}
+	x.open[name] = conn
+	return name
+}
+
+// detach ends the session of a prepared transaction.
+func (x *xaSessions) detach(name string) {
+	if conn := x.open[name]; conn != nil {
+		leave(conn)
+	}
+	x.open[name] = nil
+}
+
+// finish ends a prepared transaction, in its session or in another one.
+func (x *xaSessions) finish(name, verb string) {
+	x.t.Helper()
+	conn := x.open[name]
+	delete(x.open, name)
+	if conn != nil {
+		x.run(conn, "XA "+verb+" "+name)
+		_ = conn.Close()
+		return
+	}
+	conn = x.conn()
+	defer conn.Close()
+	late := time.Now().Add(20 * time.Second)
+	for {
+		_, err := conn.ExecContext(context.Background(), "XA "+verb+" "+name)
+		var answer *mysql.MySQLError
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &answer) && answer.Number == 1397 && time.Now().Before(late):
+			pause(context.Background(), 20*time.Millisecond) // until the server knows that the session is gone
+		default:
+			x.t.Fatal(err)
+		}
+	}
+}
+
+// names are the prepared transactions, in order.
+func (x *xaSessions) names() (out []string) {
+	for name := range x.open {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// stored are the names of what is stored on the target.
+func (x *xaSessions) stored() []string {
+	x.t.Helper()
+	return x.text(x.down, "SELECT DISTINCT xid FROM dm_meta."+x.sub.Task+"_raftdm_xa WHERE source = '"+x.sub.SourceID+"'")
+}
+
+// nothingStored fails when anything is.
+func (x *xaSessions) nothingStored() {
+	x.t.Helper()
+	if list := x.stored(); len(list) > 0 {
+		x.t.Errorf("stored on the target, and not prepared on the source: %v", list)
+	}
+}
+
+func (x *xaSessions) tables() {
+	x.t.Helper()
+	s := x.schema()
+	x.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY, v VARCHAR(200), u INT, UNIQUE KEY (u))",
+		"CREATE TABLE "+s+".nokey (x INT, y VARCHAR(200))", "CREATE TABLE "+s+".plain (id INT, v INT) ENGINE=MyISAM",
+		"CREATE DATABASE IF NOT EXISTS elsewhere", "CREATE TABLE IF NOT EXISTS elsewhere.x (id INT)",
+		"CREATE TABLE "+s+".digits (d INT PRIMARY KEY)", "INSERT INTO "+s+".digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
+	x.t.Cleanup(func() { _ = x.up.Exec(context.Background(), "DROP DATABASE IF EXISTS elsewhere") })
+}
+
+// hundreds is a statement's end that gives numbers from 0 on.
+func (x *xaSessions) hundreds(n int) string {
+	s := x.schema()
+	return fmt.Sprintf(" FROM %s.digits p, %s.digits q, %s.digits r WHERE r.d < %d", s, s, s, n)
+}
+
+// TestXAAtEveryBoundary stops and starts the unit between all steps of a list
+// that has what there is of XA transactions, with rows in memory and, since every
+// run begins without any, read back.
+func TestXAAtEveryBoundary(t *testing.T) {
+	targets(t, func(t *testing.T, _, down *testbed.Server) {
+		up := testbed.MariaDB(t)
+		modes(t, func(t *testing.T, gtid bool) { xaAtEveryBoundary(t, up, down, gtid) })
+	})
+}
+
+func xaAtEveryBoundary(t *testing.T, up, down *testbed.Server, gtid bool) {
+	for _, restart := range []bool{true, false} {
+		x := newXASessions(newBench(t, up, down, gtid))
+		x.maxTxn = 20_000
+		x.tables()
+		s := x.schema()
+		var first, second, third, empty, other string
+		steps := []func(){
+			func() { x.exec("INSERT INTO " + s + ".a VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3)") },
+			func() {
+				first = x.prepare("UPDATE "+s+".a SET v = 'ONE', u = 10 WHERE id = 1", "DELETE FROM "+s+".a WHERE id = 2", "INSERT INTO "+s+".nokey VALUES (1, 'a'), (1, 'a'), (2, NULL)")
+			},
+			func() { x.exec("INSERT INTO "+s+".nokey VALUES (1, 'a')", "UPDATE "+s+".a SET v = 'III' WHERE id = 3") },
+			func() { x.finish(first, "COMMIT") },
+			func() {
+				x.exec("UPDATE "+s+".a SET id = 2, u = 1 WHERE id = 1", "UPDATE "+s+".nokey SET y = 'b' LIMIT 2")
+			},
+			func() { second = x.prepare("INSERT INTO " + s + ".a VALUES (20, 'x', 20)") },
+			func() {
+				empty = x.prepare("INSERT INTO elsewhere.x VALUES (1)", "INSERT INTO "+s+".plain VALUES (1, 1)")
+			},
+			func() { x.detach(second) },
+			func() { x.finish(empty, "COMMIT") },
+			func() { x.finish(second, "ROLLBACK") },
+			func() { x.exec("INSERT INTO " + s + ".a VALUES (20, 'y', 20)") },
+			func() {
+				third = x.prepare("INSERT INTO " + s + ".nokey SELECT r.d, REPEAT('z', 40 + q.d)" + x.hundreds(5))
+			},
+			func() { x.exec("ALTER TABLE " + s + ".a ADD COLUMN w INT DEFAULT 5") },
+			func() {
+				other = x.prepare("INSERT INTO " + s + ".a SELECT 1000 + p.d + 10 * q.d + 100 * r.d, 'v', NULL, 1" + x.hundreds(4))
+			},
+			func() { x.detach(third) },
+			func() { x.finish(third, "COMMIT") },
+			func() { x.exec("FLUSH BINARY LOGS") },
+			func() { x.finish(other, "ROLLBACK") },
+			func() {
+				conn := x.conn()
+				x.run(conn, "XA START 'one'", "DELETE FROM "+s+".nokey WHERE y = 'b' LIMIT 1", "XA END 'one'", "XA COMMIT 'one' ONE PHASE",
+					"XA START 'gone'", "DELETE FROM "+s+".nokey", "XA END 'gone'", "XA ROLLBACK 'gone'", "XA START 'no'", "XA END 'no'", "XA PREPARE 'no'", "XA COMMIT 'no'")
+				_ = conn.Close()
+			},
+			func() { x.finish(x.prepare("UPDATE "+s+".a SET v = CONCAT(v, '!')"), "COMMIT") },
+		}
+		r := x.start()
+		for _, step := range steps {
+			step()
+			if restart {
+				r.caughtUp()
+				r.end()
+				x.epoch++
+				r = x.start()
+			}
+		}
+		r.caughtUp()
+		x.nothingStored()
+		r.end()
+		x.equal()
+	}
+}
+
+// TestXASoon: what is committed soon is not read back, and what is prepared and
+// committed in one group is not even stored.
+func TestXASoon(t *testing.T) {
+	targets(t, func(t *testing.T, _, down *testbed.Server) {
+		x := newXASessions(newBench(t, testbed.MariaDB(t), down, true))
+		x.sub.Sync.WorkerCount = 1
+		x.tables()
+		for i := range 100 {
+			x.finish(x.prepare(fmt.Sprintf("INSERT INTO %s.a VALUES (%d, 'v', %d)", x.schema(), i, i)), "COMMIT")
+		}
+		br := openBreaker(t, down)
+		read, stored := 0, 0
+		br.choose = func(text string) verdict {
+			read += strings.Count(text, "SELECT part, COUNT(*)")
+			stored += strings.Count(text, "_raftdm_xa` (source")
+			return pass
+		}
+		x.sub.Target = through(t, down, br.listen.Addr().String())
+		x.meta = x.sub.Target
+		r := x.start()
+		r.caughtUp()
+		x.nothingStored()
+		r.end()
+		x.equal()
+		br.mu.Lock()
+		defer br.mu.Unlock()
+		t.Logf("of 100 transactions %d were stored, and %d read back", stored, read)
+		if read > 0 || stored > 90 {
+			t.Errorf("%d were stored, and %d read back", stored, read)
+		}
+	})
+}
+
+// TestXAUnknownIsNotPassedOver: the COMMIT of a transaction that was prepared
+// before the task began stops it, and tells how to go on.
+func TestXAUnknownIsNotPassedOver(t *testing.T) {
+	targets(t, func(t *testing.T, _, down *testbed.Server) {
+		up := testbed.MariaDB(t)
+		modes(t, func(t *testing.T, gtid bool) {
+			x := newXASessions(newBench(t, up, down, gtid))
+			x.tables()
+			s := x.schema()
+			r := x.start()
+			r.caughtUp()
+			r.end()
+			name := x.prepare("INSERT INTO " + s + ".a VALUES (1, 'one', 1)")
+			back := x.prepare("INSERT INTO " + s + ".a VALUES (2, 'two', 2)")
+			at := x.master()
+			x.sub.Start.BinlogName, x.sub.Start.BinlogPos, x.sub.Start.BinlogGTID = at.Position.Name, at.Position.Pos, at.GTID.String()
+			meta := "dm_meta." + x.sub.Task
+			x.must(down.Exec(t.Context(), "DELETE FROM "+meta+"_raftdm_lane", "DELETE FROM "+meta+"_syncer_checkpoint"))
+			x.finish(back, "ROLLBACK") // needs nothing
+			x.finish(name, "COMMIT")
+			x.epoch++
+			err := x.start().ends(t)
+			_, hint, _ := strings.Cut(err.Hint, "INSERT INTO ")
+			hint, _, _ = strings.Cut(hint, ", then resume-task")
+			x.must(down.Exec(t.Context(), "INSERT INTO "+s+".a VALUES (1, 'one', 1)", "INSERT INTO "+hint))
+			x.epoch++
+			r = x.start()
+			r.caughtUp()
+			x.nothingStored()
+			r.end()
+			x.equal()
+			if err.Kind != fault.Data || !strings.Contains(err.Error(), "X'"+fmt.Sprintf("%x", x.sub.Task)) {
+				t.Errorf("%v", err)
+			}
+		})
+	})
+}
+
+// TestXARandom does anything with XA and other transactions while the worker is
+// stopped, dies, and starts again, and so does the source.
+func TestXARandom(t *testing.T) {
+	targets(t, func(t *testing.T, _, down *testbed.Server) {
+		modes(t, func(t *testing.T, gtid bool) { xaRandom(t, testbed.MariaDB(t), down, gtid, 100) })
+	})
+}
+
+func testSeed(t *testing.T) uint64 {
+	seed := rand.Uint64()
+	if s := os.Getenv("RAFTDM_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("RAFTDM_SEED=%d", seed)
+	return seed
+}
+
+func xaRandom(t *testing.T, up, down *testbed.Server, gtid bool, steps int) {
+	rnd := rand.New(rand.NewPCG(testSeed(t), 0))
+	x := newXASessions(newBench(t, up, down, gtid))
+	x.maxTxn = 30_000
+	x.sub.Sync.Compact, x.sub.Sync.MultipleRows = rnd.IntN(2) == 0, rnd.IntN(2) == 0
+	x.tables()
+	proxy, cfg := breakable(t, down)
+	x.sub.Target = cfg
+	r := x.start()
+	counts := map[string]int{}
+	for range steps {
+		if rnd.IntN(12) == 0 {
+			if rnd.IntN(2) == 0 {
+				proxy.Cut()
+			}
+			if err := r.stop(); !errors.Is(err, context.Canceled) && !fault.Is(err, fault.Unavailable) { // it had not begun yet
+				t.Fatalf("the run ended with: %v", err)
+			}
+			x.epoch++
+			proxy, x.sub.Target = breakable(t, down)
+			r = x.start()
+			counts["worker restarts"]++
+			continue
+		}
+		if rnd.IntN(50) == 0 {
+			for _, name := range x.names() {
+				x.detach(name)
+			}
+			pause(t.Context(), 200*time.Millisecond) // sessions that end while the server does are rolled back
+			if rnd.IntN(2) == 0 {
+				x.up.Kill()
+			} else {
+				x.must(x.up.Stop(t.Context()))
+			}
+			x.must(x.up.Start(t.Context()))
+			counts["source restarts"]++
+			continue
+		}
+		counts[x.anything(rnd)]++
+	}
+	r.caughtUp()
+	if want, got := len(x.open), len(x.stored()); want != got {
+		t.Errorf("%d transactions are prepared, %d stored", want, got)
+	}
+	r.end()
+	x.equal()
+	x.epoch++
+	r = x.start()
+	for _, name := range x.names() {
+		x.finish(name, []string{"COMMIT", "COMMIT", "ROLLBACK"}[rnd.IntN(3)])
+	}
+	r.caughtUp()
+	x.nothingStored()
+	r.end()
+	x.equal()
+	t.Logf("%v", counts)
+}
+
+// anything makes one step and tells which.
+func (x *xaSessions) anything(rnd *rand.Rand) string {
+	s := x.schema()
+	open := x.names()
+	switch k := rnd.IntN(20); {
+	case k < 7 && len(open) > 0:
+		name := open[rnd.IntN(len(open))]
+		if rnd.IntN(3) == 0 {
+			x.detach(name)
+		}
+		verb := []string{"COMMIT", "COMMIT", "COMMIT", "ROLLBACK"}[rnd.IntN(4)]
+		x.finish(name, verb)
+		return strings.ToLower(verb)
+	case k < 12 && len(open) < 6:
+		// One without changes would be gone with its session.
+		if x.prepare(append(x.changes(rnd), "INSERT INTO elsewhere.x VALUES (1)")...) == "" {
+			return "lock"
+		}
+		return "prepare"
+	case k == 12 && len(open) < 6:
+		x.prepare(x.large(rnd))
+		return "prepare large"
+	case k == 13:
+		x.exec("FLUSH BINARY LOGS")
+		return "flush"
+	case k == 14:
+		x.exec(fmt.Sprintf("CREATE TABLE %s.c%d (i INT PRIMARY KEY)", s, rnd.IntN(1_000_000_000)))
+		return "ddl"
+	}
+	conn := x.conn()
+	first, last, word := "BEGIN", []string{"COMMIT"}, "transaction"
+	if rnd.IntN(3) == 0 {
+		x.n++
+		name := fmt.Sprintf("'%d'", x.n)
+		first, last, word = "XA START "+name, []string{"XA END " + name, "XA COMMIT " + name + " ONE PHASE"}, "one phase"
+	}
+	changes := x.changes(rnd)
+	if rnd.IntN(8) == 0 {
+		changes = append(changes, x.large(rnd))
+	}
+	if !x.run(conn, append(append([]string{first}, changes...), last...)...) {
+		leave(conn)
+		return "lock"
+	}
+	_ = conn.Close()
+	return word
+}
+
+// large is a statement that makes a transaction come in pieces.
+func (x *xaSessions) large(rnd *rand.Rand) string {
+	return fmt.Sprintf("INSERT INTO %s.nokey SELECT %d, REPEAT('z', 40 + q.d)%s", x.schema(), rnd.IntN(9), x.hundreds(2+rnd.IntN(4)))
+}
+
+// changes are some statements; such as would meet locks of keyless tables are rare.
+func (x *xaSessions) changes(rnd *rand.Rand) (out []string) {
+	s := x.schema()
+	for range rnd.IntN(4) {
+		id := rnd.IntN(60)
+		switch rnd.IntN(10) {
+		case 0, 1, 2:
+			out = append(out, fmt.Sprintf("REPLACE INTO %s.a (id, v, u) VALUES (%d, 'v%d', %d)", s, id, x.n, rnd.IntN(60)))
+		case 3, 4:
+			out = append(out, fmt.Sprintf("UPDATE %s.a SET v = CONCAT(v, '.') WHERE id = %d", s, id))
+		case 5:
+			out = append(out, fmt.Sprintf("DELETE FROM %s.a WHERE id = %d", s, id))
+		case 6:
+			out = append(out, "INSERT INTO elsewhere.x VALUES (1)")
+		case 7:
+			if len(x.open) == 0 {
+				out = append(out, "UPDATE "+s+".nokey SET x = x + 1 LIMIT 2", "DELETE FROM "+s+".nokey LIMIT 1")
+			}
+		default:
+			out = append(out, fmt.Sprintf("INSERT INTO %s.nokey VALUES (%d, 'a'), (%d, NULL)", s, id%5, id%3))
+		}
+	}
+	return out
+}
+
+// TestXAMemoryIsBounded: what is remembered of prepared transactions does not grow.
+func TestXAMemoryIsBounded(t *testing.T) {
+	p := newPrepared(10_000)
+	work := func(i, size int) *xaWork {
+		return &xaWork{verb: xaPrepare, xid: xid(fmt.Sprint(i)), events: []xaEvent{{body: make([]byte, size)}}}
+	}
+	for i := range 1000 {
+		p.keep(work(i%300, 100*(i%7)))
+		if i%3 == 0 {
+			p.take(xid(fmt.Sprint(i % 290)))
+		}
+		var held int64
+		for _, e := range p.by {
+			held += e.Value.(*xaWork).size() + preparedOverhead
+		}
+		if held != p.bytes || held > p.limit || p.aged.Len() != len(p.by) {
+			t.Fatalf("%d bytes are held, %d counted, by %d and %d", held, p.bytes, p.aged.Len(), len(p.by))
+		}
+	}
+	p.keep(work(7, 100))
+	p.keep(work(7, 20_000)) // too large; the one before it is not to be taken for it
+	if p.take("7") != nil {
+		t.Error("remembered")
+	}
+	var got []string
+	for i := range 20 {
+		p.keep(work(i, 1000))
+	}
+	for e := p.aged.Front(); e != nil; e = e.Next() {
+		got = append(got, string(e.Value.(*xaWork).xid))
+	}
+	if diff := cmp.Diff([]string{"14", "15", "16", "17", "18", "19"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
