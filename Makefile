@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PACKAGES := mariadb-server mariadb-client mydumper sysbench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A test binary may start several servers: few of them at once.
-TEST_FLAGS ?= -p 2 -timeout 25m
+TEST_FLAGS ?= -p 2 -timeout 40m
 
 .PHONY: help deps build generate check test test-short test-mysql jepsen demo bench bench-sync clean
 
