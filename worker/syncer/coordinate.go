@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -175,8 +176,8 @@ func wayAround(t *Txn) string {
 func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 	t.plans = make([]*plan, len(t.Rows))
 	if t.Part == 0 {
-		const usual = 2 // keys of a row
-		t.keys, t.ends = make([]uint64, 0, usual*len(t.Rows)), make([]int, 0, len(t.Rows))
+		const usual = 2                                                                      // keys of a row
+		t.keys, t.ends = slices.Grow(t.keys, usual*len(t.Rows)), make([]int, 0, len(t.Rows)) // an XA transaction has its own already
 	}
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
@@ -186,9 +187,10 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		}
 		if err != nil && ctx.Err() == nil && retryable(err) {
 			c.ddl.trouble.set("structure", err)
-			if wait.sleep(ctx, nil) {
-				continue
+			if !wait.sleep(ctx, nil) {
+				return ctx.Err()
 			}
+			continue
 		}
 		c.ddl.trouble.clear("structure")
 		if err == nil {
