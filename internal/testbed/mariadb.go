@@ -75,6 +75,11 @@ func StartMariaDB(ctx context.Context, dir string, opts ...MariaDBOption) (*Serv
 	if err := os.CopyFS(data, os.DirFS(o.data)); err != nil {
 		return nil, fmt.Errorf("copy a MariaDB data directory: %w", err)
 	}
+	// A server that starts removes the temporary tables of all others that have
+	// the same directory for them.
+	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		return nil, err
+	}
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
@@ -97,6 +102,7 @@ func (o *mariadbOptions) command(dir, data string, port int) []string {
 		"--bind-address=127.0.0.1", "--port="+strconv.Itoa(port),
 		// Relative to the data directory: a socket's path has room for 107 bytes.
 		"--socket=s.sock", "--pid-file="+filepath.Join(dir, "mariadbd.pid"),
+		"--tmpdir="+filepath.Join(dir, "tmp"),
 		"--skip-name-resolve", "--max-connections=500", "--max-allowed-packet=64M",
 		"--innodb-buffer-pool-size=256M", "--innodb-flush-log-at-trx-commit=2",
 		"--character-set-server=utf8mb4", "--collation-server=utf8mb4_general_ci",
