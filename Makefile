@@ -6,9 +6,9 @@ SHELL := /bin/bash
 PACKAGES := mariadb-server mariadb-client mydumper sysbench
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A test binary may start several servers: few of them at once.
-TEST_FLAGS ?= -p 2 -timeout 25m
+TEST_FLAGS ?= -p 2 -timeout 40m
 
-.PHONY: help deps build generate check test test-short test-mysql jepsen demo bench clean
+.PHONY: help deps build generate check test test-short test-mysql jepsen demo bench bench-sync clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -38,7 +38,7 @@ test-short: check ## the tests that need no server
 
 test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
 	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
-	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/... ./worker/syncer
+	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/... ./worker/syncer ./internal/binjson ./internal/schema
 
 jepsen: deps ## faults against real processes: TIME=10m SEED= TARGET=tidb FAULTS=pause,cut RUN=TestExploratory (jepsen/README.md)
 	JEPSEN_TIME=$(or $(TIME),10m) JEPSEN_SEED=$(SEED) JEPSEN_TARGET=$(TARGET) JEPSEN_FAULTS=$(FAULTS) \
@@ -49,6 +49,9 @@ demo: deps ## migrate a live MariaDB into TiDB before your eyes (KEEP=1 leaves i
 
 bench: deps ## rows/s of dump, load and sync beside mydumper, myloader and a MariaDB replica
 	@go run ./bench
+
+bench-sync: deps ## how fast a backlog of binlog is caught up; ARGS="-scale 0.1 -workloads insert,mixed -lanes 1,4,16 -profile DIR"
+	@go run ./bench -sync $(ARGS)
 
 clean: ## remove what was built here (the cache in the home directory stays)
 	rm -rf bin

@@ -31,7 +31,8 @@ type bench struct {
 	start    testbed.BinlogPosition
 	change   int64 // rows changed after start
 	report   report
-	clusters int // made so far
+	clusters int              // made so far
+	bin      testbed.Binaries // built for the first cluster
 }
 
 // target is one server that raftdm copies into.

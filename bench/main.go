@@ -7,6 +7,7 @@
 // include what dmctl and the scheduling take, and are seen through query-status,
 // which knows them to about a second: measure with enough rows.
 //
+// With -sync it measures at length how fast a backlog of binlog is caught up.
 // With -failover it measures how long the cluster is away after a kill -9. With
 // -big it measures time and memory of what is large at once.
 package main
@@ -21,7 +22,7 @@ import (
 )
 
 func main() {
-	var o options
+	var o syncOptions
 	flag.IntVar(&o.rows, "rows", 1_000_000, "rows to dump and load, in 4 sysbench tables")
 	flag.IntVar(&o.transactions, "transactions", 40_000, "source transactions to replicate; each changes 4 rows")
 	flag.IntVar(&o.threads, "threads", 4, "connections of dump and load, ours and theirs")
@@ -34,6 +35,8 @@ func main() {
 	bigRows := flag.Int("big-rows", 10_000_000, "rows of one transaction")
 	bigMiB := flag.Int("big-mib", 1024, "MiB that one statement inserts")
 	bigTables := flag.Int("big-tables", 10_000, "tables to create and to fill")
+	sync := flag.Bool("sync", false, "measure replication of a backlog instead")
+	o.flags(flag.CommandLine)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
@@ -42,8 +45,10 @@ func main() {
 		err = runFailover(ctx, *kills)
 	case *big:
 		err = runBig(ctx, *bigRows, *bigMiB, *bigTables)
+	case *sync:
+		err = runSync(ctx, os.Stdout, o)
 	default:
-		err = run(ctx, o)
+		err = run(ctx, o.options)
 	}
 	stop()
 	if err != nil {

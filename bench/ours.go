@@ -88,12 +88,13 @@ func (b *bench) oursSync(ctx context.Context) error {
 
 // withCluster runs f with a fresh master, worker and source.
 func (b *bench) withCluster(ctx context.Context, f func(*testbed.Cluster) error) (err error) {
-	bin, err := testbed.BuildBinaries(ctx, filepath.Join(b.dir, "bin"))
-	if err != nil {
-		return err
+	if b.bin.Dir == "" {
+		if b.bin, err = testbed.BuildBinaries(ctx, filepath.Join(b.dir, "bin")); err != nil {
+			return err
+		}
 	}
 	b.clusters++
-	c := testbed.NewCluster(filepath.Join(b.dir, fmt.Sprintf("dm-%d", b.clusters)), bin)
+	c := testbed.NewCluster(filepath.Join(b.dir, fmt.Sprintf("dm-%d", b.clusters)), b.bin)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()

@@ -42,36 +42,42 @@ func tool(ctx context.Context, name string, s *testbed.Server, threads int, args
 	return time.Since(began), nil
 }
 
-// peerSync makes the peer a parallel replica of the upstream and measures until
-// it has applied everything.
+// peerSync makes the peer a parallel replica of the upstream.
 func (b *bench) peerSync(ctx context.Context) error {
-	say("running the MariaDB replica with %d threads", b.workers)
-	end, err := testbed.BinlogEnd(ctx, b.up.DB())
+	took, err := b.replicate(ctx, b.peer)
 	if err != nil {
 		return err
 	}
-	if err := b.peer.Exec(ctx,
+	b.report.add("sync", "MariaDB replica", b.change, took)
+	return b.compare(ctx, "the MariaDB replica", b.peer)
+}
+
+// replicate makes a server a parallel replica of the upstream and measures
+// until it has applied everything behind b.start.
+func (b *bench) replicate(ctx context.Context, to *testbed.Server) (time.Duration, error) {
+	say("running the MariaDB replica with %d threads", b.workers)
+	end, err := testbed.BinlogEnd(ctx, b.up.DB())
+	if err != nil {
+		return 0, err
+	}
+	if err := to.Exec(ctx,
 		fmt.Sprintf("SET GLOBAL slave_parallel_threads = %d", b.workers),
 		"SET GLOBAL slave_parallel_mode = 'optimistic'",
 		fmt.Sprintf("CHANGE MASTER TO MASTER_HOST = '%s', MASTER_PORT = %d, MASTER_USER = '%s', MASTER_PASSWORD = '%s', "+
 			"MASTER_LOG_FILE = '%s', MASTER_LOG_POS = %d, MASTER_USE_GTID = no",
 			b.up.Host, b.up.Port, b.up.User, b.up.Password, b.start.Name, b.start.Pos)); err != nil {
-		return err
+		return 0, err
 	}
 	began := time.Now()
-	if err := b.peer.Exec(ctx, "START SLAVE"); err != nil {
-		return err
+	if err := to.Exec(ctx, "START SLAVE"); err != nil {
+		return 0, err
 	}
 	var events *int64
-	if err := b.peer.DB().QueryRowContext(ctx, "SELECT MASTER_POS_WAIT(?, ?, 600)", end.Name, end.Pos).Scan(&events); err != nil {
-		return err
+	if err := to.DB().QueryRowContext(ctx, "SELECT MASTER_POS_WAIT(?, ?, 600)", end.Name, end.Pos).Scan(&events); err != nil {
+		return 0, err
 	}
 	if events == nil || *events < 0 {
-		return fmt.Errorf("the MariaDB replica did not reach %s", end)
+		return 0, fmt.Errorf("the MariaDB replica did not reach %s", end)
 	}
-	b.report.add("sync", "MariaDB replica", b.change, time.Since(began))
-	if err := b.peer.Exec(ctx, "STOP SLAVE"); err != nil {
-		return err
-	}
-	return b.compare(ctx, "the MariaDB replica", b.peer)
+	return time.Since(began), to.Exec(ctx, "STOP SLAVE")
 }

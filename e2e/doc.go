@@ -4,7 +4,9 @@
 // SQL.
 //
 // Each test has servers, ports and directories of its own and prints the seed
-// it ran with; RAFTDM_SEED=n repeats it. RAFTDM_OUTAGE=5s shortens the outages.
+// it ran with; RAFTDM_SEED=n repeats it. RAFTDM_SEEDS=100 makes as many migrations
+// of TestKilledOverTypes... (some ten seconds each), RAFTDM_OUTAGE=5s shortens the
+// outages.
 // A failed test shows the end of every process's log. All of them are skipped
 // with -short.
 package e2e

@@ -46,7 +46,8 @@ func encodeStatus(s status.Subtask) *clusterpb.SubtaskStatus {
 			MasterBinlog: y.MasterBinlog, MasterBinlogGtid: y.MasterBinlogGTID,
 			SyncerBinlog: y.SyncerBinlog, SyncerBinlogGtid: y.SyncerBinlogGTID, BlockingDdls: y.BlockingDDLs,
 			Synced: y.Synced, BinlogType: y.BinlogType, SecondsBehindMaster: y.SecondsBehindMaster,
-			IoTotalBytes: y.IOTotalBytes, UnmatchedRows: y.UnmatchedRows, LastUnmatched: y.LastUnmatched}
+			IoTotalBytes: y.IOTotalBytes, UnmatchedRows: y.UnmatchedRows, LastUnmatched: y.LastUnmatched,
+			Cascades: y.Cascades}
 		if !y.At.IsZero() {
 			out.Sync.AtUnixNano = y.At.UnixNano()
 		}
@@ -74,7 +75,7 @@ func decodeStatus(m *clusterpb.SubtaskStatus) status.Subtask {
 			SyncerBinlog: y.GetSyncerBinlog(), SyncerBinlogGTID: y.GetSyncerBinlogGtid(),
 			BlockingDDLs: y.GetBlockingDdls(), Synced: y.GetSynced(), BinlogType: y.GetBinlogType(),
 			SecondsBehindMaster: y.GetSecondsBehindMaster(), IOTotalBytes: y.GetIoTotalBytes(),
-			UnmatchedRows: y.GetUnmatchedRows(), LastUnmatched: y.GetLastUnmatched()}
+			UnmatchedRows: y.GetUnmatchedRows(), LastUnmatched: y.GetLastUnmatched(), Cascades: y.GetCascades()}
 		if ns := y.GetAtUnixNano(); ns != 0 {
 			out.Sync.At = time.Unix(0, ns).UTC()
 		}

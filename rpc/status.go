@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/rpc/pb"
@@ -57,8 +58,9 @@ func loadStatus(l *status.Load) *pb.LoadStatus {
 }
 
 // syncStatus renders the syncer. DM's messages have no place for rows that an
-// UPDATE or DELETE did not find; conflictMsg is the one text beside the numbers
-// that people see without decoding, so they are told there.
+// UPDATE or DELETE did not find, nor for foreign keys whose work does not arrive;
+// conflictMsg is the one text beside the numbers that people see without
+// decoding, so they are told there.
 func syncStatus(y *status.Sync) *pb.SyncStatus {
 	out := &pb.SyncStatus{TotalEvents: y.TotalEvents, TotalTps: y.TotalTPS, RecentTps: y.RecentTPS,
 		MasterBinlog: y.MasterBinlog, MasterBinlogGtid: y.MasterBinlogGTID,
@@ -67,6 +69,17 @@ func syncStatus(y *status.Sync) *pb.SyncStatus {
 		TotalRows: y.TotalRows, TotalRps: y.TotalRPS, RecentRps: y.RecentRPS, IoTotalBytes: y.IOTotalBytes}
 	if y.UnmatchedRows > 0 {
 		out.ConflictMsg = fmt.Sprintf("%d UPDATEs or DELETEs met no row on the target; the last: %s", y.UnmatchedRows, y.LastUnmatched)
+	}
+	if len(y.Cascades) > 0 {
+		const shown = 3
+		keys := strings.Join(y.Cascades[:min(shown, len(y.Cascades))], ", ")
+		if more := len(y.Cascades) - shown; more > 0 {
+			keys = fmt.Sprintf("%s and %d more", keys, more)
+		}
+		if out.ConflictMsg != "" {
+			out.ConflictMsg += "; "
+		}
+		out.ConflictMsg += "rows that foreign keys change by CASCADE or SET NULL are not in the binlog: " + keys
 	}
 	return out
 }

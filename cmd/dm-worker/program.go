@@ -19,6 +19,7 @@ import (
 
 // run works until ctx ends or the masters refuse this worker for good.
 func run(ctx context.Context, cfg config.WorkerConfig) error {
+	tuneMemory()
 	log, closer, err := logging.Open(cfg.Log)
 	if err != nil {
 		return err

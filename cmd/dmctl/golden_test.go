@@ -218,7 +218,8 @@ func TestGoldenTasks(t *testing.T) {
 		Err: &fault.Error{Op: "sync task=test source=mysql-replica-02 pos=bin.000007:4410", Kind: fault.Schema, Side: fault.Downstream,
 			Code: 10006, Msg: "execute the transaction", Hint: "add the column on the target, then resume-task test",
 			Err: errors.New("Error 1054 (42S22): Unknown column 'v' in 'field list'")},
-		Sync: &status.Sync{BinlogType: "remote", UnmatchedRows: 2, LastUnmatched: "`db`.`t` id=7 at (bin.000007, 4400)"}}})
+		Sync: &status.Sync{BinlogType: "remote", UnmatchedRows: 2, LastUnmatched: "`db`.`t` id=7 at (bin.000007, 4400)",
+			Cascades: []string{"table `db`.`c` foreign key `f`"}}}})
 	tr.do("query-status", "-s", "mysql-replica-01")
 	tr.do("check-task", "testdata/task.yaml")
 	findings = 1

@@ -25,6 +25,9 @@ type GTIDSet struct {
 	// after the value was made, so values may share them.
 	my    mysql.MysqlGTIDSet
 	maria domains
+	// tail is what was added last and is not in my or maria: a set is made for
+	// each transaction, of which most only follow the one before.
+	tail tail
 }
 
 // ParseGTIDSet reads the text of a set as servers print it; line breaks, blanks
@@ -79,10 +82,11 @@ func badGTID(flavor, s string, cause error) error {
 func (g GTIDSet) Flavor() string { return g.flavor }
 
 // IsEmpty tells whether g holds no transaction.
-func (g GTIDSet) IsEmpty() bool { return len(g.my) == 0 && len(g.maria) == 0 }
+func (g GTIDSet) IsEmpty() bool { return len(g.my) == 0 && len(g.maria) == 0 && g.tail.head == "" }
 
 // String gives the set in sorted order: by UUID and tag, or by domain number.
 func (g GTIDSet) String() string {
+	g = g.whole()
 	if g.flavor == MariaDB {
 		return g.maria.String()
 	}
@@ -98,7 +102,7 @@ func (g GTIDSet) Equal(o GTIDSet) bool {
 	if g.flavor != o.flavor {
 		return false
 	}
-	if g.flavor == MariaDB {
+	if g, o = g.whole(), o.whole(); g.flavor == MariaDB {
 		return maps.Equal(g.maria, o.maria)
 	}
 	return g.my.Equal(&o.my)
@@ -113,7 +117,7 @@ func (g GTIDSet) Contains(o GTIDSet) bool {
 	if g.flavor != o.flavor {
 		return false
 	}
-	if g.flavor == MariaDB {
+	if g, o = g.whole(), o.whole(); g.flavor == MariaDB {
 		return g.maria.contains(o.maria)
 	}
 	return g.my.Contain(&o.my)
@@ -132,9 +136,18 @@ func (g GTIDSet) Has(gtid string) (bool, error) {
 // union. MariaDB: gtid becomes its domain's last transaction, whatever its
 // number, as on the server; call it in the order of the binlog.
 func (g GTIDSet) Add(gtid string) (GTIDSet, error) {
+	head, number, one := cutGTID(g.flavor, gtid)
+	if one && g.tail.head == head && (g.flavor == MariaDB || number == g.tail.last+1) {
+		g.tail.last = number
+		return g, nil
+	}
 	more, err := ParseGTIDSet(g.flavor, gtid)
 	if err != nil {
 		return GTIDSet{}, err
+	}
+	if g = g.whole(); one {
+		g.tail = tail{head, number, number}
+		return g, nil
 	}
 	if g.flavor == MariaDB {
 		out := maps.Clone(g.maria)
@@ -155,9 +168,9 @@ func (g GTIDSet) Union(o GTIDSet) (GTIDSet, error) {
 	case g.flavor != o.flavor:
 		return GTIDSet{}, fault.New(fault.Invalid, fmt.Sprintf("GTID sets of flavors %s and %s cannot be joined", g.flavor, o.flavor))
 	case g.flavor == MariaDB:
-		return GTIDSet{flavor: MariaDB, maria: g.maria.union(o.maria)}, nil
+		return GTIDSet{flavor: MariaDB, maria: g.whole().maria.union(o.whole().maria)}, nil
 	}
-	return g.unionMySQL(o), nil
+	return g.whole().unionMySQL(o.whole()), nil
 }
 
 // unionMySQL copies only the servers that change: a set may know hundreds of
@@ -179,6 +192,7 @@ func (g GTIDSet) unionMySQL(o GTIDSet) GTIDSet {
 // Raw gives a copy in go-mysql's form, for a BinlogSyncer. The zero value
 // gives an empty MySQL set.
 func (g GTIDSet) Raw() mysql.GTIDSet {
+	g = g.whole()
 	if g.flavor == MariaDB {
 		return g.maria.raw()
 	}

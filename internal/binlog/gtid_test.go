@@ -191,3 +191,37 @@ func TestLocationJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestGTIDAddKeepsEach adds runs and jumps of transactions one by one: the set
+// is what it is when each is joined to it, and earlier values stay what they were.
+func TestGTIDAddKeepsEach(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		flavor := rapid.SampledFrom([]string{MySQL, MariaDB}).Draw(t, "flavor")
+		heads := map[string][]string{MySQL: {uuidA + ":", uuidA + ":tag:", uuidB + ":"}, MariaDB: {"0-1-", "0-2-", "7-1-"}}[flavor]
+		got, err := ParseGTIDSet(flavor, "")
+		want := got
+		number := 1
+		for range rapid.IntRange(0, 20).Draw(t, "transactions") {
+			head := rapid.SampledFrom(heads).Draw(t, "head")
+			number += rapid.SampledFrom([]int{1, 1, 1, 1, 3}).Draw(t, "step")
+			gtid := head + strconv.Itoa(number)
+			before, text := got, got.String()
+			if err == nil {
+				got, err = got.Add(gtid)
+			}
+			var one GTIDSet
+			if err == nil {
+				one, err = ParseGTIDSet(flavor, gtid)
+			}
+			if err == nil {
+				want, err = want.Union(one)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if has, err := got.Has(gtid); !got.Equal(want) || got.String() != want.String() || !has || err != nil || before.String() != text {
+				t.Fatalf("%s with %s is %s and not %s", text, gtid, got, want)
+			}
+		}
+	})
+}

@@ -35,6 +35,17 @@ func (db *DB) Variable(ctx context.Context, name string) (string, error) {
 	return row["Value"], nil
 }
 
+// LogsCascades tells whether the binlog has the rows that a foreign key changes
+// by CASCADE or SET NULL: those of a MySQL have since 9.6, unless the server was
+// told to leave foreign keys to InnoDB.
+func (db *DB) LogsCascades(ctx context.Context) (bool, error) {
+	native, err := db.Variable(ctx, "innodb_native_foreign_keys")
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return native == "OFF", err
+}
+
 // Tables lists the tables that pass the filter, sorted by schema and name.
 // Views are no tables; tables with system versioning are listed, since leaving
 // them out would be silent.

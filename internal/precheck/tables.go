@@ -53,6 +53,9 @@ func (c *checker) cascades(ctx context.Context) ([]Detail, error) {
 	if c.sub.Mode == config.ModeFull {
 		return nil, nil
 	}
+	if logged, err := c.db.LogsCascades(ctx); logged || err != nil {
+		return nil, err
+	}
 	var out []Detail
 	for _, n := range c.selected {
 		text, err := c.db.CreateTable(ctx, n)

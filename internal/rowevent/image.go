@@ -42,6 +42,15 @@ func (im Image) Value(i int) Value {
 	return v
 }
 
+// HasOldTimes tells that some column holds times as servers before MySQL 5.6 do.
+// If such a column has digits of a second's fraction, which the binlog does not
+// say, the row is not to be read: all values behind that column are wrong.
+func (im Image) HasOldTimes() bool { return im.table != nil && im.table.oldTimes }
+
+// HintOldTimes is what helps against such columns.
+const HintOldTimes = "times with fractions in the format of MariaDB 5.3 cannot be read from a binlog: with mysql56_temporal_format=ON run " +
+	"ALTER TABLE ... FORCE on the source, and copy the table anew"
+
 // Head gives the image of the first n columns alone.
 func (im Image) Head(n int) Image {
 	im.at = im.at[:n]

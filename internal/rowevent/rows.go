@@ -2,12 +2,14 @@ package rowevent
 
 import (
 	"bytes"
+	"fmt"
 	"math/bits"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/raftdm/raftdm/internal/binjson"
+	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // Kind says what a rows event did.
@@ -143,8 +145,8 @@ func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (R
 	data := c.raw
 	if f.compressed {
 		var err error
-		if data, err = mysql.DecompressMariadbData(data); err != nil {
-			return out, corrupt("the compressed rows of %s.%s cannot be unpacked: %v", t.Schema, t.Name, err)
+		if data, err = unpackEvent(data); err != nil {
+			return out, fault.Wrap("read rows of "+t.Schema+"."+t.Name, err)
 		}
 	}
 	for _, m := range maps {
@@ -159,7 +161,11 @@ func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (R
 }
 
 func tooShort(t *Table) error {
-	return corrupt("a rows event of %s.%s ends too early", t.Schema, t.Name)
+	msg := fmt.Sprintf("a rows event of %s.%s ends too early", t.Schema, t.Name)
+	if t.oldTimes {
+		return &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Msg: msg, Hint: HintOldTimes}
+	}
+	return corrupt("%s", msg)
 }
 
 // firstMissing finds the first column that a map does not have, -1 for none.
@@ -196,6 +202,9 @@ func (d *Decoder) images(t *Table, f form, data []byte) ([]Image, error) {
 			}
 			out, rest = append(out, after), rest[n:]
 		}
+	}
+	if f.kind == Update && len(out)%2 == 1 {
+		return nil, tooShort(t)
 	}
 	return out, nil
 }

@@ -15,6 +15,8 @@ type Table struct {
 	Schema string
 	Name   string
 	cols   []column
+	// oldTimes tells of columns in the form of servers before MySQL 5.6.
+	oldTimes bool
 	// unread is why rows of the table cannot be read; nil for most.
 	unread error
 	event  []byte // the event's body, by which a repetition is known
@@ -90,7 +92,8 @@ func parseTable(body []byte) (*Table, error) {
 	n := c.packed()
 	types := c.take(n)
 	meta := cursor{raw: c.take(c.packed())}
-	if c.bad {
+	c.take((n + 7) / 8) // which columns may be NULL; what follows is for people
+	if c.bad || n == 0 {
 		return nil, corrupt("a table map event ends too early")
 	}
 	t.cols = make([]column, n)
@@ -98,6 +101,7 @@ func parseTable(body []byte) (*Table, error) {
 		if err := t.cols[i].layout(typ, &meta); err != nil && t.unread == nil {
 			t.unread = corrupt("column number %d of %s.%s: %v", i+1, t.Schema, t.Name, err)
 		}
+		t.oldTimes = t.oldTimes || isOldTime(typ)
 	}
 	if meta.bad {
 		return nil, corrupt("the table map event of %s.%s ends too early", t.Schema, t.Name)
@@ -150,6 +154,13 @@ func (c *column) layout(typ byte, meta *cursor) error {
 		return fmt.Errorf("values of the type number %d cannot be read", typ)
 	}
 	return nil
+}
+
+// isOldTime tells the types of times that servers before MySQL 5.6 wrote, and
+// that tables from then still have. MariaDB 5.3 had fractions in them already,
+// of which a table map says nothing.
+func isOldTime(typ byte) bool {
+	return typ == mysql.MYSQL_TYPE_TIME || typ == mysql.MYSQL_TYPE_DATETIME || typ == mysql.MYSQL_TYPE_TIMESTAMP
 }
 
 // fractional is a time with so many bytes in front of its fraction.

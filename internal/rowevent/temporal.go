@@ -61,16 +61,28 @@ func appendFraction(dst []byte, micros int64, digits int) []byte {
 	return appendNumber(append(dst, '.'), micros, digits)
 }
 
+// appendPair appends n with at least two digits.
+func appendPair(dst []byte, n int64) []byte {
+	if n > 99 {
+		return appendNumber(dst, n, 2)
+	}
+	return append(dst, byte('0'+n/10), byte('0'+n%10))
+}
+
 func appendYMD(dst []byte, year, month, day int64) []byte {
-	dst = append(appendNumber(dst, year, 4), '-')
-	dst = append(appendNumber(dst, month, 2), '-')
-	return appendNumber(dst, day, 2)
+	if year > 9999 {
+		dst = appendNumber(dst, year, 4)
+	} else {
+		dst = appendPair(appendPair(dst, year/100), year%100)
+	}
+	dst = appendPair(append(dst, '-'), month)
+	return appendPair(append(dst, '-'), day)
 }
 
 func appendHMS(dst []byte, hour, minute, second int64) []byte {
-	dst = append(appendNumber(dst, hour, 2), ':')
-	dst = append(appendNumber(dst, minute, 2), ':')
-	return appendNumber(dst, second, 2)
+	dst = append(appendPair(dst, hour), ':')
+	dst = append(appendPair(dst, minute), ':')
+	return appendPair(dst, second)
 }
 
 // appendDate: 15 bits of years, 4 of months, 5 of days.
@@ -95,8 +107,8 @@ func appendDatetime(dst, raw []byte, digits int) []byte {
 
 // appendOldDatetime: the decimal number YYYYMMDDhhmmss of servers before 5.6.
 func appendOldDatetime(dst, raw []byte) []byte {
-	n := int64(binary.LittleEndian.Uint64(raw))
-	d, t := n/1000000, n%1000000
+	n := binary.LittleEndian.Uint64(raw)
+	d, t := int64(n/1000000), int64(n%1000000)
 	dst = append(appendYMD(dst, d/10000, d/100%100, d%100), ' ')
 	return appendHMS(dst, t/10000, t/100%100, t%100)
 }

@@ -52,11 +52,9 @@ func (v Value) IsTemporal() bool {
 	return false
 }
 
-// IsErrorValue tells whether the value is that of an ENUM which a server that is
-// not strict puts in place of an unknown text: number 0.
-func (v Value) IsErrorValue() bool {
-	return v.Type == mysql.MYSQL_TYPE_ENUM && !v.IsNull() && v.Uint() == 0
-}
+// IsOldTime tells whether the column's times are stored as by servers before
+// MySQL 5.6; of a NULL, too.
+func (v Value) IsOldTime() bool { return isOldTime(v.Type) }
 
 // Uint gives the stored bits as a number without a sign. A year is the year,
 // 0 for 0000.

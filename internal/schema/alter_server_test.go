@@ -11,6 +11,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser"
 
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/internal/testbed"
 )
 
 // TestTrackerFollowsServer runs each script of testdata/ddl on a real MariaDB
@@ -27,13 +28,12 @@ func TestTrackerFollowsServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			followServer(t, "ddl_"+name, string(text))
+			followServer(t, servers.MariaDB(t), "ddl_"+name, string(text))
 		})
 	}
 }
 
-func followServer(t *testing.T, db, script string) {
-	server := servers.MariaDB(t)
+func followServer(t *testing.T, server *testbed.Server, db, script string) {
 	ctx := context.Background()
 	conn, err := server.DB().Conn(ctx)
 	if err != nil {

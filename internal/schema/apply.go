@@ -22,6 +22,7 @@ func (t *Tracker) Apply(defaultSchema string, stmt ast.StmtNode) (changed []Name
 	work := &change{Tracker: t.Clone(), defaultSchema: defaultSchema}
 	err = refuseLossy(stmt)
 	if err == nil {
+		work.nameCollations(stmt)
 		err = work.apply(stmt)
 	}
 	if err != nil {

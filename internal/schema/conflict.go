@@ -33,6 +33,11 @@ func (t *Table) ConflictKeys(dst []uint64, row rowevent.Image) ([]uint64, error)
 			Hint: "set the table's structure as it was at this position of the binlog",
 		}
 	}
+	if row.HasOldTimes() {
+		if err := t.checkOldTimes(row); err != nil {
+			return dst, err
+		}
+	}
 	whole := t.Name.ConflictKey()
 	if len(t.Indexes) == 0 {
 		return append(dst, whole), nil
@@ -50,14 +55,21 @@ func (t *Table) ConflictKeys(dst []uint64, row rowevent.Image) ([]uint64, error)
 	return dst, nil
 }
 
+// checkOldTimes refuses a row that cannot have been read.
+func (t *Table) checkOldTimes(row rowevent.Image) error {
+	for i := range t.Columns {
+		if c := &t.Columns[i]; c.Decimals > 0 && row.Value(i).IsOldTime() {
+			return fault.Wrap(t.Name.ident(), c.oldTime())
+		}
+	}
+	return nil
+}
+
 // ConflictKey is the key that all changes of a table share when their order
 // counts.
 func (n Name) ConflictKey() uint64 {
 	return mix(xxhash.Sum64String(n.Schema), xxhash.Sum64String(n.Table))
 }
-
-// ConflictKeyOf is a key of something else that changes may share.
-func ConflictKeyOf(what string) uint64 { return xxhash.Sum64String(what) }
 
 // mix makes one hash of two, of which the order counts.
 func mix(a, b uint64) uint64 {
@@ -177,8 +189,12 @@ func plainFraction(s []byte) []byte {
 
 // textPart takes the prefix in characters and folds it.
 func (c *Column) textPart(scratch, raw []byte, prefix int) uint64 {
-	text, err := c.utf8(raw)
-	if err != nil {
+	var text []byte
+	var err error
+	if c.Charset == "latin1" {
+		text = appendLatin1(scratch, raw)
+		scratch = text[len(text):]
+	} else if text, err = c.utf8(raw); err != nil {
 		return 0 // a character set that cannot be read: all values count as equal
 	}
 	if prefix > 0 {

@@ -84,73 +84,88 @@ func (c *Column) foldText(dst, text []byte) []byte {
 	case exact:
 		return bytes.TrimRight(text, " ")
 	}
-	w := folder{dst: dst, family: f}
 	for len(text) > 0 {
-		if b := text[0]; b < utf8.RuneSelf {
-			w.ascii(b)
-			text = text[1:]
+		if text[0] < utf8.RuneSelf {
+			dst, text = foldRun(dst, text)
 			continue
 		}
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
-		w.rune(r)
+		dst = f.fold(dst, r)
 	}
-	return w.dst
+	return dst
 }
 
-// folder appends what is kept of a text: ASCII letters in lower case, digits, and
-// Chinese characters of the main block. Any other character stands for the kept
-// ones that it weighs as much as, which may be none.
-type folder struct {
-	dst    []byte
-	family family
+// foldRun folds the ASCII characters that text begins with, and gives the rest.
+func foldRun(dst, text []byte) (folded, rest []byte) {
+	n := len(dst)
+	dst = slices.Grow(dst, len(text))[:n+len(text)]
+	for i, b := range text {
+		if b >= utf8.RuneSelf {
+			return dst[:n], text[i:]
+		}
+		kept := asciiFolds[b]
+		dst[n] = kept
+		n += int(kept >> 5 & 1) // which is set in lower case letters and digits
+	}
+	return dst[:n], nil
 }
 
-func (w *folder) ascii(b byte) {
-	switch {
-	case b >= 'A' && b <= 'Z':
-		w.dst = append(w.dst, b+'a'-'A')
-	case b >= 'a' && b <= 'z', b >= '0' && b <= '9':
-		w.dst = append(w.dst, b)
+// asciiFolds keeps letters in lower case, and digits; 0 is for what is not kept.
+// What else is kept of a text are Chinese characters of the main block; any other
+// character stands for the kept ones that it weighs as much as, which may be none.
+//
+// It is a table and never written to.
+var asciiFolds = func() (out [utf8.RuneSelf]byte) {
+	for b := range out {
+		switch {
+		case b >= 'a' && b <= 'z', b >= '0' && b <= '9':
+			out[b] = byte(b)
+		case b >= 'A' && b <= 'Z':
+			out[b] = byte(b) + 'a' - 'A'
+		}
 	}
-}
+	return out
+}()
 
-func (w *folder) rune(r rune) {
-	if r > 0xffff && w.family != uca {
-		return // all equal to each other there
+func (f family) fold(dst []byte, r rune) []byte {
+	if r > 0xffff && f != uca {
+		return dst // all equal to each other there
 	}
-	if s, ok := w.special(r); ok {
-		w.dst = append(w.dst, s...)
-		return
+	if s, ok := f.special(r); ok {
+		return append(dst, s...)
 	}
 	d := norm.NFKD.PropertiesString(string(r)).Decomposition()
 	if d == nil {
-		w.base(r)
-		return
+		return foldBase(dst, r)
 	}
 	for _, part := range string(d) {
-		if s, ok := w.special(part); ok {
-			w.dst = append(w.dst, s...)
+		if s, ok := f.special(part); ok {
+			dst = append(dst, s...)
 		} else {
-			w.base(part)
+			dst = foldBase(dst, part)
 		}
 	}
+	return dst
 }
 
-// base appends a character that has no decomposition.
-func (w *folder) base(r rune) {
+// foldBase appends a character that has no decomposition.
+func foldBase(dst []byte, r rune) []byte {
 	switch {
 	case r < utf8.RuneSelf:
-		w.ascii(byte(r))
+		if kept := asciiFolds[r]; kept != 0 {
+			dst = append(dst, kept)
+		}
 	case r >= 0x4e00 && r <= 0x9fff:
-		w.dst = utf8.AppendRune(w.dst, r)
+		return utf8.AppendRune(dst, r)
 	}
+	return dst
 }
 
 // special knows characters whose weight does not follow from Unicode's
 // decompositions.
-func (w *folder) special(r rune) (string, bool) {
-	switch w.family {
+func (f family) special(r rune) (string, bool) {
+	switch f {
 	case general:
 		switch r {
 		case 'ß':

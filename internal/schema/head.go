@@ -21,32 +21,39 @@ type Head struct {
 	Whole bool
 	// Plain is the statement for the empty sql_mode without the words that only
 	// MariaDB has and that say how, not what: OR REPLACE, ONLINE, IGNORE,
-	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE; PERSISTENT is STORED.
+	// NOWAIT, WAIT n, IF EXISTS of an ALTER TABLE, COMPRESSED of a column;
+	// PERSISTENT is STORED.
 	Plain string
-	// Visible is Plain without INVISIBLE.
-	Visible string
+	// Visible is Plain without what changes no rows and is not known to every
+	// server: that a column is INVISIBLE, a schema's COMMENT and READ ONLY. It is
+	// "" when nothing else is said. Remark is what was left out about a schema.
+	Visible, Remark string
 }
 
-// ReadHead reads the beginning of a statement; ok is false for other statements.
-func ReadHead(text, sqlMode string) (h Head, ok bool) {
-	tokens, err := lex(text, sqlMode)
-	if err != nil {
+// Head reads the beginning of a statement; ok is false for other statements.
+func (w *Words) Head() (h Head, ok bool) {
+	if w.broken != nil {
 		return h, false
 	}
-	r := &headReader{cursor: cursor{tokens: tokens}, dropped: map[int]bool{}}
+	r := &headReader{cursor: cursor{tokens: slices.Clone(w.tokens)}, dropped: map[int]bool{}, hidden: map[int]bool{}}
 	if !r.verb() || !r.object() || !r.names() {
 		return h, false
 	}
 	r.h.Whole = !r.mentions("RENAME", "EXCHANGE", "LIKE", "SELECT", "UNION") && !r.converts()
-	r.h.Plain, r.h.Visible = r.plain(false), r.plain(true)
+	r.dropCompressed()
+	hollow := r.hide()
+	if r.h.Plain = r.plain(false); !hollow {
+		r.h.Visible = r.plain(true)
+	}
 	return r.h, true
 }
 
-// headReader collects a Head and the places of words that Plain leaves out.
+// headReader collects a Head, the places of words that Plain leaves out, and
+// those that Visible leaves out too.
 type headReader struct {
 	cursor
-	h       Head
-	dropped map[int]bool
+	h               Head
+	dropped, hidden map[int]bool
 }
 
 // drop passes the words if they come next, and leaves them out of Plain.
@@ -84,6 +91,7 @@ func (r *headReader) object() bool {
 	switch object {
 	case "TABLES":
 		object = "TABLE"
+		r.tokens[r.pos-1].text = object
 	case "SCHEMA":
 		object = "DATABASE"
 	}
@@ -102,10 +110,9 @@ func (r *headReader) object() bool {
 
 func (r *headReader) names() bool {
 	if r.h.Verb == "ALTER" && r.h.Object == "DATABASE" {
-		for _, w := range []string{"DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "COMMENT"} {
-			if r.peek(0).is(w) {
-				return false // of the session's schema, or one with such a name
-			}
+		if option, sure := r.option(); option || !sure {
+			r.h.Tables = []Name{{}} // the session's schema
+			return sure
 		}
 	}
 	if r.h.Object == "INDEX" {
@@ -195,29 +202,19 @@ func (r *headReader) converts() bool {
 	return false
 }
 
-func (r *headReader) plain(visible bool) string {
-	var out []token
-	for i, t := range r.tokens {
-		switch {
-		case r.dropped[i]:
-			continue
-		case visible && i >= r.pos && t.is("INVISIBLE"):
-			continue
-		case i >= r.pos && t.is("PERSISTENT"):
-			t.text = "STORED"
+// option tells whether an option of a schema comes next, and not its name. It is
+// not sure about names that read like an option.
+func (r *headReader) option() (yes, sure bool) {
+	for _, w := range []string{"DEFAULT", "CHARACTER", "COLLATE", "READ"} { // reserved words
+		if r.peek(0).is(w) {
+			return true, true
 		}
-		t.spaced = t.spaced || i > 0 && r.dropped[i-1]
-		out = append(out, t)
 	}
-	return sqlText(out)
-}
-
-// WithoutEnforced leaves the word ENFORCED out of a statement for the empty
-// sql_mode: the SQL parser writes it behind each CHECK, and MariaDB does not know it.
-func WithoutEnforced(text string) string {
-	tokens, err := lex(text, "")
-	if err != nil {
-		return text
+	for _, w := range []string{"CHARSET", "COMMENT", "ENCRYPTION"} {
+		if r.peek(0).is(w) {
+			set := r.peek(1).is("=") || r.peek(1).kind == str
+			return set, set
+		}
 	}
-	return sqlText(slices.DeleteFunc(tokens, func(t token) bool { return t.is("ENFORCED") }))
+	return false, true
 }

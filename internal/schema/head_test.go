@@ -6,6 +6,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func readHead(text, sqlMode string) (Head, bool) {
+	w := ReadWords(text, sqlMode, true)
+	return w.Head()
+}
+
 func TestReadHead(t *testing.T) {
 	for text, want := range map[string]Head{
 		"create or replace table `a b`.c (x int invisible)": {Verb: "CREATE", Object: "TABLE", OrReplace: true, Tables: []Name{{"a b", "c"}}, Whole: true,
@@ -15,27 +20,41 @@ func TestReadHead(t *testing.T) {
 		"DROP TABLE IF EXISTS a, b.c": {Verb: "DROP", Object: "TABLE", IfExists: true, Tables: []Name{{"", "a"}, {"b", "c"}}, Whole: true,
 			Plain: "DROP TABLE IF EXISTS a, b.c", Visible: "DROP TABLE IF EXISTS a, b.c"},
 		"RENAME TABLES a TO b, c NOWAIT TO d": {Verb: "RENAME", Object: "TABLE", Tables: []Name{{"", "a"}, {"", "b"}, {"", "c"}, {"", "d"}}, Whole: true,
-			Plain: "RENAME TABLES a TO b, c TO d", Visible: "RENAME TABLES a TO b, c TO d"},
+			Plain: "RENAME TABLE a TO b, c TO d", Visible: "RENAME TABLE a TO b, c TO d"},
 		"ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "a"}},
 			Plain: "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b", Visible: "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b"},
 		"ALTER TABLE a CONVERT PARTITION p TO TABLE b": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "a"}},
 			Plain: "ALTER TABLE a CONVERT PARTITION p TO TABLE b", Visible: "ALTER TABLE a CONVERT PARTITION p TO TABLE b"},
 		"CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)": {Verb: "CREATE", Object: "INDEX", Tables: []Name{{"s", "t"}}, Index: "i", Whole: true,
 			Plain: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)", Visible: "CREATE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON s.t (c)"},
+		"CREATE TABLE c (compressed TEXT COMPRESSED NOT NULL, x VARCHAR(9) COMPRESSED=zlib, y BLOB /*M!100301 COMPRESSED*/, z VARCHAR(9) COMPRESSED CHARACTER SET latin1, a CHAR(1) COMPRESSED BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED": {
+			Verb: "CREATE", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
+			Plain:   "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , z VARCHAR(9) CHARACTER SET latin1, a CHAR(1) BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED",
+			Visible: "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , z VARCHAR(9) CHARACTER SET latin1, a CHAR(1) BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED"},
+		"ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT COMPRESSED AFTER compressed, DROP compressed": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
+			Plain: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed", Visible: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed"},
 		"DROP SCHEMA d": {Verb: "DROP", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true, Plain: "DROP SCHEMA d", Visible: "DROP SCHEMA d"},
-		"truncate t":    {Verb: "TRUNCATE", Object: "TABLE", Tables: []Name{{"", "t"}}, Whole: true, Plain: "truncate t", Visible: "truncate t"},
+		// a schema: the session's, or one that is named
+		"ALTER DATABASE CHARACTER SET latin1":  {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{}}, Whole: true, Plain: "ALTER DATABASE CHARACTER SET latin1", Visible: "ALTER DATABASE CHARACTER SET latin1"},
+		"ALTER SCHEMA COMMENT = 'x' COLLATE c": {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{}}, Whole: true, Plain: "ALTER SCHEMA COMMENT = 'x' COLLATE c", Visible: "ALTER SCHEMA COLLATE c", Remark: "COMMENT = 'x'"},
+		"ALTER SCHEMA COMMENT 'x'":             {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{}}, Whole: true, Plain: "ALTER SCHEMA COMMENT 'x'", Remark: "COMMENT 'x'"},
+		"ALTER DATABASE READ ONLY = DEFAULT":   {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{}}, Whole: true, Plain: "ALTER DATABASE READ ONLY = DEFAULT", Remark: "READ ONLY = DEFAULT"},
+		"ALTER DATABASE d READ ONLY 1":         {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true, Plain: "ALTER DATABASE d READ ONLY 1", Remark: "READ ONLY 1"},
+		"CREATE DATABASE d COMMENT'x'COLLATE c": {Verb: "CREATE", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true,
+			Plain: "CREATE DATABASE d COMMENT'x'COLLATE c", Visible: "CREATE DATABASE d COLLATE c", Remark: "COMMENT'x'"},
+		"truncate t": {Verb: "TRUNCATE", Object: "TABLE", Tables: []Name{{"", "t"}}, Whole: true, Plain: "truncate t", Visible: "truncate t"},
 	} {
-		got, ok := ReadHead(text, "")
+		got, ok := readHead(text, "")
 		if diff := cmp.Diff(want, got); !ok || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", text, ok, diff)
 		}
 	}
-	for _, text := range []string{"INSERT INTO t VALUES (1)", "ALTER USER u", "ALTER DATABASE CHARACTER SET latin1", "ALTER SCHEMA COLLATE utf8mb4_bin", "CREATE TABLE", "RENAME TABLE a", "DROP TABLE 'x'", "ALTER TABLE `a", ""} {
-		if got, ok := ReadHead(text, ""); ok {
+	for _, text := range []string{"INSERT INTO t VALUES (1)", "ALTER USER u", "ALTER DATABASE charset utf8 COLLATE utf8_bin", "ALTER DATABASE comment COMMENT 'x'", "CREATE TABLE", "RENAME TABLE a", "DROP TABLE 'x'", "ALTER TABLE `a", ""} {
+		if got, ok := readHead(text, ""); ok {
 			t.Errorf("%s: %+v", text, got)
 		}
 	}
-	if got, ok := ReadHead(`ALTER TABLE "a" ADD x CHAR(3) DEFAULT 'it\'`, "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"); !ok || got.Plain != "ALTER TABLE `a` ADD x CHAR(3) DEFAULT 'it\\\\'" {
+	if got, ok := readHead(`ALTER TABLE "a" ADD x CHAR(3) DEFAULT 'it\'`, "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"); !ok || got.Plain != "ALTER TABLE `a` ADD x CHAR(3) DEFAULT 'it\\\\'" {
 		t.Errorf("%+v, %v", got, ok)
 	}
 }

@@ -24,6 +24,8 @@ type token struct {
 	// spaced tells that blanks or a comment came before, so that text can be put
 	// together again without gluing or parting what the server would not.
 	spaced bool
+	// from and to are where the token stands in the text.
+	from, to int
 }
 
 // is tells whether t is the keyword or character s; s is upper case.
@@ -39,12 +41,18 @@ type lexer struct {
 	pos    int
 	spaced bool
 	open   int // executable comments not closed yet
+	opened int // how many there were
 
 	ansiQuotes, noBackslash bool
+	// foreign are the letters of executable comments that are plain comments to
+	// the server whose text it is.
+	foreign string
 }
 
 // lex cuts sql under the given sql_mode.
-func lex(sql, sqlMode string) ([]token, error) {
+func lex(sql, sqlMode string) ([]token, error) { return newLexer(sql, sqlMode).all() }
+
+func newLexer(sql, sqlMode string) *lexer {
 	l := &lexer{in: sql}
 	for mode := range strings.SplitSeq(strings.ToUpper(sqlMode), ",") {
 		switch strings.TrimSpace(mode) {
@@ -54,16 +62,23 @@ func lex(sql, sqlMode string) ([]token, error) {
 			l.noBackslash = true
 		}
 	}
+	return l
+}
+
+// all gives the tokens, and beside an error those before it.
+func (l *lexer) all() ([]token, error) {
 	var out []token
 	for {
 		l.skip()
 		if l.pos >= len(l.in) {
 			return out, nil
 		}
+		from := l.pos
 		t, err := l.next()
 		if err != nil {
-			return nil, err
+			return out, err
 		}
+		t.from, t.to = from, l.pos
 		t.spaced, l.spaced = l.spaced, false
 		out = append(out, t)
 	}
@@ -79,7 +94,7 @@ func (l *lexer) skip() {
 		case l.open > 0 && strings.HasPrefix(rest, "*/"):
 			l.open--
 			l.pos += 2
-		case strings.HasPrefix(rest, "/*!"), strings.HasPrefix(rest, "/*M!"), strings.HasPrefix(rest, "/*T!"):
+		case l.executes(rest):
 			l.enterExecutable(rest)
 		case strings.HasPrefix(rest, "/*"):
 			l.pos += commentEnd(rest, "*/")
@@ -92,17 +107,30 @@ func (l *lexer) skip() {
 	}
 }
 
+// executes tells whether rest begins with an executable comment.
+func (l *lexer) executes(rest string) bool {
+	mark, ok := strings.CutPrefix(rest, "/*")
+	for _, letter := range []string{"", "M", "T"} {
+		if ok && strings.HasPrefix(mark, letter+"!") {
+			return letter == "" || !strings.Contains(l.foreign, letter)
+		}
+	}
+	return false
+}
+
 // enterExecutable passes the opening of an executable comment with its version
 // number or feature list.
 func (l *lexer) enterExecutable(rest string) {
+	const digits = 6 // of the longest version number
 	i := strings.IndexByte(rest, '!') + 1
 	if strings.HasPrefix(rest, "/*T!") && i < len(rest) && rest[i] == '[' {
 		i += commentEnd(rest[i:], "]")
 	}
-	for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' {
+	for n := 0; n < digits && i < len(rest) && rest[i] >= '0' && rest[i] <= '9'; n++ {
 		i++
 	}
 	l.open++
+	l.opened++
 	l.pos += i
 }
 

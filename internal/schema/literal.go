@@ -36,7 +36,10 @@ func (c *Column) Literal(dst []byte, v rowevent.Value) ([]byte, error) {
 	case "float", "double":
 		return c.floatLiteral(dst, v)
 	case "date", "time", "datetime", "timestamp":
-		if v.IsTemporal() {
+		switch {
+		case c.Decimals > 0 && v.IsOldTime():
+			return dst, c.oldTime()
+		case v.IsTemporal():
 			dst, _ = v.AppendText(append(dst, '\''))
 			return append(dst, '\''), nil
 		}
@@ -89,8 +92,8 @@ func (c *Column) elementLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
 	switch {
 	case err != nil:
 		return dst, err
-	case c.Type == "enum" && n == 0 && c.hasEmptyElement():
-		return append(dst, '0'), nil // '' would be the element, not the error value
+	case c.Ambiguous() && (c.Type == "set" || n == 0):
+		return strconv.AppendUint(dst, n, 10), nil // '' would be another value
 	}
 	dst = append(dst, '\'')
 	start := len(dst)
@@ -135,7 +138,9 @@ func (c *Column) appendElements(dst []byte, n uint64) []byte {
 	return dst
 }
 
-func (c *Column) hasEmptyElement() bool {
+// Ambiguous tells of an ENUM or SET with an empty element: the text of that is
+// the text of the error value, or of the empty set, too. Only numbers tell them apart.
+func (c *Column) Ambiguous() bool {
 	for _, e := range c.Elems {
 		if e == "" {
 			return true
@@ -172,6 +177,11 @@ func (c *Column) describe() string { return fmt.Sprintf("column `%s` of type %s"
 // not the one the row was written with.
 func (c *Column) mismatch(v rowevent.Value) error {
 	return c.bad(fmt.Sprintf("%s cannot be its value: the known structure is not that of the row", v.TypeName()))
+}
+
+func (c *Column) oldTime() error {
+	return c.wrap(&fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
+		Msg: "its values are in a format that cannot be read", Hint: rowevent.HintOldTimes})
 }
 
 func (c *Column) bad(msg string) error { return c.wrap(fault.New(fault.Data, msg)) }

@@ -30,9 +30,11 @@ func (c *Column) bytesLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
 }
 
 // TextLiteral appends characters in the column's character set, or the bytes of
-// a binary string or a geometry, as Literal does.
+// a binary string, a geometry or a VECTOR, as Literal does.
 func (c *Column) TextLiteral(dst, raw []byte) ([]byte, error) {
 	switch {
+	case c.Type == "vector":
+		return c.appendVector(dst, raw)
 	case !c.hasCharset():
 		least := 0
 		if c.Type == "binary" {
@@ -72,16 +74,25 @@ func appendHex(dst, raw []byte, least int) []byte {
 	return append(dst, '\'')
 }
 
-// vectorLiteral writes a VECTOR, which a row holds as the floats that it is made
-// of: MySQL and MariaDB take those, TiDB takes text.
+// vectorLiteral writes a VECTOR, which MariaDB stores as a binary string.
 func (c *Column) vectorLiteral(dst []byte, v rowevent.Value) ([]byte, error) {
-	const size = 4
 	raw, ok, err := v.Bytes()
 	switch {
 	case err != nil:
 		return dst, c.wrap(err)
-	case !ok || v.Type == mysql.MYSQL_TYPE_JSON || len(raw)%size != 0:
+	case !ok || v.Type == mysql.MYSQL_TYPE_JSON:
 		return dst, c.mismatch(v)
+	}
+	return c.appendVector(dst, raw)
+}
+
+// appendVector writes the floats that a vector is made of: MySQL and MariaDB
+// take their bytes, TiDB takes text.
+func (c *Column) appendVector(dst, raw []byte) ([]byte, error) {
+	const size = 4
+	switch {
+	case len(raw)%size != 0:
+		return dst, c.bad(fmt.Sprintf("%d bytes are no vector: the known structure is not that of the row", len(raw)))
 	case c.NameCharset:
 		return appendHex(dst, raw, 0), nil
 	}

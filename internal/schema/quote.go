@@ -1,5 +1,7 @@
 package schema
 
+import "encoding/binary"
+
 // escapes gives what stands behind the backslash for each byte that needs one.
 //
 // It is a table and never written to.
@@ -10,24 +12,15 @@ var escapes = [256]byte{0: '0', '\n': 'n', '\r': 'r', '\\': '\\', '\'': '\'', 0x
 // longer character looks like a quote or a backslash.
 func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '\'')
-	plain := 0 // where the run of bytes that stand for themselves began
-	for i := range len(s) {
-		if esc := escapes[s[i]]; esc != 0 {
-			dst = append(append(dst, s[plain:i]...), '\\', esc)
-			plain = i + 1
-		}
-	}
-	dst = append(dst, s[plain:]...)
-	return append(dst, '\'')
+	start := len(dst)
+	return append(escapeFrom(append(dst, s...), start), '\'')
 }
 
 // escapeFrom escapes what stands in dst from a place on, where it is.
 func escapeFrom(dst []byte, from int) []byte {
-	more := 0
-	for _, b := range dst[from:] {
-		if escapes[b] != 0 {
-			more++
-		}
+	more := countEscapes(dst[from:])
+	if more == 0 {
+		return dst
 	}
 	end := len(dst)
 	for range more {
@@ -47,4 +40,30 @@ func escapeFrom(dst []byte, from int) []byte {
 		more--
 	}
 	return dst
+}
+
+// countEscapes counts the bytes that need a backslash. Eight bytes are passed at
+// once where none is a control character, a quote or a backslash.
+func countEscapes(s []byte) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; len(s) >= 8; s = s[8:] {
+		x := binary.LittleEndian.Uint64(s)
+		quote, slash := x^ones*'\'', x^ones*'\\'
+		// The top bit of a byte stays where the byte is below what is taken away.
+		if ((x-ones*0x20)&^x|(quote-ones)&^quote|(slash-ones)&^slash)&tops == 0 {
+			continue
+		}
+		for _, b := range s[:8] {
+			if escapes[b] != 0 {
+				n++
+			}
+		}
+	}
+	for _, b := range s {
+		if escapes[b] != 0 {
+			n++
+		}
+	}
+	return n
 }

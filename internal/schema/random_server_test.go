@@ -16,15 +16,21 @@ import (
 
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/schema/ddlgen"
+	"github.com/raftdm/raftdm/internal/testbed"
 )
 
 // TestTrackerFollowsRandomDDL executes random statements on a real MariaDB and
 // on a Tracker. After each that the server accepts, all tables are equal to what
 // the server reports (peer-bugs 22).
 func TestTrackerFollowsRandomDDL(t *testing.T) {
+	followRandom(t, servers.MariaDB(t))
+}
+
+func followRandom(t *testing.T, server *testbed.Server) {
+	t.Helper()
 	seed := rand.Uint64()
 	for i := range uint64(3) {
-		f := newFollower(t, seed+i)
+		f := newFollower(t, server, seed+i)
 		f.run(t, 300)
 		_ = f.conn.Close()
 	}
@@ -40,9 +46,9 @@ type follower struct {
 	history []string
 }
 
-func newFollower(t *testing.T, seed uint64) *follower {
+func newFollower(t *testing.T, server *testbed.Server, seed uint64) *follower {
 	t.Helper()
-	conn, err := servers.MariaDB(t).DB().Conn(t.Context())
+	conn, err := server.DB().Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +58,13 @@ func newFollower(t *testing.T, seed uint64) *follower {
 	if err := conn.QueryRowContext(t.Context(), "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server").Scan(&charset, &collate); err != nil {
 		t.Fatal(err)
 	}
-	f.tracker.SetTextJSON()
+	if server.Name == "mariadb" {
+		f.tracker.SetTextJSON()
+	}
 	f.tracker.SetServerCharset(charset, collate)
+	if server.Name == "mysql" {
+		f.tracker.SetDefaultCollations(map[string]string{"utf8mb4": "utf8mb4_0900_ai_ci"})
+	}
 	for _, q := range []string{"SET NAMES utf8mb4", "SET sql_mode=''", "CREATE DATABASE " + f.gen.Schema, "USE " + f.gen.Schema} {
 		if _, err := conn.ExecContext(t.Context(), q); err != nil {
 			t.Fatal(err)
@@ -63,7 +74,7 @@ func newFollower(t *testing.T, seed uint64) *follower {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = servers.MariaDB(t).Exec(context.Background(), "DROP DATABASE IF EXISTS "+f.gen.Schema, "DROP DATABASE IF EXISTS "+f.gen.Other)
+		_ = server.Exec(context.Background(), "DROP DATABASE IF EXISTS "+f.gen.Schema, "DROP DATABASE IF EXISTS "+f.gen.Other)
 	})
 	return f
 }
@@ -121,8 +132,8 @@ func (f *follower) compare(t *testing.T) {
 	for _, db := range []string{f.gen.Schema, f.gen.Other} {
 		got = append(got, f.tracker.Tables(db)...)
 	}
-	rows, err := f.conn.QueryContext(ctx, "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN (?, ?)"+
-		" ORDER BY table_schema, BINARY table_name", f.gen.Schema, f.gen.Other)
+	rows, err := f.conn.QueryContext(ctx, "SELECT table_schema AS s, table_name AS n FROM information_schema.tables WHERE table_schema IN (?, ?)"+
+		" ORDER BY s, BINARY n", f.gen.Schema, f.gen.Other)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,10 @@ type Tracker struct {
 	lowerCase bool
 	textJSON  bool
 	server    charsets
-	schemas   map[string]charsets // known schemas, with "" where they follow the server
-	tables    map[Name]*Table
+	// collations are those that a character set stands for, where it is not the usual one.
+	collations map[string]string
+	schemas    map[string]charsets // known schemas, with "" where they follow the server
+	tables     map[Name]*Table
 }
 
 // NewTracker makes an empty tracker. CREATE statements handed to Put were

@@ -32,6 +32,20 @@ func applied(t testing.TB, tracker *Tracker, statements ...string) (changed []Na
 	return changed
 }
 
+// TestVectors: the SQL parser and the reader of CREATE TABLE know the type alike.
+func TestVectors(t *testing.T) {
+	tracker := NewTracker("", false)
+	applied(t, tracker, "CREATE TABLE v (a VECTOR(3), b VECTOR NOT NULL)", "ALTER TABLE v ADD c VECTOR(2048)")
+	got, err := tracker.Table(Name{"d", "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := parse(t, "CREATE TABLE v (a vector(3), b vector NOT NULL, c vector(2048))")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-read +tracked:\n%s", diff)
+	}
+}
+
 func TestApplyNamesWhatChanged(t *testing.T) {
 	tracker := NewTracker("", false)
 	for _, c := range []struct {
@@ -144,6 +158,29 @@ func TestTrackerCharsets(t *testing.T) {
 		"CREATE TABLE e.a (v VARCHAR(3))", "ALTER DATABASE e CHARACTER SET ascii", "CREATE TABLE e.b (v VARCHAR(3))")
 	for n, want := range map[Name]string{
 		{"d", "a"}: "latin1_swedish_ci", {"s", "a"}: "utf8_bin", {"e", "a"}: "utf8mb4_unicode_ci", {"e", "b"}: "ascii_general_ci",
+	} {
+		table, err := tracker.Table(n)
+		if err != nil || table.Columns[0].Collate != want {
+			t.Errorf("%v: %+v, %v, want %s", n, table, err, want)
+		}
+	}
+}
+
+// TestTrackerDefaultCollations: a character set alone means another collation to a
+// MySQL 8 and to a MariaDB 11.5 than to those before.
+func TestTrackerDefaultCollations(t *testing.T) {
+	tracker := NewTracker("", false)
+	tracker.SetDefaultCollations(ReadDefaultCollations("utf8mb3=utf8mb3_uca1400_ai_ci,utf8mb4=utf8mb4_0900_ai_ci"))
+	applied(t, tracker, "CREATE DATABASE e CHARACTER SET utf8mb4", "CREATE DATABASE f CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "CREATE DATABASE g CHARACTER SET latin1",
+		"CREATE TABLE e.a (v VARCHAR(3))", "CREATE TABLE f.a (v VARCHAR(3))", "CREATE TABLE g.a (v VARCHAR(3))",
+		"CREATE TABLE g.b (v VARCHAR(3)) CHARSET utf8mb4", "CREATE TABLE g.c (v VARCHAR(3) CHARACTER SET utf8mb4)", "CREATE TABLE g.d (v VARCHAR(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)",
+		"CREATE TABLE g.e (v VARCHAR(3) CHARACTER SET utf8mb3)", "CREATE TABLE g.f (v VARCHAR(3) CHARACTER SET utf8mb4 BINARY)", "CREATE TABLE g.g (v ENUM('a') CHARACTER SET utf8mb4)",
+		"CREATE TABLE g.h (v VARCHAR(3))", "ALTER TABLE g.h CONVERT TO CHARACTER SET utf8mb4", "CREATE TABLE g.i (x INT)", "ALTER TABLE g.i ADD v VARCHAR(3) CHARACTER SET utf8mb4 FIRST",
+		"CREATE TABLE g.j (v VARCHAR(3))", "ALTER TABLE g.j CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", "ALTER DATABASE f CHARACTER SET utf8mb4", "CREATE TABLE f.b (v TEXT)")
+	for n, want := range map[Name]string{
+		{"e", "a"}: "utf8mb4_0900_ai_ci", {"f", "a"}: "utf8mb4_bin", {"g", "a"}: "latin1_swedish_ci", {"g", "b"}: "utf8mb4_0900_ai_ci", {"g", "c"}: "utf8mb4_0900_ai_ci",
+		{"g", "d"}: "utf8mb4_bin", {"g", "e"}: "utf8_uca1400_ai_ci", {"g", "f"}: "utf8mb4_bin", {"g", "g"}: "utf8mb4_0900_ai_ci", {"g", "h"}: "utf8mb4_0900_ai_ci",
+		{"g", "i"}: "utf8mb4_0900_ai_ci", {"g", "j"}: "utf8mb4_unicode_ci", {"f", "b"}: "utf8mb4_0900_ai_ci",
 	} {
 		table, err := tracker.Table(n)
 		if err != nil || table.Columns[0].Collate != want {

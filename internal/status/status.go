@@ -120,5 +120,8 @@ type Sync struct {
 	// replay window, and LastUnmatched says which was the last (key and position).
 	UnmatchedRows int64
 	LastUnmatched string
-	At            time.Time
+	// Cascades are foreign keys that came while the unit ran and change rows by
+	// CASCADE or SET NULL, which the source's binlog does not show.
+	Cascades []string
+	At       time.Time
 }

@@ -25,7 +25,8 @@ const (
 type column struct {
 	name string
 	kind columnKind
-	key  bool // part of the primary key
+	key  bool   // part of the primary key
+	form string // the expression that reads it, "" for that of its kind
 }
 
 // side is one table on one server.
@@ -83,10 +84,12 @@ func (s *side) query() string {
 	parts := make([]string, len(s.columns))
 	for i, c := range s.columns {
 		q := quote(c.name)
-		switch c.kind {
-		case kindBit:
+		switch {
+		case c.form != "":
+			q = c.form
+		case c.kind == kindBit:
 			q = "CAST(" + q + " AS UNSIGNED)"
-		case kindText:
+		case c.kind == kindText:
 			q = "CAST(" + q + " AS CHAR)"
 		}
 		parts[i] = q

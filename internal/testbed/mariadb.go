@@ -19,6 +19,7 @@ type MariaDBOption func(*mariadbOptions)
 type mariadbOptions struct {
 	binlog bool
 	args   []string
+	data   string // copied as the first data directory; "" for an empty server
 }
 
 // WithoutBinlog starts the server with its binary log switched off.
@@ -40,6 +41,10 @@ func WithServerID(id uint32) MariaDBOption {
 	return WithArgs("--server-id=" + strconv.FormatUint(uint64(id), 10))
 }
 
+// WithData starts the server with a copy of the data directory of another one
+// that was stopped.
+func WithData(dir string) MariaDBOption { return func(o *mariadbOptions) { o.data = dir } }
+
 // WithArgs adds arguments of mariadbd; a later one wins over an earlier one.
 func WithArgs(args ...string) MariaDBOption {
 	return func(o *mariadbOptions) { o.args = append(o.args, args...) }
@@ -57,23 +62,24 @@ func StartMariaDB(ctx context.Context, dir string, opts ...MariaDBOption) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	template, err := mariadbTemplate(ctx, mariadbd)
-	if err != nil {
-		return nil, err
+	if o.data == "" {
+		if o.data, err = mariadbTemplate(ctx, mariadbd); err != nil {
+			return nil, err
+		}
 	}
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	if err := os.CopyFS(data, os.DirFS(template)); err != nil {
-		return nil, fmt.Errorf("copy MariaDB's empty data directory: %w", err)
+	if err := os.CopyFS(data, os.DirFS(o.data)); err != nil {
+		return nil, fmt.Errorf("copy a MariaDB data directory: %w", err)
 	}
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Name: "mariadb", Host: "127.0.0.1", Port: port, User: "root", Password: rootPassword, Dir: dir}
+	s := &Server{Name: "mariadb", Host: "127.0.0.1", Port: port, User: "root", Password: rootPassword, Dir: dir, data: data}
 	s.proc = &process{name: "mariadbd", path: mariadbd, args: o.command(dir, data, port), logFile: filepath.Join(dir, "mariadbd.log")}
 	if s.pool, err = s.open(rootPassword); err != nil {
 		return nil, err

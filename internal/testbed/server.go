@@ -33,6 +33,7 @@ type Server struct {
 
 	proc *process
 	pool *sql.DB
+	data string // MariaDB's data directory
 	// cleanup removes what lives outside Dir; nil when there is nothing.
 	cleanup func() error
 	// afterFirstStart is what has to be done once, on the first start.
@@ -65,6 +66,9 @@ func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.
 
 // PID gives the process id, 0 when the server was never started.
 func (s *Server) PID() int { return s.proc.pid() }
+
+// DataDir gives a MariaDB server's data directory, for WithData.
+func (s *Server) DataDir() string { return s.data }
 
 // LogFile gives the file that the server's output goes to.
 func (s *Server) LogFile() string { return s.proc.logFile }

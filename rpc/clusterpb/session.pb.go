@@ -1343,6 +1343,7 @@ type SyncStatus struct {
 	UnmatchedRows       int64                  `protobuf:"varint,16,opt,name=unmatched_rows,json=unmatchedRows,proto3" json:"unmatched_rows,omitempty"`
 	LastUnmatched       string                 `protobuf:"bytes,17,opt,name=last_unmatched,json=lastUnmatched,proto3" json:"last_unmatched,omitempty"`
 	AtUnixNano          int64                  `protobuf:"varint,18,opt,name=at_unix_nano,json=atUnixNano,proto3" json:"at_unix_nano,omitempty"`
+	Cascades            []string               `protobuf:"bytes,19,rep,name=cascades,proto3" json:"cascades,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1503,6 +1504,13 @@ func (x *SyncStatus) GetAtUnixNano() int64 {
 	return 0
 }
 
+func (x *SyncStatus) GetCascades() []string {
+	if x != nil {
+		return x.Cascades
+	}
+	return nil
+}
+
 var File_session_proto protoreflect.FileDescriptor
 
 const file_session_proto_rawDesc = "" +
@@ -1608,7 +1616,7 @@ const file_session_proto_rawDesc = "" +
 	"metaBinlog\x12(\n" +
 	"\x10meta_binlog_gtid\x18\x05 \x01(\tR\x0emetaBinlogGtid\x12(\n" +
 	"\x10bytes_per_second\x18\x06 \x01(\x03R\x0ebytesPerSecond\x12#\n" +
-	"\rfinished_rows\x18\a \x01(\x03R\ffinishedRows\"\x94\x05\n" +
+	"\rfinished_rows\x18\a \x01(\x03R\ffinishedRows\"\xb0\x05\n" +
 	"\n" +
 	"SyncStatus\x12!\n" +
 	"\ftotal_events\x18\x01 \x01(\x03R\vtotalEvents\x12\x1b\n" +
@@ -1634,7 +1642,8 @@ const file_session_proto_rawDesc = "" +
 	"\x0eunmatched_rows\x18\x10 \x01(\x03R\runmatchedRows\x12%\n" +
 	"\x0elast_unmatched\x18\x11 \x01(\tR\rlastUnmatched\x12 \n" +
 	"\fat_unix_nano\x18\x12 \x01(\x03R\n" +
-	"atUnixNano2b\n" +
+	"atUnixNano\x12\x1a\n" +
+	"\bcascades\x18\x13 \x03(\tR\bcascades2b\n" +
 	"\bSessions\x12V\n" +
 	"\aSession\x12!.raftdm.cluster.v1.SessionRequest\x1a\".raftdm.cluster.v1.SessionResponse\"\x00(\x010\x01B(Z&github.com/raftdm/raftdm/rpc/clusterpbb\x06proto3"
 

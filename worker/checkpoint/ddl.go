@@ -32,6 +32,9 @@ type Intent struct {
 	// Refused is set when the target has answered that it does not execute the
 	// statement: then a changed structure does not mean that it ran.
 	Refused bool `json:"refused,omitempty"`
+	// ByHand is set when that structure has changed since a refusal: an operator
+	// has been at work, and "exists already" may be the answer to what they did.
+	ByHand bool `json:"by_hand,omitempty"`
 }
 
 // DDL reads the last intent; ok is false when there was none yet.

@@ -58,6 +58,26 @@ func TestFormsOfValues(t *testing.T) {
 	}
 }
 
+// TestTextOfColumns: what a column's own literal says is not what the type says.
+func TestTextOfColumns(t *testing.T) {
+	for _, c := range []struct {
+		col         schema.Column
+		value, want string
+	}{
+		{schema.Column{Type: "varchar", Charset: "gbk"}, "\xd6\xd0", "('中')"},
+		{schema.Column{Type: "varchar", Charset: "gbk", NameCharset: true}, "\xd6\xd0", "(_gbk x'd6d0')"},
+		{schema.Column{Type: "vector"}, "\x00\x00\x80\x3f\xcd\xcc\xcc\xbd", "('[1,-0.1]')"},
+		{schema.Column{Type: "vector", NameCharset: true}, "\x00\x00\x80\x3f", "(x'0000803f')"},
+	} {
+		c.col.Name = "c"
+		enc := newEncoder("t", []tableColumn{readColumn(c.col, "")}, 1000)
+		enc.begin([]column{{typ: gomysql.MYSQL_TYPE_VAR_STRING, charset: charsetBinary}})
+		if _, err := enc.appendRow(packet([]byte(c.value))); err != nil || string(enc.buf) != c.want {
+			t.Errorf("%s %s: %s, %v, want %s", c.col.Type, c.col.Charset, enc.buf, err, c.want)
+		}
+	}
+}
+
 func TestMalformedRows(t *testing.T) {
 	for _, p := range [][]byte{{}, {5, 'a'}, {0xfc, 1}, {1, 'a', 0}, {0xff}} {
 		enc := &encoder{forms: []form{formQuoted}}
@@ -135,7 +155,7 @@ func TestSameStructure(t *testing.T) {
 
 func TestReadExpr(t *testing.T) {
 	for _, c := range [][3]string{{"float", "float", "`c`*1e0"}, {"float", "float(7,3)", "`c`*1e0"},
-		{"double", "double(20,5)", "`c`*1e0"}, {"double", "double", "`c`"}, {"decimal", "decimal(10,2)", "`c`"}} {
+		{"double", "double(20,5)", "`c`*1e0"}, {"double", "double", "`c`"}, {"decimal", "decimal(10,2)", "`c`"}, {"vector", "vector(3)", "CAST(`c` AS BINARY)"}} {
 		if got := readColumn(schema.Column{Name: "c", Type: c[0]}, c[1]).expr; got != c[2] {
 			t.Errorf("%s: %s", c[1], got)
 		}

@@ -3,6 +3,7 @@ package dump
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -174,7 +175,7 @@ func unlock(ctx context.Context, conn *sql.Conn) error {
 }
 
 // errDiscard makes database/sql close a connection instead of pooling it.
-var errDiscard = fmt.Errorf("discard the connection: %w", mysql.ErrInvalidConn)
+var errDiscard = fmt.Errorf("discard the connection: %w", driver.ErrBadConn)
 
 // autoIncrement is the one part of a CREATE TABLE that rows change. Line breaks
 // in comments are escaped there, so no other line begins like this one.

@@ -155,7 +155,7 @@ func readColumn(c schema.Column, full string) tableColumn {
 	case c.Type == "enum":
 		out.expr = "IF(" + out.expr + "=0,'" + enumError + "'," + out.expr + ")"
 		out.enum = true
-	case c.Type == "set" || c.Portable():
+	case c.Type == "set" || c.Portable() && c.Type != "vector":
 	default:
 		out.expr = "CAST(" + out.expr + " AS BINARY)"
 		out.text = &c

@@ -11,6 +11,7 @@ import (
 type change struct {
 	plan *plan
 	row  *Row
+	keys []uint64 // conflict keys
 	// safe means that it may have been done already.
 	safe bool
 	// absent means that a delete must meet nothing: the row came and went.
@@ -28,95 +29,116 @@ type sorted struct {
 	layers [][]change
 }
 
+// arranger finds out which changes belong together. It is used again and again
+// for its memory: what arrange answers is valid until the next call.
+type arranger struct {
+	holder map[uint64]int32 // conflict key -> a change that has it
+	// A set is known by its first change. parent leads there, next to the set's
+	// next change (0 behind the last), tail from the first change to the last.
+	parent, next, tail []int32
+	set                []int
+	out                sorted
+}
+
 // arrange finds the changes that commute with all others of the group. With
 // compact, the changes of one row that has nothing to do with any other become one.
 //
 // Changes that share a conflict key, directly or through others, are one set.
 // Values of unique keys that wander from row to row (a swap, a rotation) make
 // one set of those rows, and such a set stays as the source wrote it.
-func arrange(changes []change, compact bool) (sorted, error) {
-	var out sorted
+func (a *arranger) arrange(changes []change, compact bool) sorted {
+	a.out.kept = a.out.kept[:0]
+	for i := range a.out.layers {
+		a.out.layers[i] = a.out.layers[i][:0]
+	}
 	if slices.ContainsFunc(changes, func(c change) bool { return c.safe }) {
-		out.kept = changes // rows that are there already may hold keys of later ones
-		return out, nil
+		a.out.kept = append(a.out.kept, changes...) // rows that are there already may hold keys of later ones
+		return a.out
 	}
-	sets, err := conflictSets(changes)
-	if err != nil {
-		return out, err
-	}
-	stays := make([]bool, len(changes))
-	for _, set := range sets {
-		if !single(changes, set) {
-			for _, i := range set {
-				stays[i] = true
+	a.conflictSets(changes)
+	stays := a.tail // not needed any more once a set was looked at
+	for first := range changes {
+		if a.parent[first] != int32(first) {
+			continue
+		}
+		a.set = append(a.set[:0], first)
+		for i := a.next[first]; i > 0; i = a.next[i] {
+			a.set = append(a.set, int(i))
+		}
+		if !single(changes, a.set) {
+			for _, i := range a.set {
+				stays[i] = -1
 			}
 			continue
 		}
-		if compact && len(set) > 1 {
-			if c, ok := squash(changes, set); ok {
-				out.layer(0, c)
+		if compact && len(a.set) > 1 {
+			if c, ok := squash(changes, a.set); ok {
+				a.layer(0, c)
 				continue
 			}
 		}
-		for n, i := range set {
-			out.layer(n, changes[i])
+		for n, i := range a.set {
+			a.layer(n, changes[i])
 		}
 	}
 	for i := range changes {
-		if stays[i] {
-			out.kept = append(out.kept, changes[i])
+		if stays[i] < 0 {
+			a.out.kept = append(a.out.kept, changes[i])
 		}
 	}
-	return out, nil
+	return a.out
 }
 
-func (s *sorted) layer(n int, c change) {
-	if n == len(s.layers) {
-		s.layers = append(s.layers, nil)
+func (a *arranger) layer(n int, c change) {
+	if n == len(a.out.layers) {
+		a.out.layers = append(a.out.layers, nil)
 	}
-	s.layers[n] = append(s.layers[n], c)
+	a.out.layers[n] = append(a.out.layers[n], c)
 }
 
-// conflictSets divides changes into sets without a common key, each in order,
-// by the order of their first members.
-func conflictSets(changes []change) ([][]int, error) {
-	parent := make([]int, len(changes))
-	root := func(i int) int {
-		for parent[i] != i {
-			parent[i] = parent[parent[i]]
-			i = parent[i]
-		}
-		return i
+// forget lets go of the changes, whose rows may be large.
+func (a *arranger) forget() {
+	clear(a.out.kept)
+	for _, l := range a.out.layers {
+		clear(l)
 	}
-	holder := make(map[uint64]int, 2*len(changes))
-	var keys []uint64
+}
+
+// conflictSets divides changes into sets without a common key, each in order.
+func (a *arranger) conflictSets(changes []change) {
+	n := len(changes)
+	const most = 4096 // clearing a map costs as much as it ever held
+	if a.holder == nil || len(a.holder) > most {
+		a.holder = map[uint64]int32{}
+	}
+	clear(a.holder)
+	a.parent, a.next, a.tail = slices.Grow(a.parent[:0], n)[:n], slices.Grow(a.next[:0], n)[:n], slices.Grow(a.tail[:0], n)[:n]
 	for i := range changes {
-		parent[i] = i
-		var err error
-		if keys, err = changes[i].plan.appendKeys(keys[:0], changes[i].row); err != nil {
-			return nil, err
-		}
-		for _, k := range keys {
-			if h, ok := holder[k]; ok {
-				a, b := root(h), root(i)
-				parent[max(a, b)] = min(a, b)
+		a.parent[i], a.next[i], a.tail[i] = int32(i), 0, int32(i)
+		for _, k := range changes[i].keys {
+			if h, ok := a.holder[k]; ok {
+				x, y := a.root(h), a.root(int32(i))
+				a.parent[max(x, y)] = min(x, y)
 			} else {
-				holder[k] = i
+				a.holder[k] = int32(i)
 			}
 		}
 	}
-	place := make([]int, len(changes)) // of a root's set in sets, counted from 1
-	var sets [][]int
-	for i := range changes {
-		r := root(i)
-		if place[r] == 0 {
-			sets = append(sets, nil)
-			place[r] = len(sets)
+	for i := range n {
+		if r := a.root(int32(i)); r != int32(i) {
+			a.parent[i] = r
+			a.next[a.tail[r]] = int32(i)
+			a.tail[r] = int32(i)
 		}
-		at := place[r] - 1
-		sets[at] = append(sets[at], i)
 	}
-	return sets, nil
+}
+
+func (a *arranger) root(i int32) int32 {
+	for a.parent[i] != i {
+		a.parent[i] = a.parent[a.parent[i]]
+		i = a.parent[i]
+	}
+	return i
 }
 
 // single tells whether a set is about one row, which a key of the target

@@ -7,23 +7,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-func changesOf(txns []*Txn) []change {
-	var out []change
-	for _, tx := range txns {
-		for i := range tx.Rows {
-			out = append(out, change{plan: tx.plans[i], row: &tx.Rows[i]})
-		}
+func changesOf(t *rapid.T, txns []*Txn) []change {
+	out, err := appendChanges(nil, txns)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
 
 // rewrite is what a lane makes of a group.
-func rewrite(t *rapid.T, group []change, compact, multi bool) []op {
-	s, err := arrange(group, compact)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return together(s, multi)
+func rewrite(group []change, compact, multi bool) []op {
+	var a arranger
+	return together(a.arrange(group, compact), multi)
 }
 
 // singles are ops of one change each.
@@ -45,9 +40,9 @@ func TestRewrittenGroupsAreEqual(t *testing.T) {
 		txns := drawHistory(t, want, 12)
 		got := newModel(want.shapes)
 		compact, multi := rapid.Bool().Draw(t, "compact"), rapid.Bool().Draw(t, "multiple-rows")
-		for list := changesOf(txns); len(list) > 0; {
+		for list := changesOf(t, txns); len(list) > 0; {
 			n := min(len(list), rapid.IntRange(1, 40).Draw(t, "group"))
-			ops := rewrite(t, list[:n], compact, multi)
+			ops := rewrite(list[:n], compact, multi)
 			for i := range ops {
 				if err := got.do(&ops[i]); err != nil {
 					t.Fatalf("%s of %d: %v", ops[i].kind(), len(ops[i].changes), err)

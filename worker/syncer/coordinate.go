@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -174,6 +175,10 @@ func wayAround(t *Txn) string {
 // plan finds each row's table and the transaction's conflict keys.
 func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 	t.plans = make([]*plan, len(t.Rows))
+	if t.Part == 0 {
+		const usual = 2                                                                      // keys of a row
+		t.keys, t.ends = slices.Grow(t.keys, usual*len(t.Rows)), make([]int, 0, len(t.Rows)) // an XA transaction has its own already
+	}
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
 		p, err := c.structures.plan(ctx, t.Rows[i].Table, t.Rows[i].columns())
@@ -182,9 +187,10 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		}
 		if err != nil && ctx.Err() == nil && retryable(err) {
 			c.ddl.trouble.set("structure", err)
-			if wait.sleep(ctx, nil) {
-				continue
+			if !wait.sleep(ctx, nil) {
+				return ctx.Err()
 			}
+			continue
 		}
 		c.ddl.trouble.clear("structure")
 		if err == nil {
@@ -192,6 +198,7 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		}
 		if err == nil && t.Part == 0 {
 			t.keys, err = p.appendKeys(t.keys, &t.Rows[i])
+			t.ends = append(t.ends, len(t.keys))
 		}
 		if err != nil {
 			return fault.Wrap(at(t, &t.Rows[i]), err)

@@ -3,10 +3,12 @@ package syncer
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -41,6 +43,9 @@ type ddlRunner struct {
 	last       checkpoint.Intent // the last intent known
 	stop       <-chan struct{}   // closed when no attempt is to follow one that failed
 }
+
+// slowDDL is from when on the log says how long a statement took, as DM does.
+const slowDDL = time.Second
 
 // run executes the DDL of t. before is the watermark, behind everything that
 // precedes t.
@@ -130,9 +135,12 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
-	again := *replay
-	if !again || in.Refused {
-		in.Before, in.Refused = now, false
+	if err := one.dropConstraints(now, d.db.Server.Flavor == binlog.MariaDB); err != nil {
+		return err
+	}
+	if !*replay || in.Refused {
+		in.ByHand = in.ByHand || in.Refused && now != in.Before
+		in.Before, in.Refused, in.Statement = now, false, one.text
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err
 		}
@@ -142,27 +150,43 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if err := d.session(ctx, conn, one, t.DDL); err != nil {
 		return err
 	}
+	began := time.Now()
 	_, err = conn.ExecContext(ctx, one.text)
+	if took := time.Since(began); took > slowDDL {
+		d.log.Warn("a DDL was slow", "statement", one.text, "took", took, "pos", t.Begin)
+	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) && !fault.Transient(err) {
-		if one.done(answer.Number, again) {
-			d.log.Warn("a DDL has nothing to do on the target", "statement", one.text, "answer", answer.Message, "pos", t.Begin)
-			return nil
-		}
-		return d.refused(ctx, t, in, before, err)
+		return d.answered(ctx, t, one, in, before, answer)
 	}
 	return err
 }
 
+// answered deals with the target's refusal of a statement.
+func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoint.Intent, before binlog.Location, answer *mysql.MySQLError) error {
+	if !one.done(answer.Number, in.ByHand) {
+		return d.refused(ctx, t, in, before, dbconn.ExecError(fault.Downstream, "", answer))
+	}
+	if in.ByHand {
+		err := d.structures.complete(ctx, one)
+		if f := (*fault.Error)(nil); errors.As(err, &f) && !retryable(err) {
+			return d.refused(ctx, t, in, before, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	d.log.Warn("a DDL has nothing to do on the target", "statement", one.text, "answer", answer.Message, "pos", t.Begin)
+	return nil
+}
+
 // refused records that the target answered a statement with a refusal: it has
 // not run, whatever the structure says when an operator has been at work on it.
-func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, answer error) error {
+func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, out error) error {
 	in.Refused = true
 	if err := d.intend(ctx, t, *in, before); err != nil {
 		return err // nothing is lost: the next attempt is refused again
 	}
 	d.last = *in
-	out := dbconn.ExecError(fault.Downstream, "", answer)
 	var e *fault.Error
 	if errors.As(out, &e) {
 		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround(t)
@@ -223,12 +247,14 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	}
 	d.last = in
 	d.structures.accept(next)
+	d.cascades(one)
 	return nil
 }
 
-// discard closes a session for good, which releases its locks.
+// discard closes a session for good, which releases its locks and forgets its
+// variables. It is the one error for which a pool does not keep a connection.
 func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return errDiscard })
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = conn.Close()
 }
 

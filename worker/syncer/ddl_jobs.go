@@ -3,16 +3,12 @@ package syncer
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
 )
-
-// errDiscard makes the pool close a connection instead of keeping it.
-var errDiscard = errors.New("the session is not used again")
 
 // settled waits until TiDB works on no DDL job for a table. A TiDB goes on with
 // a job whose session is gone, so the structure tells nothing while it runs.

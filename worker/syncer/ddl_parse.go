@@ -1,7 +1,9 @@
 package syncer
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -10,6 +12,8 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/mysql"
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the parser needs some implementation of literals
 
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
 )
@@ -24,9 +28,11 @@ type ddl struct {
 	stmt ast.StmtNode
 	// node is what text says, nil where only text is known.
 	node ast.StmtNode
-	// own tells that text is in the source's words: it is for the default schema
-	// of the source's session and, if quoted is set, for its way of quoting.
+	// own tells that text is in the source's words: if quoted is set, for its way of
+	// quoting, and for the default schema home of the source's session, which is ""
+	// where text needs none.
 	own, quoted bool
+	home        string
 	// raw tells that the SQL parser cannot read it; plain says the same for the
 	// empty sql_mode.
 	raw   bool
@@ -43,6 +49,9 @@ type ddl struct {
 	// swaps tells that the statement changes whose rows a table holds, and no
 	// structure: it is told by the table's id whether it ran.
 	swaps bool
+	// cascades are the foreign keys that it makes and whose work the source's
+	// binlog does not show.
+	cascades []string
 	// ifExists tells that the statement is about a table that may not be there.
 	ifExists bool
 }
@@ -55,6 +64,28 @@ type ddlParser struct {
 	tidb   bool // the target is a TiDB
 	maria  bool // the target is a MariaDB
 	same   bool // the target reads what the source reads
+	// comments tells that the source is a MariaDB, which executes some comments
+	// that others do not.
+	comments bool
+	// silent tells that the source's binlog does not show what foreign keys change,
+	// inline that the source makes one of the REFERENCES of a column.
+	silent, inline bool
+	log            *slog.Logger // nil for none
+}
+
+// newDDLParser asks the two servers what they are.
+func newDDLParser(ctx context.Context, up, defs *dbconn.DB, f filter, log *slog.Logger) (*ddlParser, error) {
+	logged, err := up.LogsCascades(ctx)
+	if err != nil {
+		return nil, err
+	}
+	from, to := up.Server, defs.Server
+	maria := from.Flavor == binlog.MariaDB
+	return &ddlParser{
+		parser: parser.New(), filter: f, log: log, lower: from.LowerCaseTableNames == 1, comments: maria,
+		silent: !logged, inline: maria || !strings.HasPrefix(from.Version, "5.") && !strings.HasPrefix(from.Version, "8."),
+		tidb: to.TiDB, maria: to.Flavor == binlog.MariaDB, same: !to.TiDB && to.Flavor == from.Flavor,
+	}, nil
 }
 
 // filter is what decides about tables and schemas, system schemas excluded.
@@ -72,20 +103,28 @@ const (
 // parse answers what is to be executed for st; nothing when it does not concern
 // the task.
 func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
-	if skippedByForm(st.Text) {
+	words := schema.ReadWords(st.Text, quoting(st), d.comments)
+	if d.skipped(&words) {
 		return nil, nil
 	}
-	head, known := schema.ReadHead(st.Text, quoting(st))
+	head, known := words.Head()
 	if known && head.Whole && !d.concerns(&head, st) {
 		return nil, nil
 	}
-	nodes, err := d.read(st, &head, known)
+	plain := *st
+	plain.Text = words.Text()
+	st = &plain
+	if known && head.Visible == "" {
+		return d.remark(&head, st), nil
+	}
+	nodes, err := d.read(st, &words, &head, known)
 	if err != nil {
-		if isDML(st.Text) {
+		if words.Writes() {
 			return nil, dmlFound(st)
 		}
 		if d.same && known {
 			if one, ok := d.raw(&head, st); ok {
+				d.cascades(&one, &words)
 				return []ddl{one}, nil
 			}
 		}
@@ -94,7 +133,8 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	}
 	var out []ddl
 	for _, n := range nodes {
-		n.Accept(&qualifier{schema: st.Schema, lower: d.lower})
+		names := &qualifier{schema: st.Schema, lower: d.lower}
+		n.Accept(names)
 		if known && head.OrReplace {
 			first, err := d.split(dropFor(n), st)
 			if err != nil {
@@ -106,18 +146,57 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range list {
-			list[i].ifExists = known && head.IfExists && head.Object == "TABLE"
-			if d.maria && strings.Contains(list[i].text, "ENFORCED") {
-				list[i].text = schema.WithoutEnforced(list[i].text)
-			}
+		if known {
+			d.words(list, &head, st, len(nodes) == 1)
 		}
-		if d.same && known && len(nodes) == 1 && len(list) == 1 {
-			inOwnWords(&list[0], &head, st)
+		for i := range list {
+			if list[i].own && names.used {
+				list[i].home = st.Schema
+			}
 		}
 		out = append(out, list...)
 	}
+	if len(out) > 0 {
+		d.cascades(&out[len(out)-1], &words)
+	}
 	return out, nil
+}
+
+// cascades notes the foreign keys of a statement that change rows by themselves.
+func (d *ddlParser) cascades(one *ddl, words *schema.Words) {
+	if d.silent {
+		one.cascades = words.Cascades(d.inline)
+	}
+}
+
+// words gives the statements made of one what the SQL parser has lost of it.
+// alone tells that it came without others.
+func (d *ddlParser) words(list []ddl, head *schema.Head, st *Statement, alone bool) {
+	for i := range list {
+		list[i].ifExists = head.IfExists && head.Object == "TABLE"
+		if d.maria && (strings.Contains(list[i].text, "ENFORCED") || strings.Contains(list[i].text, "DROP CHECK")) {
+			list[i].text = schema.ForMariaDB(list[i].text)
+		}
+	}
+	if !d.same || !alone || len(list) != 1 {
+		return
+	}
+	if d.maria && head.Remark != "" {
+		list[0].text += " " + head.Remark
+	}
+	inOwnWords(&list[0], head, st)
+}
+
+// remark executes an ALTER DATABASE that sets only what a MariaDB keeps beside a
+// schema, its COMMENT, where the target is one. That a schema is READ ONLY is
+// for the clients of the source.
+func (d *ddlParser) remark(head *schema.Head, st *Statement) []ddl {
+	if !d.same || !d.maria {
+		d.note("ALTER DATABASE " + head.Remark)
+		return nil
+	}
+	name := d.named(head, st)[0].Schema
+	return []ddl{{text: "ALTER DATABASE " + dbconn.Ident(name) + " " + head.Remark, watch: schema.Name{Schema: name}}}
 }
 
 // inOwnWords lets a target of the source's kind have the source's words, as the
@@ -135,23 +214,29 @@ func inOwnWords(one *ddl, head *schema.Head, st *Statement) {
 
 // read gives the statement to the SQL parser: as it is, else without words that
 // only MariaDB has, else, where the target has no such things, without what
-// concerns how a table is shown and not what is in it.
-func (d *ddlParser) read(st *Statement, head *schema.Head, known bool) ([]ast.StmtNode, error) {
+// concerns how a table is shown and not what is in it. What stands in executable
+// comments is taken out of them first, as the parser passes over some of them.
+func (d *ddlParser) read(st *Statement, words *schema.Words, head *schema.Head, known bool) ([]ast.StmtNode, error) {
 	mode := mysql.SQLMode(0)
 	if st.HasMode {
 		mode = mysql.SQLMode(st.SQLMode)
 	}
-	d.parser.SetSQLMode(mode)
-	nodes, _, first := d.parser.Parse(st.Text, "", "")
+	plain := mode &^ (modeAnsiQuotes | modeNoBackslash)
+	text, bare := st.Text, mode
+	if open, opened := words.Bare(); opened {
+		text, bare = open, plain
+	}
+	d.parser.SetSQLMode(bare)
+	nodes, _, first := d.parser.Parse(text, "", "")
 	if first == nil || !known {
 		return nodes, first
 	}
-	d.parser.SetSQLMode(mode &^ (modeAnsiQuotes | modeNoBackslash))
+	d.parser.SetSQLMode(plain)
 	for _, text := range []string{head.Plain, head.Visible} {
 		if nodes, _, err := d.parser.Parse(text, "", ""); err == nil {
 			return nodes, nil
 		}
-		if d.same {
+		if d.same && head.Object != "DATABASE" {
 			break // the target knows INVISIBLE, too
 		}
 	}
@@ -201,152 +286,10 @@ func (d *ddlParser) raw(head *schema.Head, st *Statement) (ddl, bool) {
 	if !head.Whole || !about || len(names) != 1 {
 		return ddl{}, false
 	}
-	return ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists && head.Object == "TABLE",
-		creates: head.Verb == "CREATE" && head.Object == "TABLE", replaces: head.OrReplace}, true
-}
-
-// dropFor is the statement that removes what n, a CREATE OR REPLACE, replaces.
-func dropFor(n ast.StmtNode) ast.StmtNode {
-	switch n := n.(type) {
-	case *ast.CreateTableStmt:
-		return &ast.DropTableStmt{IfExists: true, TemporaryKeyword: n.TemporaryKeyword, Tables: []*ast.TableName{n.Table}}
-	case *ast.CreateDatabaseStmt:
-		return &ast.DropDatabaseStmt{IfExists: true, Name: n.Name}
-	case *ast.CreateIndexStmt:
-		return &ast.DropIndexStmt{IfExists: true, IndexName: n.IndexName, Table: n.Table}
+	one := ddl{text: st.Text, own: true, quoted: true, raw: true, plain: head.Plain, watch: names[0], tables: names, ifExists: head.IfExists && head.Object == "TABLE",
+		creates: head.Verb == "CREATE" && head.Object == "TABLE", replaces: head.OrReplace}
+	if head.Tables[0].Schema == "" {
+		one.home = st.Schema
 	}
-	return n
-}
-
-// qualifier writes the default schema into names that have none, and all of
-// them as the source keeps them.
-type qualifier struct {
-	schema string
-	lower  bool
-}
-
-func (q *qualifier) Enter(n ast.Node) (ast.Node, bool) {
-	if t, ok := n.(*ast.TableName); ok && t.Schema.O == "" {
-		t.Schema = ast.NewCIStr(q.schema)
-	}
-	if t, ok := n.(*ast.TableName); ok && q.lower {
-		t.Schema, t.Name = ast.NewCIStr(t.Schema.L), ast.NewCIStr(t.Name.L)
-	}
-	return n, false
-}
-
-func (q *qualifier) Leave(n ast.Node) (ast.Node, bool) { return n, true }
-
-func nameOf(t *ast.TableName) schema.Name { return schema.Name{Schema: t.Schema.O, Table: t.Name.O} }
-
-// split makes one ddl of each statement that touches one table of the task.
-func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
-	switch n := n.(type) {
-	case *ast.CreateDatabaseStmt:
-		n.IfNotExists = true
-		return d.schemaDDL(n, n.Name.O)
-	case *ast.DropDatabaseStmt:
-		n.IfExists = true
-		return d.schemaDDL(n, n.Name.O)
-	case *ast.AlterDatabaseStmt:
-		if n.AlterDefaultDatabase {
-			n.AlterDefaultDatabase, n.Name = false, ast.NewCIStr(st.Schema)
-		}
-		return d.schemaDDL(n, n.Name.O)
-	case *ast.CreateTableStmt:
-		if n.TemporaryKeyword != ast.TemporaryNone {
-			return nil, nil
-		}
-		n.IfNotExists = true
-		return d.create(n)
-	case *ast.DropTableStmt:
-		if n.IsView || n.TemporaryKeyword != ast.TemporaryNone {
-			return nil, nil
-		}
-		var out []ddl
-		for _, t := range n.Tables {
-			one, err := d.tableDDL(&ast.DropTableStmt{IfExists: true, Tables: []*ast.TableName{t}}, nameOf(t))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, one...)
-		}
-		return out, nil
-	case *ast.TruncateTableStmt:
-		return d.tableDDL(n, nameOf(n.Table))
-	case *ast.CreateIndexStmt:
-		return d.tableDDL(n, nameOf(n.Table))
-	case *ast.DropIndexStmt:
-		return d.tableDDL(n, nameOf(n.Table))
-	case *ast.AlterTableStmt:
-		return d.alter(n)
-	case *ast.RenameTableStmt:
-		var out []ddl
-		for _, tt := range n.TableToTables {
-			one, err := d.rename(&ast.RenameTableStmt{TableToTables: []*ast.TableToTable{tt}}, nameOf(tt.OldTable), nameOf(tt.NewTable))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, one...)
-		}
-		return out, nil
-	case *ast.CreateViewStmt:
-		return nil, nil
-	case ast.DMLNode:
-		return nil, d.dml(n, st)
-	}
-	return nil, &fault.Error{Kind: fault.Unsupported, Code: codeUnsupportedStmt,
-		Msg: fmt.Sprintf("not supported yet: the statement %q", excerpt(st.Text))}
-}
-
-func (d *ddlParser) schemaDDL(n ast.StmtNode, name string) ([]ddl, error) {
-	if !d.filter.MatchSchema(name) {
-		return nil, nil
-	}
-	text, err := restore(n)
-	if err != nil {
-		return nil, err
-	}
-	return []ddl{{text: text, stmt: n, node: n, watch: schema.Name{Schema: name}}}, nil
-}
-
-func (d *ddlParser) tableDDL(n ast.StmtNode, name schema.Name) ([]ddl, error) {
-	if !d.filter.MatchTable(name.Schema, name.Table) {
-		return nil, nil
-	}
-	text, err := restore(n)
-	if err != nil {
-		return nil, err
-	}
-	return []ddl{{text: text, stmt: n, node: n, watch: name, tables: []schema.Name{name}}}, nil
-}
-
-// dml refuses a data change in statement form, unless no table of the task is in it.
-func (d *ddlParser) dml(n ast.Node, st *Statement) error {
-	names := &collector{}
-	n.Accept(names)
-	for _, t := range names.found {
-		if d.filter.MatchTable(t.Schema, t.Table) {
-			return dmlFound(st)
-		}
-	}
-	return nil
-}
-
-type collector struct{ found []schema.Name }
-
-func (c *collector) Enter(n ast.Node) (ast.Node, bool) {
-	if t, ok := n.(*ast.TableName); ok {
-		c.found = append(c.found, nameOf(t))
-	}
-	return n, false
-}
-
-func (c *collector) Leave(n ast.Node) (ast.Node, bool) { return n, true }
-
-func dmlFound(st *Statement) error {
-	return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeDML,
-		Msg: fmt.Sprintf("the binlog holds the data change %q as a statement, not as rows", excerpt(st.Text)),
-		Hint: "on the source set binlog_format = ROW, reconnect its clients, and copy the data anew (stop-task, start-task --remove-meta)," +
-			" since what a statement changed cannot be told from the binlog"}
+	return one, true
 }

@@ -73,6 +73,61 @@ func TestDDLParse(t *testing.T) {
 	}
 }
 
+// TestDDLOfAnotherSchemasSession: a name without a schema is in the session's
+// default schema, also for the block-allow-list (spec/architecture.md §8.2-8),
+// except behind REFERENCES, where servers look in the table's own schema. The
+// session's default is used on the target only where the words need it, as it
+// may be one that the task does not replicate.
+func TestDDLOfAnotherSchemasSession(t *testing.T) {
+	for _, c := range []struct{ schema, in, want, home string }{
+		{"no", "ALTER TABLE d.a ADD x INT", "ALTER TABLE `d`.`a` ADD COLUMN `x` INT", ""},
+		{"no", "ALTER TABLE a ADD x INT", "", ""},
+		{"no", "ALTER TABLE a ADD u UUID", "", ""},
+		{"d", "ALTER TABLE no.a ADD x INT", "", ""},
+		{"d", "ALTER TABLE a ADD x INT", "ALTER TABLE `d`.`a` ADD COLUMN `x` INT", "d"},
+		{"", "ALTER TABLE d.a ADD x INT", "ALTER TABLE `d`.`a` ADD COLUMN `x` INT", ""},
+		{"no", "ALTER TABLE d.a RENAME TO d.b", "ALTER TABLE `d`.`a` RENAME AS `d`.`b`", ""},
+		{"e", "ALTER TABLE d.a RENAME TO b", "ALTER TABLE `d`.`a` RENAME AS `e`.`b`", "e"},
+		{"no", "CREATE INDEX i ON d.a (x)", "CREATE INDEX `i` ON `d`.`a` (`x`)", ""},
+		{"no", "CREATE TABLE d.a (x INT REFERENCES p (x), FOREIGN KEY (x) REFERENCES p (x))",
+			"CREATE TABLE IF NOT EXISTS `d`.`a` (`x` INT REFERENCES `d`.`p`(`x`),CONSTRAINT FOREIGN KEY (`x`) REFERENCES `d`.`p`(`x`))", ""},
+		{"no", "ALTER TABLE d.a ADD FOREIGN KEY (x) REFERENCES p (x)", "ALTER TABLE `d`.`a` ADD CONSTRAINT FOREIGN KEY (`x`) REFERENCES `d`.`p`(`x`)", ""},
+		{"no", "ALTER TABLE d.a ADD FOREIGN KEY (x) REFERENCES no.p (x)", "ALTER TABLE `d`.`a` ADD CONSTRAINT FOREIGN KEY (`x`) REFERENCES `no`.`p`(`x`)", ""},
+		{"no", "TRUNCATE d.a", "TRUNCATE TABLE `d`.`a`", ""},
+		{"d", "ALTER DATABASE CHARACTER SET latin1", "ALTER DATABASE `d` CHARACTER SET = latin1", ""},
+		{"no", "ALTER DATABASE CHARACTER SET latin1", "", ""},
+		{"no", "ALTER DATABASE d CHARACTER SET latin1", "ALTER DATABASE `d` CHARACTER SET = latin1", ""},
+	} {
+		for _, same := range []bool{false, true} {
+			d := &ddlParser{parser: parser.New(), filter: notOther{}, same: same}
+			list, err := d.parse(&Statement{Schema: c.schema, Text: c.in})
+			if err != nil {
+				t.Errorf("%s: %v", c.in, err)
+				continue
+			}
+			got, home := "", ""
+			if len(list) > 0 {
+				got, home = list[0].text, list[0].home
+				if list[0].own {
+					got = c.want
+					if list[0].text != c.in {
+						t.Errorf("%s: the source's words are %s", c.in, list[0].text)
+					}
+				}
+			}
+			if got != c.want || same && len(list) > 0 && list[0].own && home != c.home {
+				t.Errorf("USE %s; %s: %s for the default schema %q, want %s for %q", c.schema, c.in, got, home, c.want, c.home)
+			}
+		}
+	}
+	d := &ddlParser{parser: parser.New(), filter: notOther{}, same: true, maria: true}
+	for in, home := range map[string]string{"ALTER TABLE d.a ADD u UUID": "", "ALTER TABLE a ADD u UUID": "d"} {
+		if list, err := d.parse(&Statement{Schema: "d", Text: in}); err != nil || len(list) != 1 || list[0].home != home {
+			t.Errorf("%s: %+v, %v", in, list, err)
+		}
+	}
+}
+
 func TestDDLParseRefusals(t *testing.T) {
 	for in, code := range map[string]int{
 		"INSERT INTO a VALUES (1)":                            codeDML,
@@ -109,12 +164,15 @@ func TestDDLSplit(t *testing.T) {
 			"ALTER TABLE `d`.`a` ADD COLUMN `x` INT", "ALTER TABLE `d`.`a` ADD COLUMN `y` INT", "ALTER TABLE `d`.`a` ADD UNIQUE `u`(`x`)"},
 		"ALTER TABLE a RENAME COLUMN x TO y, RENAME COLUMN y TO x": {
 			"ALTER TABLE `d`.`a` RENAME COLUMN `x` TO `y`, RENAME COLUMN `y` TO `x`"},
-		"ALTER TABLE a FORCE, ALGORITHM = COPY":        nil,
-		"ALTER TABLE a REBUILD PARTITION p":            nil,
-		"ALTER TABLE a ADD COLUMN y INT, ORDER BY x":   {"ALTER TABLE `d`.`a` ADD COLUMN `y` INT"},
-		"ALTER TABLE other ADD COLUMN x INT, DROP y":   nil,
-		"CREATE OR REPLACE TABLE a (x INT INVISIBLE)":  {"DROP TABLE IF EXISTS `d`.`a`", "CREATE TABLE IF NOT EXISTS `d`.`a` (`x` INT)"},
-		"ALTER TABLE a COMMENT 'x', ADD COLUMN z TEXT": {"ALTER TABLE `d`.`a` COMMENT = 'x'", "ALTER TABLE `d`.`a` ADD COLUMN `z` TEXT"},
+		"ALTER TABLE a RENAME COLUMN x TO y, ADD COLUMN IF NOT EXISTS x INT, DROP KEY o, ADD KEY IF NOT EXISTS o (y)": {
+			"ALTER TABLE `d`.`a` DROP INDEX `o`", "ALTER TABLE `d`.`a` RENAME COLUMN `x` TO `y`"},
+		"ALTER TABLE a DROP COLUMN x, ADD COLUMN x INT": {"ALTER TABLE `d`.`a` DROP COLUMN `x`", "ALTER TABLE `d`.`a` ADD COLUMN `x` INT"},
+		"ALTER TABLE a FORCE, ALGORITHM = COPY":         nil,
+		"ALTER TABLE a REBUILD PARTITION p":             nil,
+		"ALTER TABLE a ADD COLUMN y INT, ORDER BY x":    {"ALTER TABLE `d`.`a` ADD COLUMN `y` INT"},
+		"ALTER TABLE other ADD COLUMN x INT, DROP y":    nil,
+		"CREATE OR REPLACE TABLE a (x INT INVISIBLE)":   {"DROP TABLE IF EXISTS `d`.`a`", "CREATE TABLE IF NOT EXISTS `d`.`a` (`x` INT)"},
+		"ALTER TABLE a COMMENT 'x', ADD COLUMN z TEXT":  {"ALTER TABLE `d`.`a` COMMENT = 'x'", "ALTER TABLE `d`.`a` ADD COLUMN `z` TEXT"},
 	} {
 		d := &ddlParser{parser: parser.New(), filter: notOther{}, tidb: true}
 		list, err := d.parse(&Statement{Schema: "d", Text: in})

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -68,38 +66,6 @@ func (d *ddlRunner) tableID(ctx context.Context, n schema.Name) (int64, error) {
 		Hint: "grant PROCESS to the user on the target, then resume-task; or execute the statement by hand and go on behind it"}
 }
 
-// done tells whether a refusal means that what one does is on the target
-// already. again is set when it may have run before, or was refused before and
-// an operator said to go on.
-func (one *ddl) done(number uint16, again bool) bool {
-	absent := number == 1146 || number == 1051 // no such table, unknown table
-	if one.ifExists && absent {
-		return true
-	}
-	switch n := one.node.(type) {
-	case *ast.CreateDatabaseStmt, *ast.DropDatabaseStmt:
-		return number == 1007 || number == 1008 // exists, does not exist
-	case *ast.CreateTableStmt, *ast.DropTableStmt:
-		return number == 1050 || number == 1051
-	case *ast.RenameTableStmt:
-		return again && absent // the name is free: an operator has renamed it
-	case *ast.AlterTableStmt:
-		// Of several clauses the refusal speaks of one; the others did not run.
-		if len(n.Specs) > 1 && !again {
-			return false
-		}
-	case *ast.CreateIndexStmt, *ast.DropIndexStmt:
-	default:
-		if !again {
-			return false
-		}
-	}
-	return slices.Contains([]uint16{
-		1060, 1061, // duplicate column name, duplicate key name
-		1091, // cannot drop what does not exist
-	}, number)
-}
-
 // session prepares the session for a source statement: what the source's
 // session had that changes what a definition means.
 func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *Statement) error {
@@ -107,8 +73,8 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if st.vars.unchecked {
 		vars = append(vars, "foreign_key_checks = 0")
 	}
-	if one.own && st.Schema != "" {
-		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(st.Schema)); err != nil {
+	if one.home != "" {
+		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(one.home)); err != nil {
 			return err
 		}
 	}

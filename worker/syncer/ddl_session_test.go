@@ -57,3 +57,30 @@ func TestWordsOfMariaDB(t *testing.T) {
 	r.end()
 	b.equal()
 }
+
+// TestDDLSessionIsNotUsedAgain: what one DDL had its session do must not reach
+// the next, and its lock goes with it.
+func TestDDLSessionIsNotUsedAgain(t *testing.T) {
+	testbed.SkipIfShort(t)
+	db := secondMariaDB(t).DB()
+	ids := map[int]bool{}
+	for range 5 {
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var id int
+		var checks string
+		if err := conn.QueryRowContext(t.Context(), "SELECT CONNECTION_ID(), @@foreign_key_checks").Scan(&id, &checks); err != nil {
+			t.Fatal(err)
+		}
+		if checks != "1" || ids[id] {
+			t.Errorf("session %d comes again, foreign_key_checks = %s", id, checks)
+		}
+		ids[id] = true
+		if _, err := conn.ExecContext(t.Context(), "SET foreign_key_checks = 0"); err != nil {
+			t.Fatal(err)
+		}
+		discard(conn)
+	}
+}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
@@ -81,7 +82,7 @@ func (d *ddlParser) alter(n *ast.AlterTableStmt) ([]ddl, error) {
 func (d *ddlParser) alterPieces(n *ast.AlterTableStmt, specs []*ast.AlterTableSpec, from, to schema.Name, swaps bool) ([]ddl, error) {
 	groups := [][]*ast.AlterTableSpec{specs}
 	if d.tidb && separable(specs) {
-		groups = separate(specs)
+		groups = separate(notThere(specs))
 	}
 	var out []ddl
 	for _, g := range groups {
@@ -189,6 +190,32 @@ func separable(specs []*ast.AlterTableSpec) bool {
 		}
 	}
 	return true
+}
+
+// notThere leaves out the clauses that add something IF NOT EXISTS that another
+// clause drops or renames: to the source, which looks before it begins, it was there.
+func notThere(specs []*ast.AlterTableSpec) []*ast.AlterTableSpec {
+	columns, keys := map[string]bool{}, map[string]bool{}
+	for _, s := range specs {
+		switch {
+		case s.IfExists: // nobody knows whether it is there
+		case s.Tp == ast.AlterTableDropColumn, s.Tp == ast.AlterTableRenameColumn, s.Tp == ast.AlterTableChangeColumn:
+			columns[s.OldColumnName.Name.L] = true
+		case s.Tp == ast.AlterTableDropIndex:
+			keys[strings.ToLower(s.Name)] = true
+		case s.Tp == ast.AlterTableRenameIndex:
+			keys[s.FromKey.L] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(specs), func(s *ast.AlterTableSpec) bool {
+		switch s.Tp {
+		case ast.AlterTableAddColumns:
+			return s.IfNotExists && len(s.NewColumns) == 1 && columns[s.NewColumns[0].Name.Name.L]
+		case ast.AlterTableAddConstraint:
+			return (s.IfNotExists || s.Constraint.IfNotExists) && keys[strings.ToLower(s.Constraint.Name)]
+		}
+		return false
+	})
 }
 
 // separate gives each clause, and each column of ADD (a, b), a statement.

@@ -21,7 +21,7 @@ type decoder struct {
 	// parser reads events as they are, inner those inside a compressed
 	// transaction, which have no checksums.
 	parser, inner *replication.BinlogParser
-	// include is the task's filter, wanted what it said of tables lately.
+	// include is the task's filter, wanted what it said of tables.
 	include func(schema, table string) bool
 	wanted  map[*rowevent.Table]bool
 }
@@ -56,6 +56,12 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 		return yield(ev.Header, &e)
 	case typ == replication.XID_EVENT:
 		return yield(ev.Header, &replication.XIDEvent{})
+	case typ == replication.MARIADB_GTID_EVENT:
+		return mariaGTIDEvent(ev.Header, raw.Data, yield)
+	case typ == replication.GTID_EVENT || typ == replication.ANONYMOUS_GTID_EVENT:
+		return decoded(ev.Header, &replication.GTIDEvent{}, raw.Data, yield)
+	case typ == replication.QUERY_EVENT:
+		return decoded(ev.Header, &replication.QueryEvent{}, raw.Data, yield)
 	case typ == replication.TRANSACTION_PAYLOAD_EVENT:
 		return d.payload(ev.Header, raw.Data, yield)
 	}
@@ -63,17 +69,35 @@ func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogPar
 	if err != nil {
 		return err
 	}
-	if e, ok := parsed.Event.(*replication.MariadbGTIDEvent); ok && raw != nil && e.Flags&preparedXA != 0 {
-		x, err := newXAGTID(e, raw.Data)
-		if err != nil {
-			return err
-		}
-		return yield(ev.Header, x)
-	}
 	return yield(ev.Header, parsed.Event)
 }
 
-// want asks the task's filter, once for each table as long as it stays as it is.
+// mariaGTIDEvent reads the event at the beginning of MariaDB's transactions.
+func mariaGTIDEvent(h *replication.EventHeader, body []byte, yield func(*replication.EventHeader, any) error) error {
+	e := &replication.MariadbGTIDEvent{}
+	e.GTID.ServerID = h.ServerID
+	return decoded(h, e, body, func(h *replication.EventHeader, content any) error {
+		if e.Flags&preparedXA == 0 {
+			return yield(h, content)
+		}
+		x, err := newXAGTID(e, body)
+		if err != nil {
+			return err
+		}
+		return yield(h, x)
+	})
+}
+
+// decoded reads an event that comes with each transaction, without the parser,
+// which would look at its header once more.
+func decoded(h *replication.EventHeader, e replication.Event, body []byte, yield func(*replication.EventHeader, any) error) error {
+	if err := e.Decode(body); err != nil {
+		return &replication.EventError{Header: h, Err: err.Error(), Data: body}
+	}
+	return yield(h, e)
+}
+
+// want asks the task's filter, once for a table as long as it stays as it is.
 func (d *decoder) want(t *rowevent.Table) bool {
 	yes, known := d.wanted[t]
 	if !known {

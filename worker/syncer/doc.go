@@ -7,11 +7,12 @@
 //
 // # The chain
 //
-//	read.go, group.go   binlog events -> whole source transactions (Txn)
+//	read.go, decode.go  a connection's bytes -> binlog events
+//	group.go            events -> whole source transactions (Txn)
 //	coordinate.go       skip, plan, order; DDL and pieces of huge transactions alone
 //	coordinate_xa.go    rows of XA transactions: stored when prepared, applied when committed
-//	order.go            which lane, and whom to wait for
-//	compact.go          fewer changes for what a lane takes at once; multirow.go: fewer statements
+//	order.go            which lane, and whom to wait for; dispatch.go: several at once
+//	compact.go          what of a lane's group commutes; multirow.go: fewer statements
 //	lane.go, target.go  one target transaction: rows + lane row, then COMMIT
 //	window.go           what is in flight, and the watermark
 //

@@ -2,9 +2,11 @@ package syncer
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/google/uuid"
 
@@ -120,7 +122,7 @@ func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn)
 	case *replication.GtidTaggedLogEvent:
 		return g.begin(h, mysqlGTID(&e.GTIDEvent), false)
 	case *replication.MariadbGTIDEvent:
-		if err := g.begin(h, e.GTID.String(), e.IsStandalone()); err != nil {
+		if err := g.begin(h, mariaGTID(&e.GTID), e.IsStandalone()); err != nil {
 			return err
 		}
 		g.cur.begun = !e.IsStandalone()
@@ -166,10 +168,17 @@ func mysqlGTID(e *replication.GTIDEvent) string {
 	if err != nil {
 		return "" // not 16 bytes: cannot be, the event is of fixed size
 	}
+	b := append(make([]byte, 0, 64), id.String()...)
 	if tag := e.Tag.String(); tag != "" {
-		return fmt.Sprintf("%s:%s:%d", id, tag, e.GNO)
+		b = append(append(b, ':'), tag...)
 	}
-	return fmt.Sprintf("%s:%d", id, e.GNO)
+	return string(strconv.AppendInt(append(b, ':'), e.GNO, 10))
+}
+
+func mariaGTID(g *mysql.MariadbGTID) string {
+	b := strconv.AppendUint(make([]byte, 0, 40), uint64(g.DomainID), 10)
+	b = strconv.AppendUint(append(b, '-'), uint64(g.ServerID), 10)
+	return string(strconv.AppendUint(append(b, '-'), g.SequenceNumber, 10))
 }
 
 func artificial(h *replication.EventHeader) bool {
@@ -296,7 +305,7 @@ func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
 // complete hands on the open transaction, or its last piece, which ends at at.
 func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
 	c := g.cur
-	t := c.t
+	t := &c.t
 	t.size = c.size
 	g.loc.Position = at
 	if !c.never {
@@ -314,11 +323,11 @@ func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
 		t.Part, t.RowsBefore = c.parts+1, c.rows-int64(len(t.Rows))
 	}
 	if c.verb != 0 {
-		c.seal(&t, c.verb)
+		c.seal(t, c.verb)
 	}
 	g.cur = nil
 	g.sent.id, g.sent.rows = "", 0
-	return emit(&t)
+	return emit(t)
 }
 
 // count adds a GTID to those that were read, if these are known.

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -66,6 +67,7 @@ func images(k Kind) int {
 func appendRows(dst []Row, e *rowevent.Rows, pos uint32, skip int) []Row {
 	name := schema.Name{Schema: e.Table.Schema, Table: e.Table.Name}
 	step := images(e.Kind)
+	dst = slices.Grow(dst, max(0, len(e.Images)/step-skip))
 	for i := skip * step; i+step <= len(e.Images); i += step {
 		r := Row{Table: name, Kind: e.Kind, Pos: pos}
 		switch e.Kind {

@@ -36,7 +36,7 @@ type lane struct {
 	trouble *trouble
 	strict  bool
 	compact bool
-	multi   bool // several UPDATEs may become two statements
+	multi   bool // even a few UPDATEs become two statements
 	log     *slog.Logger
 
 	stop   <-chan struct{}
@@ -46,6 +46,9 @@ type lane struct {
 	partial checkpoint.Partial
 	sql     sqlBatch
 	changes []change
+	arrange arranger
+
+	counters counters // of what this lane has finished
 }
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
@@ -177,7 +180,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 		}
 	}
 	l.partial = partial(group)
-	l.stats.applied(l.id, group, n, time.Since(began))
+	l.stats.applied(&l.counters, l.id, group, n, time.Since(began))
 	l.order.done(l.id, weight(group))
 	select {
 	case l.wake <- struct{}{}:
@@ -250,53 +253,6 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 			return err
 		}
 	}
-}
-
-// write makes the statements for a group: row by row, or rewritten to fewer.
-func (l *lane) write(group []*Txn, rewritten bool) error {
-	l.sql.reset()
-	defer l.writeXA(group)
-	if rewritten {
-		return l.rewrite(group)
-	}
-	for _, t := range group {
-		for i := range t.Rows {
-			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
-				return fault.Wrap(at(t, &t.Rows[i]), err)
-			}
-		}
-	}
-	return nil
-}
-
-// rewrite makes as few statements as the group's rows allow.
-func (l *lane) rewrite(group []*Txn) error {
-	l.changes = l.changes[:0]
-	for _, t := range group {
-		for i := range t.Rows {
-			l.changes = append(l.changes, change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe})
-		}
-	}
-	s, err := arrange(l.changes, l.compact)
-	if err != nil {
-		return err
-	}
-	ops := together(s, l.multi)
-	for i := range ops {
-		if err := l.sql.addOp(&ops[i]); err != nil {
-			return err
-		}
-	}
-	clear(l.changes) // nothing holds the rows longer than needed
-	return nil
-}
-
-// rows is how many a group has.
-func rows(group []*Txn) (n int) {
-	for _, t := range group {
-		n += len(t.Rows)
-	}
-	return n
 }
 
 // try makes one attempt.

@@ -3,13 +3,14 @@
 package syncer
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/internal/testbed/edges"
 )
 
 // TestMySQLTypesMatrix is TestTypesMatrix with MySQL 9 on both sides, and from
@@ -18,9 +19,9 @@ func TestMySQLTypesMatrix(t *testing.T) {
 	up := testbed.MySQL(t)
 	for name, down := range map[string]*testbed.Server{"mysql": testbed.MySQL(t), "tidb": servers.TiDB(t)} {
 		for _, group := range mysqlGroups() {
-			t.Run(name+"/"+group.name, func(t *testing.T) {
+			t.Run(name+"/"+group.Name, func(t *testing.T) {
 				m := newMatrix(t, up, down)
-				for _, c := range group.columns {
+				for _, c := range group.Columns {
 					m.add(t, c)
 				}
 				m.run(t)
@@ -30,23 +31,25 @@ func TestMySQLTypesMatrix(t *testing.T) {
 }
 
 // mysqlGroups are those of MariaDB without what MySQL lacks.
-func mysqlGroups() []matrixGroup {
-	out := matrixGroups()
-	out = slices.DeleteFunc(out, func(g matrixGroup) bool { return g.name == "addresses" || g.name == "bits" || g.name == "shapes" })
+func mysqlGroups() []edges.Group {
+	out := edges.Groups()
+	out = slices.DeleteFunc(out, func(g edges.Group) bool {
+		return g.Name == "addresses" || g.Name == "bits" || g.Name == "shapes" || g.Name == "compressed"
+	})
 	for i := range out {
-		out[i].columns = slices.DeleteFunc(out[i].columns, func(c matrixColumn) bool {
-			return strings.Contains(c.column, "nopad") || strings.HasPrefix(c.column, "JSON") && c.onTiDB == "-"
+		out[i].Columns = slices.DeleteFunc(out[i].Columns, func(c edges.Column) bool {
+			return strings.Contains(c.Type, "nopad") || strings.HasPrefix(c.Type, "JSON") && c.OnTiDB == "-"
 		})
 	}
 	points := []string{"ST_GeomFromText('POINT(1 -2.5)', 4326)", "ST_GeomFromText('POINT(5 6)', 4326)"}
 	return append(out,
-		matrixGroup{"shapes", []matrixColumn{
-			{column: "POINT SRID 4326", values: points, onTiDB: "-"},
-			{column: "GEOMETRY", values: []string{points[0], "ST_GeomFromText('POLYGON((0 0,0 9,9 9,0 0))')", "ST_GeomFromText('LINESTRING(0 0,1 1)', 3857)"}, onTiDB: "-"}}},
-		matrixGroup{"gb18030", []matrixColumn{
-			{column: "VARCHAR(20) CHARACTER SET gb18030", values: []string{"''", "'中文'", "'🎉'", "x'D6D09439BD35'", "x'FE50'"}, onTiDB: "VARCHAR(20) CHARACTER SET utf8mb4"},
-			{column: "TEXT CHARACTER SET gb18030", values: []string{"''", "'中'", "'é'"}, onTiDB: "TEXT CHARACTER SET utf8mb4"},
-			{column: "VARCHAR(20) CHARACTER SET gb18030 COLLATE gb18030_bin", values: []string{"x'A6D9'", "x'A8BC'", "''"}, onTiDB: "-"}}})
+		edges.Group{Name: "shapes", Columns: []edges.Column{
+			{Type: "POINT SRID 4326", Values: points, OnTiDB: "-"},
+			{Type: "GEOMETRY", Values: []string{points[0], "ST_GeomFromText('POLYGON((0 0,0 9,9 9,0 0))')", "ST_GeomFromText('LINESTRING(0 0,1 1)', 3857)"}, OnTiDB: "-"}}},
+		edges.Group{Name: "gb18030", Columns: []edges.Column{
+			{Type: "VARCHAR(20) CHARACTER SET gb18030", Values: []string{"''", "'中文'", "'🎉'", "x'D6D09439BD35'", "x'FE50'"}, OnTiDB: "VARCHAR(20) CHARACTER SET utf8mb4"},
+			{Type: "TEXT CHARACTER SET gb18030", Values: []string{"''", "'中'", "'é'"}, OnTiDB: "TEXT CHARACTER SET utf8mb4"},
+			{Type: "VARCHAR(20) CHARACTER SET gb18030 COLLATE gb18030_bin", Values: []string{"x'A6D9'", "x'A8BC'", "''"}, OnTiDB: "-"}}})
 }
 
 // TestMySQLTablesMatrix is peer-bugs 15: expression indexes, whose columns no
@@ -81,20 +84,40 @@ func mysqlTables() []matrixTable {
 	}
 }
 
-// TestMySQLPartialJSONIsRefused: what the binlog gives in parts is not guessed.
-func TestMySQLPartialJSONIsRefused(t *testing.T) {
+// TestMySQLPartialJSON: documents of which the binlog has only what changed
+// arrive whole, beside such as come whole, in a table with a key and in one without.
+func TestMySQLPartialJSON(t *testing.T) {
 	up := testbed.MySQL(t)
-	b := newBench(t, up, servers.TiDB(t), false)
-	table := b.schema() + ".t"
-	r := b.start()
-	b.exec("CREATE DATABASE "+b.schema(), "CREATE TABLE "+table+" (id INT PRIMARY KEY, j JSON)",
-		"INSERT INTO "+table+` VALUES (1, JSON_OBJECT('a', REPEAT('x', 1000), 'b', 1, 'c', 2))`)
-	r.caughtUp()
-	b.relaxed(func(exec func(string)) {
-		exec("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'")
-		exec(fmt.Sprintf("UPDATE %s SET j = JSON_SET(j, '$.b', 3, '$.c', 4)", table))
-	})
-	if f := r.ends(t); f.Kind != fault.Data || f.Code != codeMissingColumn {
-		t.Errorf("%v", f)
+	for name, down := range map[string]*testbed.Server{"mysql": testbed.MySQL(t), "tidb": servers.TiDB(t), "mariadb": secondMariaDB(t)} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, up, down, true)
+			s := b.schema()
+			b.exec("CREATE DATABASE " + s)
+			for _, table := range []string{".keyed (id INT PRIMARY KEY, ", ".bare (id INT, "} {
+				b.exec("CREATE TABLE " + s + table + "j JSON, k JSON, v INT)")
+			}
+			r := b.start()
+			b.relaxed(func(exec func(string)) {
+				exec("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'")
+				for _, table := range []string{s + ".keyed", s + ".bare"} {
+					exec("INSERT INTO " + table + ` VALUES (1, JSON_OBJECT('a', REPEAT('x', 1000), 'b', 1, 'c', JSON_ARRAY(1, 2, 'ü')), '[1]', 1),
+						(2, JSON_OBJECT('a', REPEAT('y', 1000), 'b', NULL, 'c', JSON_ARRAY()), NULL, 1)`)
+					for _, set := range []string{"j = JSON_SET(j, '$.b', 3, '$.c[1]', 'new')", "j = JSON_SET(j, '$.b', 4), v = v + 1", "j = JSON_REMOVE(j, '$.a')",
+						"j = JSON_SET(j, '$.c[9]', 1.5), k = JSON_ARRAY(2)", "v = v + 1", "j = JSON_SET(j, '$.c', '')", "j = NULL", `j = '{"b": 2}'`, "j = JSON_REPLACE(j, '$.b', CAST('2024-01-02' AS DATE))"} {
+						exec("UPDATE " + table + " SET " + set)
+						exec("UPDATE " + table + " SET " + set + " WHERE id = 2")
+					}
+				}
+			})
+			r.caughtUp()
+			r.end()
+			m := &matrix{bench: b, tidb: name == "tidb"}
+			for _, table := range []string{s + ".keyed", s + ".bare"} {
+				query := "SELECT id, v, CAST(j AS CHAR), '|', CAST(k AS CHAR) FROM " + table
+				if diff := cmp.Diff(m.query(up, query), m.query(down, query)); diff != "" {
+					t.Errorf("%s (-source +target):\n%s", table, diff)
+				}
+			}
+		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
@@ -16,7 +15,7 @@ type matrixTable struct {
 	create  string
 	before  []string // dumped and loaded
 	after   []string // replicated
-	onTiDB  string   // as in matrixColumn
+	onTiDB  string   // as in edges.Column
 	columns string   // what is compared, by its bytes
 }
 
@@ -108,18 +107,5 @@ func matrixTables() []matrixTable {
 			after: []string{"UPDATE %[1]s SET v = v + 1", "UPDATE %[1]s SET id = id - 1, u = u - 1 WHERE id > 9223372036854775808", "DELETE FROM %[1]s WHERE id = 9223372036854775808",
 				"INSERT INTO %[1]s VALUES (18446744073709551615, 4294967295, 5)"},
 			columns: "id, u, v"},
-	}
-}
-
-// TestCompressedColumnIsNamed: rows that cannot be read pause the task before
-// they are met, with a way out.
-func TestCompressedColumnIsNamed(t *testing.T) {
-	testbed.SkipIfShort(t)
-	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), false)
-	r := b.start()
-	b.exec("CREATE DATABASE "+b.schema(), "CREATE TABLE "+b.schema()+".a (id INT PRIMARY KEY, v VARCHAR(2000), b BLOB COMPRESSED)",
-		"INSERT INTO "+b.schema()+".a VALUES (1, 'x', 'y')")
-	if f := r.ends(t); f.Kind != fault.Unsupported || !strings.Contains(f.Error(), "column number 3 of "+b.schema()+".a") {
-		t.Errorf("%v", f)
 	}
 }

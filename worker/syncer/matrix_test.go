@@ -15,19 +15,11 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/internal/testbed/edges"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 	"github.com/raftdm/raftdm/worker/dump"
 	"github.com/raftdm/raftdm/worker/load"
 )
-
-// matrixColumn is one type with values at its edges, at least two.
-type matrixColumn struct {
-	column string
-	values []string
-	// onTiDB is the column by which TiDB stands in for a type that it lacks;
-	// "" where it has the type, "-" where it has nothing like it.
-	onTiDB string
-}
 
 // TestTypesMatrix takes each value of each type through dump and load, and then
 // through INSERT, UPDATE and DELETE in the binlog: in a table with a key, in one
@@ -35,10 +27,10 @@ type matrixColumn struct {
 // compared by their bytes. It is peer-bugs 13, 14 and 31.
 func TestTypesMatrix(t *testing.T) {
 	targets(t, func(t *testing.T, up, down *testbed.Server) {
-		for _, group := range matrixGroups() {
-			t.Run(group.name, func(t *testing.T) {
+		for _, group := range edges.Groups() {
+			t.Run(group.Name, func(t *testing.T) {
 				m := newMatrix(t, up, down)
-				for _, c := range group.columns {
+				for _, c := range group.Columns {
 					m.add(t, c)
 				}
 				m.run(t)
@@ -51,7 +43,7 @@ func TestTypesMatrix(t *testing.T) {
 type matrix struct {
 	*bench
 	tidb    bool
-	columns []matrixColumn
+	columns []edges.Column
 }
 
 func newMatrix(t *testing.T, up, down *testbed.Server) *matrix {
@@ -68,16 +60,16 @@ func newMatrix(t *testing.T, up, down *testbed.Server) *matrix {
 }
 
 // add makes the tables of a column.
-func (m *matrix) add(t *testing.T, c matrixColumn) {
-	if m.tidb && c.onTiDB == "-" {
-		t.Logf("not in TiDB: %s", c.column)
+func (m *matrix) add(t *testing.T, c edges.Column) {
+	if m.tidb && c.OnTiDB == "-" {
+		t.Logf("not in TiDB: %s", c.Type)
 		return
 	}
 	n := len(m.columns)
 	m.columns = append(m.columns, c)
-	m.exec(m.create(n, c.column)...)
-	if m.tidb && c.onTiDB != "" {
-		m.must(m.down.Exec(t.Context(), m.create(n, c.onTiDB)...))
+	m.exec(m.create(n, c.Type)...)
+	if m.tidb && c.OnTiDB != "" {
+		m.must(m.down.Exec(t.Context(), m.create(n, c.OnTiDB)...))
 	}
 }
 
@@ -85,21 +77,11 @@ func (m *matrix) add(t *testing.T, c matrixColumn) {
 func (m *matrix) create(n int, column string) []string {
 	name := func(kind string) string { return fmt.Sprintf("CREATE TABLE %s.%s%d ", m.schema(), kind, n) }
 	out := []string{name("row") + "(n INT PRIMARY KEY, v " + column + ")", name("bare") + "(n INT, v " + column + ")"}
-	if m.keyed(n) {
+	if m.columns[n].Keyable() {
 		column = strings.TrimSuffix(column, " NULL") + " NOT NULL"
 		out = append(out, name("key_")+"(v "+column+", n INT, PRIMARY KEY (v, n))")
 	}
 	return out
-}
-
-// keyed tells whether column n may be part of a key.
-func (m *matrix) keyed(n int) bool {
-	for _, no := range []string{"TEXT", "BLOB", "JSON", "POINT", "GEOMETRY", "LINESTRING", "POLYGON", "MULTI"} {
-		if strings.Contains(m.columns[n].column, no) {
-			return false
-		}
-	}
-	return true
 }
 
 // run fills, copies, changes and compares.
@@ -120,11 +102,11 @@ func (m *matrix) run(t *testing.T) {
 // fill inserts each value into each table, with numbers from base on.
 func (m *matrix) fill(exec func(string), base int) {
 	for i, c := range m.columns {
-		for k, v := range append(slices.Clone(c.values), "NULL") {
+		for k, v := range append(slices.Clone(c.Values), "NULL") {
 			n := base + k
 			exec(fmt.Sprintf("INSERT INTO %s.row%d VALUES (%d, %s), (%[5]d, %[4]s)", m.schema(), i, n, v, n+500))
 			exec(fmt.Sprintf("INSERT INTO %s.bare%d VALUES (%d, %s), (%[3]d, %[4]s), (%[5]d, %[4]s)", m.schema(), i, n, v, n+500))
-			if m.keyed(i) && v != "NULL" {
+			if c.Keyable() && v != "NULL" {
 				exec(fmt.Sprintf("INSERT INTO %s.key_%d VALUES (%s, %d), (%[3]s, %[5]d)", m.schema(), i, v, n, n+500))
 			}
 		}
@@ -135,12 +117,12 @@ func (m *matrix) fill(exec func(string), base int) {
 func (m *matrix) change(exec func(string)) {
 	for i, c := range m.columns {
 		for _, kind := range []string{"row", "bare", "key_"} {
-			if kind == "key_" && !m.keyed(i) {
+			if kind == "key_" && !c.Keyable() {
 				continue
 			}
 			table := fmt.Sprintf("%s.%s%d", m.schema(), kind, i)
-			for k := range c.values {
-				exec(fmt.Sprintf("UPDATE %s SET v = %s, n = n + 10000 WHERE n IN (%d, %d)", table, c.values[(k+1)%len(c.values)], k, 1000+k))
+			for k := range c.Values {
+				exec(fmt.Sprintf("UPDATE %s SET v = %s, n = n + 10000 WHERE n IN (%d, %d)", table, c.Values[(k+1)%len(c.Values)], k, 1000+k))
 			}
 			exec("UPDATE " + table + " SET n = n + 20000 WHERE n % 3 = 0")
 			exec("DELETE FROM " + table + " WHERE n % 10000 % 1000 >= 500")
@@ -166,21 +148,21 @@ func (m *matrix) copy(t *testing.T) {
 func (m *matrix) compare(t *testing.T, when string) {
 	for i, c := range m.columns {
 		for _, kind := range []string{"row", "bare", "key_"} {
-			if kind == "key_" && !m.keyed(i) {
+			if kind == "key_" && !c.Keyable() {
 				continue
 			}
 			table := fmt.Sprintf("%s.%s%d", m.schema(), kind, i)
 			up, down := m.read(m.up, table, c), m.read(m.down, table, c)
 			if len(up) == 0 {
-				t.Errorf("%s %s: the source has no row", c.column, kind)
+				t.Errorf("%s %s: the source has no row", c.Type, kind)
 			}
 			if len(up) != len(down) {
-				t.Errorf("%s %s %s: %d rows on the source, %d on the target", c.column, kind, when, len(up), len(down))
+				t.Errorf("%s %s %s: %d rows on the source, %d on the target", c.Type, kind, when, len(up), len(down))
 				continue
 			}
 			for k := range up {
 				if up[k] != down[k] {
-					t.Errorf("%s %s %s\nsource %.300s\ntarget %.300s", c.column, kind, when, up[k], down[k])
+					t.Errorf("%s %s %s\nsource %.300s\ntarget %.300s", c.Type, kind, when, up[k], down[k])
 					break
 				}
 			}
@@ -189,20 +171,15 @@ func (m *matrix) compare(t *testing.T, when string) {
 }
 
 // read gives the rows of the tables of a column.
-func (m *matrix) read(s *testbed.Server, table string, c matrixColumn) []string {
+func (m *matrix) read(s *testbed.Server, table string, c edges.Column) []string {
 	m.t.Helper()
-	out := m.query(s, "SELECT n, "+m.form(c)+" FROM "+table)
-	if !m.tidb {
+	out := m.query(s, "SELECT n, "+c.Form("v", m.tidb)+" FROM "+table)
+	if !m.tidb || !c.IsJSON() {
 		return out
 	}
 	for i, row := range out {
 		n, v, _ := strings.Cut(row, " ")
-		switch {
-		case strings.HasPrefix(c.column, "JSON"):
-			out[i] = n + " " + m.canonicalJSON(v)
-		case v == negativeZero: // TiDB does nothing when 0 shall become -0
-			out[i] = n + " 0"
-		}
+		out[i] = n + " " + m.canonicalJSON(v)
 	}
 	return out
 }
@@ -238,9 +215,6 @@ func (m *matrix) query(s *testbed.Server, text string) []string {
 	return out
 }
 
-// negativeZero is how rowText shows it.
-const negativeZero = "8000000000000000"
-
 // rowText writes values so that unequal ones differ.
 func rowText(values []any) string {
 	parts := make([]string, len(values))
@@ -259,39 +233,6 @@ func rowText(values []any) string {
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-// form is how a column is read so that equal bytes give equal text.
-func (m *matrix) form(c matrixColumn) string {
-	kind, _, _ := strings.Cut(c.column, "(")
-	switch strings.Fields(kind)[0] {
-	case "FLOAT", "DOUBLE":
-		return "v"
-	case "DECIMAL", "YEAR", "DATE", "DATETIME", "TIMESTAMP", "TIME":
-		if strings.Contains(c.column, "ZEROFILL") && m.tidb { // TiDB does not print the zeros
-			return "CAST(v + 0 AS CHAR)"
-		}
-		return "CAST(v AS CHAR)"
-	case "SET":
-		if m.tidb { // whose numbers end at 63 bits
-			return "HEX(CONVERT(v USING utf8mb4))"
-		}
-		return "CONCAT(v + 0, ' ', HEX(CONVERT(v USING utf8mb4)))"
-	case "ENUM":
-		return "CONCAT(v + 0, ' ', HEX(CONVERT(v USING utf8mb4)))"
-	case "POINT", "GEOMETRY", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON", "GEOMETRYCOLLECTION":
-		return "CONCAT(ST_SRID(v), ' ', HEX(ST_AsWKB(v)), ' ', HEX(v))"
-	case "JSON":
-		if m.tidb { // which stores a form of its own
-			return "v"
-		}
-	case "UUID", "INET4", "INET6":
-		return "CAST(v AS CHAR)"
-	}
-	if m.tidb && strings.Contains(c.column, "CHARACTER SET") && !strings.Contains(c.column, "CHARACTER SET binary") {
-		return "HEX(CONVERT(v USING utf8mb4))"
-	}
-	return "HEX(v)"
 }
 
 // canonicalJSON gives equal documents one text.

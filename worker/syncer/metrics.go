@@ -9,6 +9,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	families "github.com/raftdm/raftdm/internal/metrics"
+	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // metrics are DM's series of the syncer for one subtask. Several subtasks share
@@ -20,6 +21,7 @@ type metrics struct {
 	pos, file  *prometheus.GaugeVec
 	txns       *prometheus.CounterVec
 	added      *prometheus.CounterVec
+	seen       counters // of added; only read uses it
 	finished   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	eventRows  *prometheus.HistogramVec
@@ -99,28 +101,51 @@ func (m *metrics) read(t *Txn) {
 		return
 	}
 	m.eventRows.WithLabelValues(m.worker, m.task, m.source).Observe(float64(len(t.Rows)))
-	m.count(m.added, t.Rows, "")
+	m.count(&m.seen, m.added, t.Rows, "")
+}
+
+// counters are the series of a vector that one goroutine has asked for: finding
+// one by its seven labels takes longer than a row's share of all else.
+type counters map[countKey]prometheus.Counter
+
+type countKey struct {
+	kind  Kind
+	table schema.Name
+}
+
+// mostCounters bounds what is remembered, not what is counted.
+const mostCounters = 1000
+
+func (c *counters) of(to *prometheus.CounterVec, k countKey, m *metrics, queue string) prometheus.Counter {
+	if found := (*c)[k]; found != nil {
+		return found
+	}
+	if *c == nil || len(*c) >= mostCounters {
+		*c = counters{}
+	}
+	made := to.WithLabelValues(k.kind.String(), m.task, queue, m.source, m.worker, k.table.Schema, k.table.Table)
+	(*c)[k] = made
+	return made
 }
 
 // count adds rows by kind and table. Neighbours mostly share both.
-func (m *metrics) count(to *prometheus.CounterVec, rows []Row, queue string) {
+func (m *metrics) count(c *counters, to *prometheus.CounterVec, rows []Row, queue string) {
 	for i := 0; i < len(rows); {
 		k := i + 1
 		for k < len(rows) && rows[k].Kind == rows[i].Kind && rows[k].Table == rows[i].Table {
 			k++
 		}
-		to.WithLabelValues(rows[i].Kind.String(), m.task, queue, m.source, m.worker, rows[i].Table.Schema, rows[i].Table.Table).
-			Add(float64(k - i))
+		c.of(to, countKey{rows[i].Kind, rows[i].Table}, m, queue).Add(float64(k - i))
 		i = k
 	}
 }
 
-func (m *metrics) applied(lane int, group []*Txn, rows int, took time.Duration) {
+func (m *metrics) applied(c *counters, lane int, group []*Txn, rows int, took time.Duration) {
 	m.txns.WithLabelValues(m.task, m.worker, m.source).Inc()
 	m.duration.WithLabelValues(m.task, m.worker, m.source).Observe(took.Seconds())
 	m.batchRows.WithLabelValues(m.worker, m.task, m.source, folded(lane), "rows").Observe(float64(rows))
 	for _, t := range group {
-		m.count(m.finished, t.Rows, folded(lane))
+		m.count(c, m.finished, t.Rows, folded(lane))
 	}
 }
 

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -24,9 +25,9 @@ func (o *op) kind() Kind { return o.changes[0].row.Kind }
 // together puts changes together that can be one statement. Inserts that
 // follow each other in the source are one without any condition: a server
 // inserts the rows of a statement one by one, in order. All else is put
-// together only where it commutes; updates only if upserts is set, since theirs
-// are two statements which write all columns.
-func together(s sorted, upserts bool) []op {
+// together only where it commutes. Updates become two statements, which write all
+// columns: so many as fewUpdates stay apart, unless always is set.
+func together(s sorted, always bool) []op {
 	var out []op
 	for _, c := range s.kept {
 		if n := len(out); n > 0 && c.row.Kind == Insert && listable(&c) {
@@ -46,15 +47,39 @@ func together(s sorted, upserts bool) []op {
 	place := map[group]int{}
 	for _, layer := range s.layers {
 		clear(place)
+		first := len(out)
 		for _, c := range layer {
 			g := group{c.plan, c.row.Kind, c.absent}
 			at, ok := place[g]
-			if !ok || c.row.Kind == Update && !(upserts && c.plan.upserts()) {
+			if !ok || c.row.Kind == Update && !(c.plan.upserts() && !c.plan.sameToTarget(c.row)) {
 				at = len(out)
 				place[g] = at
 				out = append(out, op{})
 			}
 			out[at].changes = append(out[at].changes, c)
+		}
+		if !always {
+			out = takeApart(out, first)
+		}
+	}
+	return out
+}
+
+// fewUpdates is how many updates of rows cost a server no more than the two
+// statements that stand for them.
+const fewUpdates = 3
+
+// takeApart takes ops of a few updates, from first on, to pieces. They commute with
+// all others of their layer.
+func takeApart(out []op, first int) []op {
+	for i := first; i < len(out); i++ {
+		list := out[i].changes
+		if n := len(list); n == 1 || n > fewUpdates || out[i].kind() != Update {
+			continue
+		}
+		out[i].changes = list[:1]
+		for k := 1; k < len(list); k++ {
+			out = append(out, op{changes: list[k : k+1]})
 		}
 	}
 	return out
@@ -69,7 +94,13 @@ func listable(c *change) bool {
 // there does what their UPDATEs do: it is told the value of each column, and
 // the row that it meets first is the row itself.
 func (p *plan) upserts() bool {
-	return p.fit.alone && !p.fit.wider && !p.table.Columns[p.where[0]].Generated
+	return p.fit.alone && !p.fit.wider && !p.table.Columns[p.where[0]].Generated && !(p.other && p.longBits())
+}
+
+// longBits tells of columns whose VALUES() a TiDB gives with its bytes turned around.
+func (p *plan) longBits() bool {
+	const sure = 56
+	return slices.ContainsFunc(p.write, func(i int) bool { return p.table.Columns[i].Type == "bit" && p.table.Columns[i].Length > sure })
 }
 
 // addOp appends the statements of an op.

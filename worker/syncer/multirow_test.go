@@ -46,12 +46,15 @@ func TestStatementsOfSeveralRows(t *testing.T) {
 		row(one, nil, n(5, 5)), row(one, n(5, 5), n(5, 6)), row(one, n(5, 6), nil), // came and went
 		row(one, n(10, 10), n(10, 12)), row(one, n(11, 11), n(11, 10)), row(one, n(10, 12), n(10, 11)), // a swap
 	}
-	s, err := arrange(changes, true)
-	if err != nil {
-		t.Fatal(err)
+	for i := range changes {
+		var err error
+		if changes[i].keys, err = changes[i].plan.appendKeys(nil, changes[i].row); err != nil {
+			t.Fatal(err)
+		}
 	}
+	var a arranger
 	var b sqlBatch
-	for _, o := range together(s, true) {
+	for _, o := range together(a.arrange(changes, true), true) {
 		if err := b.addOp(&o); err != nil {
 			t.Fatal(err)
 		}

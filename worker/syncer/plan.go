@@ -2,6 +2,9 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -22,14 +25,16 @@ type plan struct {
 	enums       []int // columns that are written and may hold the error value
 	where       []int // columns that find a row: the key's, or all that are written
 	keyed       bool
-	// jsonType tells that the target has a JSON type of its own, with which a
-	// text never compares equal.
-	jsonType bool
-	fit      fit
+	keyColumns  []int // columns of which any unique key is made, on either side
+	// other tells that the target is a TiDB or a MySQL, which have a JSON type of
+	// their own and other ways with BIT and ENUM.
+	other     bool
+	documents []int // columns that the target has in that type
+	fit       fit
 }
 
-func newPlan(t *schema.Table, on *there, jsonType bool) *plan {
-	p := &plan{table: t, name: dbconn.Ident(t.Name.Schema, t.Name.Table), jsonType: jsonType}
+func newPlan(t *schema.Table, on *there, other bool) *plan {
+	p := &plan{table: t, name: dbconn.Ident(t.Name.Schema, t.Name.Table), other: other}
 	cols := []byte(" INTO " + p.name + " (")
 	for i := range t.Columns {
 		name := dbconn.Ident(t.Columns[i].Name)
@@ -59,7 +64,40 @@ func newPlan(t *schema.Table, on *there, jsonType bool) *plan {
 	default:
 		p.where = p.write
 	}
+	p.documents = documents(t, on, other)
+	for _, on := range [...]*schema.Table{t, p.fit.extra} {
+		if on == nil {
+			continue
+		}
+		for _, ix := range on.Indexes {
+			for _, part := range ix.Parts {
+				if part.Column >= 0 && !slices.Contains(p.keyColumns, part.Column) {
+					p.keyColumns = append(p.keyColumns, part.Column)
+				}
+			}
+		}
+	}
 	return p
+}
+
+// documents finds the columns that the target has as documents and not as text:
+// those of its own JSON type, whatever the source calls them.
+func documents(t *schema.Table, on *there, other bool) (out []int) {
+	if !other {
+		return nil
+	}
+	for i := range t.Columns {
+		is := t.Columns[i].Type == "json"
+		if on.table != nil {
+			is = slices.ContainsFunc(on.table.Columns, func(c schema.Column) bool {
+				return c.Type == "json" && strings.EqualFold(c.Name, t.Columns[i].Name)
+			})
+		}
+		if is {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // wholeColumns tells whether key is made of columns only, no expressions.
@@ -106,6 +144,18 @@ func (p *plan) invalid(r *Row) (n int) {
 		}
 	}
 	return n
+}
+
+// sameToTarget tells of an UPDATE between an ENUM's error value and its element
+// ”: a TiDB holds them for equal and does nothing. A row is written anew then.
+func (p *plan) sameToTarget(r *Row) bool {
+	if !p.other || p.fit.wider || r.Kind != Update {
+		return false
+	}
+	return slices.ContainsFunc(p.enums, func(i int) bool {
+		before, after := r.Before.Value(i), r.After.Value(i)
+		return p.table.Columns[i].Ambiguous() && !before.IsNull() && !after.IsNull() && before.Uint() != after.Uint()
+	})
 }
 
 func (p *plan) appendInsert(dst []byte, r *Row, verb string) ([]byte, error) {
@@ -184,7 +234,11 @@ func (p *plan) appendMatch(dst []byte, image rowevent.Image) ([]byte, error) {
 			dst = append(append(dst, name...), " IS NULL"...)
 			continue
 		}
-		left, op, right := p.comparison(c, name)
+		if !p.keyed && c.Ambiguous() {
+			dst = strconv.AppendUint(append(append(dst, name...), " + 0 = "...), image.Value(i).Uint(), 10)
+			continue
+		}
+		left, op, right := p.comparison(i, name)
 		dst = append(append(dst, left...), op...)
 		if dst, err = c.Literal(dst, image.Value(i)); err != nil {
 			return dst, err
@@ -197,9 +251,13 @@ func (p *plan) appendMatch(dst []byte, image rowevent.Image) ([]byte, error) {
 // comparison gives what stands around the literal of a condition. A key's
 // column compares by its collation, as its index does. Without a key, rows that
 // differ in case or trailing spaces only are different rows.
-func (p *plan) comparison(c *schema.Column, name string) (left, op, right string) {
-	if p.keyed {
+func (p *plan) comparison(i int, name string) (left, op, right string) {
+	c := &p.table.Columns[i]
+	switch {
+	case p.keyed:
 		return name, " = ", ""
+	case slices.Contains(p.documents, i): // by their texts: 1 and 1.0 are equal documents
+		return "CAST(" + name + " AS CHAR)", " = CAST(CAST(", " AS JSON) AS CHAR)"
 	}
 	switch c.Type {
 	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
@@ -207,10 +265,6 @@ func (p *plan) comparison(c *schema.Column, name string) (left, op, right string
 			return "CAST(CONVERT(" + name + " USING " + c.Charset + ") AS BINARY)", " = CAST(", " AS BINARY)"
 		}
 		return "CAST(CONVERT(" + name + " USING utf8mb4) AS BINARY)", " = CAST(CONVERT(", " USING utf8mb4) AS BINARY)"
-	case "json":
-		if p.jsonType {
-			return name, " = CAST(", " AS JSON)"
-		}
 	}
 	return name, " = ", ""
 }
@@ -239,8 +293,8 @@ func (p *plan) describe(r *Row, file string) string {
 // a whole: its rows may be alike. Tables that foreign keys tie together are one
 // key, too, where the target checks them: a parent comes before its children.
 func (p *plan) appendKeys(dst []uint64, r *Row) ([]uint64, error) {
-	for _, image := range [...]rowevent.Image{r.Before, r.After} {
-		if image.IsZero() {
+	for n, image := range [...]rowevent.Image{r.Before, r.After} {
+		if image.IsZero() || n == 1 && r.Kind == Update && p.sameKeys(r) {
 			continue
 		}
 		for _, t := range [...]*schema.Table{p.table, p.fit.extra} {
@@ -260,6 +314,11 @@ func (p *plan) appendKeys(dst []uint64, r *Row) ([]uint64, error) {
 		dst = append(dst, foreignKeys)
 	}
 	return dst, nil
+}
+
+// sameKeys tells whether an update leaves all keys as they are.
+func (p *plan) sameKeys(r *Row) bool {
+	return !slices.ContainsFunc(p.keyColumns, func(i int) bool { return !r.Before.Same(i, r.After) })
 }
 
 // foreignKeys is the conflict key of all tables that foreign keys tie together.

@@ -66,10 +66,10 @@ type budget struct {
 	mu sync.Mutex
 
 	bytes int64         // guarded by mu
-	freed chan struct{} // guarded by mu: closed by the next give
+	freed chan struct{} // guarded by mu: closed by the next give; nil while nobody waits
 }
 
-func newBudget() *budget { return &budget{freed: make(chan struct{})} }
+func newBudget() *budget { return &budget{} }
 
 // take waits for room for n bytes; whatever its size, one always has room.
 func (b *budget) take(ctx context.Context, n int64) error {
@@ -79,6 +79,9 @@ func (b *budget) take(ctx context.Context, n int64) error {
 			b.bytes += n
 			b.mu.Unlock()
 			return nil
+		}
+		if b.freed == nil {
+			b.freed = make(chan struct{})
 		}
 		freed := b.freed
 		b.mu.Unlock()
@@ -95,8 +98,10 @@ func (b *budget) give(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes -= n
-	close(b.freed)
-	b.freed = make(chan struct{})
+	if b.freed != nil {
+		close(b.freed)
+		b.freed = nil
+	}
 }
 
 // replicaID derives the id under which one task reads: tasks of one source
@@ -201,9 +206,29 @@ func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
 				return nil, net.ErrClosed
 			}
 			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
+			conn, err := d.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &patientConn{Conn: conn}, nil
 		},
 	}
+}
+
+// patientConn moves its read deadline about once a second, and not three times
+// for each packet, which go-mysql asks for.
+type patientConn struct {
+	net.Conn
+	deadline time.Time
+}
+
+// SetReadDeadline may leave an earlier deadline, by a second at most.
+func (c *patientConn) SetReadDeadline(t time.Time) error {
+	if d := t.Sub(c.deadline); !t.IsZero() && d >= 0 && d < time.Second {
+		return nil
+	}
+	c.deadline = t
+	return c.Conn.SetReadDeadline(t)
 }
 
 // handler receives the events of one connection, in its goroutine. When out is
@@ -243,7 +268,7 @@ const (
 func (r *reader) explain(err error) error {
 	const op = "read the binlog"
 	var known *fault.Error
-	if errors.As(err, &known) {
+	if errors.As(err, &known) && known.Kind != fault.Corrupt {
 		return fault.Wrap(op, err)
 	}
 	var answer *gomysql.MyError
@@ -262,7 +287,7 @@ func (r *reader) explain(err error) error {
 		return dbconn.Error(fault.Upstream, op, &driver.MySQLError{Number: answer.Code, Message: answer.Message})
 	}
 	var event *replication.EventError
-	if errors.As(err, &event) {
+	if known != nil || errors.As(err, &event) {
 		return &fault.Error{Op: op, Kind: fault.Corrupt, Side: fault.Upstream, Code: codeGetEvent, Err: err,
 			Msg:  "an event after " + r.group.loc.String() + " cannot be decoded",
 			Hint: "check the binlog file with mysqlbinlog --verify-binlog-checksum"}

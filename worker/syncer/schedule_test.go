@@ -50,6 +50,7 @@ func schedule(t *rapid.T, txns []*Txn, do func(group []*Txn)) {
 				if tx.keys, err = tx.plans[i].appendKeys(tx.keys, &tx.Rows[i]); err != nil {
 					t.Fatal(err)
 				}
+				tx.ends = append(tx.ends, len(tx.keys))
 			}
 			q.put(w, tx)
 			continue
@@ -136,9 +137,9 @@ func TestAnyScheduleIsEqual(t *testing.T) {
 		got := newModel(want.shapes)
 		compact, multi := rapid.Bool().Draw(t, "compact"), rapid.Bool().Draw(t, "multiple-rows")
 		schedule(t, txns, func(group []*Txn) {
-			ops := singles(changesOf(group))
+			ops := singles(changesOf(t, group))
 			if rapid.Bool().Draw(t, "rewrite") {
-				ops = rewrite(t, changesOf(group), compact, multi)
+				ops = rewrite(changesOf(t, group), compact, multi)
 			}
 			for i := range ops {
 				if err := got.do(&ops[i]); err != nil {

@@ -138,6 +138,12 @@ func complete(ctx context.Context, up *dbconn.DB, at binlog.Location, byGTID boo
 			}
 		}
 	}
+	if byGTID && at.GTID.Flavor() == "" && at.Position.Name != "" && up.Server.Flavor == binlog.MySQL {
+		var err error
+		if at.GTID, err = gtidsBefore(ctx, up, at.Position); err != nil {
+			return at, err
+		}
+	}
 	switch {
 	case byGTID && at.GTID.Flavor() == "":
 		return at, &fault.Error{Kind: fault.Invalid,

@@ -62,6 +62,11 @@ func (b *sqlBatch) add(p *plan, r *Row, safe bool) error {
 			return err
 		}
 		return b.renew(p, r)
+	case p.sameToTarget(r):
+		if err := b.one(p, r, true, p.appendDelete, ""); err != nil {
+			return err
+		}
+		return b.one(p, r, false, p.appendInsert, "INSERT")
 	default:
 		return b.one(p, r, true, p.appendUpdate, "")
 	}

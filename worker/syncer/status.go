@@ -29,6 +29,7 @@ type stats struct {
 	rows      int64
 	missed    int64
 	lastMiss  string
+	cascades  []cascade // sorted
 	master    binlog.Location
 	at        binlog.Location // the last watermark seen, kept after the run
 	reached   binlog.Location // the watermark just before master was asked for
@@ -66,12 +67,12 @@ func (s *stats) read(t *Txn) {
 }
 
 // applied counts a group that a lane put on the target.
-func (s *stats) applied(lane int, group []*Txn, rows int, took time.Duration) {
+func (s *stats) applied(c *counters, lane int, group []*Txn, rows int, took time.Duration) {
 	s.mu.Lock()
 	s.events += int64(rows)
 	s.rows += int64(rows)
 	s.mu.Unlock()
-	s.metrics.applied(lane, group, rows, took)
+	s.metrics.applied(c, lane, group, rows, took)
 }
 
 // executed counts DDL statements.
@@ -179,6 +180,9 @@ func (s *stats) snapshot() *status.Sync {
 		SyncerBinlog: s.at.Position.String(), SyncerBinlogGTID: s.at.GTID.String(),
 		Synced: s.syncedLocked(), BinlogType: "remote", SecondsBehindMaster: s.lag,
 		UnmatchedRows: s.missed, LastUnmatched: s.lastMiss, At: now,
+	}
+	for _, c := range s.cascades {
+		out.Cascades = append(out.Cascades, c.String())
 	}
 	if s.reader != nil {
 		out.IOTotalBytes = s.reader.bytes.Load()

@@ -30,10 +30,9 @@ type structures struct {
 	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
 	plans   map[schema.Name]*plan
 	targets map[schema.Name]*there
-	// foreignKeys tells that the lanes' sessions check foreign keys, rewrites that
-	// lanes may change more than one row by a statement.
-	foreignKeys, rewrites bool
-	log                   *slog.Logger
+	// foreignKeys tells that the lanes' sessions check foreign keys.
+	foreignKeys bool
+	log         *slog.Logger
 }
 
 // newStructures begins with what the meta tables say. upstream tells what a
@@ -50,7 +49,30 @@ func newStructures(ctx context.Context, upstream, target *dbconn.DB, saved map[s
 		return nil, dbconn.Error(fault.Upstream, "read the server's character set", err)
 	}
 	s.tracker.SetServerCharset(charset, collate)
+	collations, err := defaultCollations(ctx, upstream)
+	if err != nil {
+		return nil, err
+	}
+	s.tracker.SetDefaultCollations(collations)
 	return s, nil
+}
+
+// defaultCollations asks what a character set means to the source that is named
+// without a collation: MySQL since 8.0 and MariaDB since 11.2 have their own idea.
+func defaultCollations(ctx context.Context, upstream *dbconn.DB) (map[string]string, error) {
+	for name, read := range map[string]func(string) map[string]string{
+		"default_collation_for_utf8mb4": func(value string) map[string]string { return map[string]string{"utf8mb4": value} },
+		"character_set_collations":      schema.ReadDefaultCollations,
+	} {
+		value, err := upstream.Variable(ctx, name)
+		if err == nil {
+			return read(value), nil
+		}
+		if !fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // plan gives the plan of a table's rows, which have so many columns.

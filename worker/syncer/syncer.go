@@ -9,10 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -162,11 +160,15 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	tables.foreignKeys, tables.rewrites = checks == "ON", sub.Sync.Compact || sub.Sync.MultipleRows
-	return u.wire(up, rows, defs, from, tables), nil
+	tables.foreignKeys = checks == "ON"
+	dp, err := newDDLParser(ctx, up, defs, u.tables, u.log)
+	if err != nil {
+		return nil, err
+	}
+	return u.wire(up, rows, defs, from, tables, dp), nil
 }
 
-func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *pipeline {
+func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, dp *ddlParser) *pipeline {
 	sub := &u.cfg.Subtask
 	at := from.lane.Watermark
 	w := newWindow(at, from.lane.Applied)
@@ -176,8 +178,6 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures) *
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
-	dp := &ddlParser{parser: parser.New(), filter: u.tables, lower: up.Server.LowerCaseTableNames == 1,
-		tidb: defs.Server.TiDB, maria: defs.Server.Flavor == binlog.MariaDB, same: !defs.Server.TiDB && defs.Server.Flavor == up.Server.Flavor}
 	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
 		stats: u.stats, log: u.log, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,

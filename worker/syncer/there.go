@@ -48,10 +48,8 @@ func (s *structures) there(ctx context.Context, n schema.Name) (*there, error) {
 		return nil, err
 	}
 	query := "SELECT COUNT(*) FROM information_schema.triggers WHERE event_object_schema = ? AND event_object_table = ?"
-	if s.rewrites {
-		if out.triggers, err = s.any(ctx, query, n.Schema, n.Table); err != nil {
-			return nil, err
-		}
+	if out.triggers, err = s.any(ctx, query, n.Schema, n.Table); err != nil {
+		return nil, err
 	}
 	s.targets[n] = out
 	return out, nil

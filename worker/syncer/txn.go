@@ -87,6 +87,7 @@ type Txn struct {
 	// plans are the tables of Rows, one per row; keys, lane: see order.go.
 	plans []*plan
 	keys  []uint64
+	ends  []int // behind each row's keys in keys; none for a piece
 	lane  int
 	// safe is set where the rows may be on the target already.
 	safe bool

@@ -30,8 +30,8 @@ type window struct {
 	last    uint64 // seq of the last one added
 	mark    uint64 // seq of the last one passed
 	at      binlog.Location
-	passed  []*Txn // for the order to forget
-	changed chan struct{}
+	passed  []*Txn        // for the order to forget
+	changed chan struct{} // closed by the next change; nil while nobody waits
 
 	// inherited is what earlier runs applied above the first watermark. All of
 	// it lies among the next windowTxns transactions, since no window was larger;
@@ -42,7 +42,7 @@ type window struct {
 }
 
 func newWindow(at binlog.Location, inherited checkpoint.Applied) *window {
-	return &window{at: at, inherited: inherited, changed: make(chan struct{})}
+	return &window{at: at, inherited: inherited}
 }
 
 // add gives t its place, waiting for room.
@@ -82,6 +82,9 @@ func (w *window) addLocked(t *Txn) {
 
 // waitLocked lets others change the window.
 func (w *window) waitLocked(ctx context.Context) error {
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+	}
 	c := w.changed
 	w.mu.Unlock()
 	defer w.mu.Lock()
@@ -121,8 +124,10 @@ func (w *window) finish(ts ...*Txn) {
 	if w.named > windowTxns && !w.inherited.Empty() {
 		w.inherited = checkpoint.Applied{}
 	}
-	close(w.changed)
-	w.changed = make(chan struct{})
+	if w.changed != nil {
+		close(w.changed)
+		w.changed = nil
+	}
 }
 
 // drain waits until nothing is in flight.

@@ -27,16 +27,10 @@ func decimal(precision, scale int) func(any) ([]byte, error) {
 		}
 		whole = strings.Repeat("0", precision-scale-len(whole)) + whole
 		fraction += strings.Repeat("0", scale-len(fraction))
-		var out []byte
 		first := len(whole) % 9
-		for part := whole[:first]; ; part, whole = whole[:9], whole[9:] {
-			if first >= 0 {
-				whole, first = whole[first:], -1
-			}
-			out = append(out, group(part)...)
-			if len(whole) == 0 {
-				break
-			}
+		out := group(whole[:first])
+		for whole = whole[first:]; len(whole) > 0; whole = whole[9:] {
+			out = append(out, group(whole[:9])...)
 		}
 		for ; len(fraction) > 9; fraction = fraction[9:] {
 			out = append(out, group(fraction[:9])...)

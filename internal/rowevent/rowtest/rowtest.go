@@ -37,12 +37,27 @@ func Value(t TB, declared string, v any) rowevent.Value {
 // Image gives a row with one value for each column.
 func Image(t TB, columns []string, values ...any) rowevent.Image {
 	t.Helper()
+	return Images(t, columns)(values...)
+}
+
+// Images gives a function that makes rows of a table, for tests with very many.
+func Images(t TB, columns []string) func(values ...any) rowevent.Image {
+	t.Helper()
 	const insert = byte(replication.WRITE_ROWS_EVENTv2)
-	rows := Rows(t, TableMap(t, tableID, "d", "t", columns), insert, RowsEvent(t, insert, tableID, columns, values))
-	if len(rows.Images) != 1 {
-		t.Fatalf("%d rows have come of one", len(rows.Images))
+	d := rowevent.NewDecoder()
+	if _, err := d.TableMap(TableMap(t, tableID, "d", "t", columns)); err != nil {
+		t.Fatalf("table map: %v", err)
 	}
-	return rows.Images[0]
+	head := RowsEvent(t, insert, tableID, columns)
+	stored := storages(t, columns)
+	return func(values ...any) rowevent.Image {
+		t.Helper()
+		rows, err := d.Rows(insert, append(head[:len(head):len(head)], image(t, stored, values)...), func(*rowevent.Table) bool { return true })
+		if err != nil || len(rows.Images) != 1 {
+			t.Fatalf("%d rows have come of one: %v", len(rows.Images), err)
+		}
+		return rows.Images[0]
+	}
 }
 
 // Rows reads a table map event and a rows event.
@@ -69,8 +84,7 @@ func TableMap(t TB, id uint64, schema, table string, columns []string) []byte {
 	}
 	b = appendPacked(b, len(columns))
 	var meta []byte
-	for _, c := range columns {
-		s := storageOf(t, c)
+	for _, s := range storages(t, columns) {
 		b = append(b, s.typ)
 		meta = append(meta, s.meta...)
 	}
@@ -79,7 +93,8 @@ func TableMap(t TB, id uint64, schema, table string, columns []string) []byte {
 }
 
 // RowsEvent gives the body of a rows event of any type but the compressed ones.
-// Rows of an update are the old and the new one in turn.
+// Rows of an update are the old and the new one in turn;
+// there may be none.
 func RowsEvent(t TB, eventType byte, id uint64, columns []string, rows ...[]any) []byte {
 	t.Helper()
 	update, extra := false, false
@@ -97,16 +112,17 @@ func RowsEvent(t TB, eventType byte, id uint64, columns []string, rows ...[]any)
 		b = append(b, 2, 0) // no extra data
 	}
 	b = appendPacked(b, len(columns))
-	present := func(row []any) []byte { return bits(len(columns), func(i int) bool { return row[i] != Absent }) }
-	b = append(b, present(rows[0])...)
-	if update {
-		b = append(b, present(rows[1])...)
+	stored := storages(t, columns)
+	for n := range 2 {
+		if n == 0 || update {
+			b = append(b, bits(len(columns), func(i int) bool { return n >= len(rows) || rows[n][i] != Absent })...)
+		}
 	}
 	for n, row := range rows {
 		if eventType == byte(replication.PARTIAL_UPDATE_ROWS_EVENT) && n%2 == 1 {
 			b = append(b, 0) // no options
 		}
-		b = append(b, image(t, columns, row)...)
+		b = append(b, image(t, stored, row)...)
 	}
 	return b
 }
@@ -131,7 +147,7 @@ func Compressed(columns int, rowsEvent []byte, update bool) []byte {
 }
 
 // image writes one row: a bit for each column that is NULL, and the others.
-func image(t TB, columns []string, row []any) []byte {
+func image(t TB, columns []storage, row []any) []byte {
 	t.Helper()
 	if len(row) != len(columns) {
 		t.Fatalf("%d values for %d columns", len(row), len(columns))
@@ -144,7 +160,7 @@ func image(t TB, columns []string, row []any) []byte {
 		}
 		here = append(here, v)
 		if v != nil {
-			body = append(body, storageOf(t, columns[i]).bytes(t, v)...)
+			body = append(body, columns[i].bytes(t, v)...)
 		}
 	}
 	return append(bits(len(here), func(i int) bool { return here[i] == nil }), body...)

@@ -46,6 +46,15 @@ func storageOf(t TB, declared string) storage {
 	return s
 }
 
+func storages(t TB, columns []string) []storage {
+	t.Helper()
+	out := make([]storage, len(columns))
+	for i, c := range columns {
+		out[i] = storageOf(t, c)
+	}
+	return out
+}
+
 // split gives the type's name, what its brackets hold, and all behind them.
 func split(declared string) (name, args, rest string) {
 	declared = strings.ToLower(strings.TrimSpace(declared))

@@ -1,0 +1,111 @@
+package syncer
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pingcap/tidb/pkg/parser"
+
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/testbed"
+)
+
+// TestDDLDone: which answers to which statements mean that there is nothing to
+// do (spec/architecture.md §8.2-6): those that the statement itself would cause
+// by running twice, as long as nothing else of it is left undone.
+func TestDDLDone(t *testing.T) {
+	const unknownColumn, secondPrimary, noKey, sameForeign, noPartition, samePartition, data = 1054, 1068, 1176, 1826, 1507, 1517, 1062
+	all := []uint16{schemaExists, schemaUnknown, tableExists, tableUnknown, noSuchTable, columnExists, keyExists, cannotDrop, unknownColumn, indexExists,
+		secondPrimary, noKey, sameForeign, noPartition, samePartition, data}
+	alter := []uint16{columnExists, keyExists, cannotDrop, unknownColumn, indexExists, secondPrimary, noKey, sameForeign, noPartition, samePartition}
+	for _, c := range []struct {
+		in string
+		// at once, and when an operator has changed the table since the refusal
+		want, byHand []uint16
+	}{
+		{"CREATE DATABASE x", []uint16{schemaExists}, nil},
+		{"DROP DATABASE x", []uint16{schemaUnknown}, nil},
+		{"ALTER DATABASE x COLLATE utf8mb4_bin", nil, nil},
+		{"CREATE TABLE a (x INT)", []uint16{tableExists}, nil},
+		{"CREATE TABLE a LIKE b", []uint16{tableExists}, nil},
+		{"CREATE TABLE a (u UUID)", []uint16{tableExists}, nil}, // which the SQL parser cannot read
+		{"DROP TABLE a", []uint16{tableUnknown}, nil},
+		{"TRUNCATE TABLE a", nil, nil},
+		{"RENAME TABLE a TO b", nil, []uint16{noSuchTable, tableUnknown, tableExists}},
+		{"RENAME TABLE IF EXISTS a TO b", []uint16{noSuchTable, tableUnknown}, []uint16{noSuchTable, tableUnknown, tableExists}},
+		{"CREATE INDEX i ON a (x)", []uint16{keyExists, indexExists}, alter},
+		{"DROP INDEX i ON a", []uint16{cannotDrop}, alter},
+		{"ALTER TABLE a ADD COLUMN x INT", []uint16{columnExists}, alter},
+		{"ALTER TABLE IF EXISTS a ADD COLUMN x INT", []uint16{columnExists, noSuchTable, tableUnknown}, slices.Concat(alter, []uint16{noSuchTable, tableUnknown})},
+		{"ALTER TABLE a ADD COLUMN (x INT, y INT)", nil, alter},
+		{"ALTER TABLE a ADD COLUMN (x INT, UNIQUE u (x))", nil, alter},
+		{"ALTER TABLE a ADD KEY i (x)", []uint16{keyExists, indexExists}, alter},
+		{"ALTER TABLE a ADD UNIQUE KEY i (x)", []uint16{keyExists, indexExists}, alter},
+		{"ALTER TABLE a ADD FOREIGN KEY f (x) REFERENCES b (x)", []uint16{keyExists, indexExists}, alter},
+		{"ALTER TABLE a DROP COLUMN x", []uint16{cannotDrop}, alter},
+		{"ALTER TABLE a DROP KEY i", []uint16{cannotDrop}, alter},
+		{"ALTER TABLE a DROP PRIMARY KEY", []uint16{cannotDrop}, alter},
+		{"ALTER TABLE a DROP FOREIGN KEY f", []uint16{cannotDrop}, alter},
+		{"ALTER TABLE a DROP CONSTRAINT f", []uint16{cannotDrop}, alter},
+		// Here the same answer means that something is in the way.
+		{"ALTER TABLE a CHANGE x y INT", nil, alter},
+		{"ALTER TABLE a RENAME COLUMN x TO y", nil, alter},
+		{"ALTER TABLE a RENAME KEY i TO j", nil, alter},
+		{"ALTER TABLE a MODIFY x BIGINT", nil, alter},
+		{"ALTER TABLE a ALTER x SET DEFAULT 1", nil, alter},
+		{"ALTER TABLE a RENAME TO b", nil, slices.Concat(alter, []uint16{noSuchTable, tableUnknown, tableExists})},
+		{"ALTER TABLE a ADD COLUMN x INT, ADD KEY i (x)", nil, alter},
+		{"ALTER TABLE a DROP COLUMN x, DROP COLUMN y", nil, alter},
+		{"ALTER TABLE a DROP PARTITION p", nil, alter},
+		{"ALTER TABLE a ADD u UUID", nil, alter},
+		{"CREATE SPATIAL INDEX i ON a (g)", []uint16{keyExists, indexExists}, alter},
+	} {
+		d := &ddlParser{parser: parser.New(), filter: notOther{}, same: true}
+		list, err := d.parse(&Statement{Schema: "d", Text: c.in})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%s: %+v, %v", c.in, list, err)
+		}
+		for _, n := range all {
+			if got, want := list[0].done(n, false), slices.Contains(c.want, n); got != want {
+				t.Errorf("%s, answer %d: %v, want %v", c.in, n, got, want)
+			}
+			want := slices.Contains(c.want, n) || slices.Contains(c.byHand, n)
+			if got := list[0].done(n, true); got != want {
+				t.Errorf("%s, answer %d behind the work of an operator: %v, want %v", c.in, n, got, want)
+			}
+		}
+	}
+}
+
+// TestRefusedDDLIsNotTakenForDone: a task that is resumed although nobody did
+// anything is refused again. That one of two columns is there says nothing about
+// the other.
+func TestRefusedDDLIsNotTakenForDone(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), false)
+	s := b.schema()
+	r := b.start()
+	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "INSERT INTO "+s+".a VALUES (1)")
+	r.caughtUp()
+	b.must(b.down.Exec(t.Context(), "ALTER TABLE "+s+".a ADD COLUMN x INT"))
+	b.exec("ALTER TABLE "+s+".a ADD COLUMN (x INT, y INT)", "INSERT INTO "+s+".a VALUES (2, 2, 2)")
+	for range 3 {
+		r.ends(t)
+		b.epoch++
+		r = b.start()
+	}
+	r.ends(t)
+	b.epoch++
+	b.must(b.down.Exec(t.Context(), "ALTER TABLE "+s+".a ADD KEY (x)")) // some work, and not all
+	r = b.start()
+	if f := r.ends(t); f.Kind != fault.Schema || !strings.Contains(f.Error(), "`y`") {
+		t.Errorf("%v", f)
+	}
+	b.epoch++
+	b.must(b.down.Exec(t.Context(), "ALTER TABLE "+s+".a ADD COLUMN y INT, DROP KEY x"))
+	r = b.start()
+	r.caughtUp()
+	r.end()
+	b.equal()
+}
