@@ -10,6 +10,7 @@
 //	read.go, decode.go  a connection's bytes -> binlog events
 //	group.go            events -> whole source transactions (Txn)
 //	coordinate.go       skip, plan, order; DDL and pieces of huge transactions alone
+//	coordinate_xa.go    rows of XA transactions: stored when prepared, applied when committed
 //	order.go            which lane, and whom to wait for; dispatch.go: several at once
 //	compact.go          what of a lane's group commutes; multirow.go: fewer statements
 //	lane.go, target.go  one target transaction: rows + lane row, then COMMIT
@@ -23,6 +24,9 @@
 //   - The watermark never passes a transaction that is not on the target:
 //     window.finish moves it over a closed prefix only, window.record asserts it
 //     whenever it is written.
+//   - What the meta tables store of XA transactions is what the source has prepared
+//     at the watermark, and what is applied above it; it changes in the target
+//     transactions that record so.
 //   - A source transaction is in exactly one target transaction, together with
 //     the lane row that names it. Above Config.MaxTxnBytes it is cut; each piece
 //     then carries the number of rows done.

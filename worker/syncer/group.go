@@ -64,10 +64,12 @@ type open struct {
 	never  bool // it has no end: the source died
 
 	// held tells that the end was read and cannot be named. Then others may
-	// follow, of which more are the GTIDs; the last one begins behind since rows.
+	// follow, of which more are the GTIDs; the last one begins behind since rows
+	// and cuts pieces.
 	held  bool
 	more  []string
 	since int64
+	cuts  int
 }
 
 func newGrouper(from binlog.Location, flavor string, byGTID bool, maxBytes int64, include func(schema, table string) bool) *grouper {
@@ -200,6 +202,8 @@ func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent,
 		// written where the file ends either, then: the next one is only named. Reading
 		// begins there from now on, so that nothing of that transaction is met again.
 		switch {
+		case len(c.more) > 0 && c.parts == c.cuts && g.sent.rows <= c.since:
+			c.leave()
 		case c.parts == 0:
 			g.cur, only = nil, false
 		case c.xid == "":

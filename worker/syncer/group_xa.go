@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -171,6 +170,6 @@ func (g *grouper) xaQuery(h *replication.EventHeader, text string, emit func(*Tx
 
 func (g *grouper) xaUnread(h *replication.EventHeader, what string) error {
 	return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream, Code: codeGetEvent,
-		Msg:  fmt.Sprintf("%s at %s cannot be understood where it stands", bytes.TrimSpace([]byte(excerpt(what))), g.at(h)),
+		Msg:  fmt.Sprintf("%s at %s cannot be understood where it stands", excerpt(what), g.at(h)),
 		Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
 }
