@@ -264,6 +264,25 @@ func TestXASoon(t *testing.T) {
 	})
 }
 
+// TestXAReadBack: what is too large to be remembered, and not so large that it
+// comes in pieces, is read back when it is on the target, however soon its COMMIT
+// comes.
+func TestXAReadBack(t *testing.T) {
+	targets(t, func(t *testing.T, _, down *testbed.Server) {
+		x := newXASessions(newBench(t, testbed.MariaDB(t), down, true))
+		x.maxTxn = 5000
+		x.exec("CREATE DATABASE "+x.schema(), "CREATE TABLE "+x.schema()+".w (id INT PRIMARY KEY, v VARCHAR(2000))")
+		for i := range 40 {
+			x.finish(x.prepare(fmt.Sprintf("REPLACE INTO %s.w VALUES (%d, REPEAT('v', %d))", x.schema(), i%30, 2000-i)), "COMMIT")
+		}
+		r := x.start()
+		r.caughtUp()
+		x.nothingStored()
+		r.end()
+		x.equal()
+	})
+}
+
 // TestXAUnknownIsNotPassedOver: the COMMIT of a transaction that was prepared
 // before the task began stops it, and tells how to go on.
 func TestXAUnknownIsNotPassedOver(t *testing.T) {
