@@ -38,9 +38,6 @@ func begin(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbco
 	if err != nil {
 		return s, err
 	}
-	if !phase.Prepared.IsZero() {
-		s.dumped = phase.Snapshot
-	}
 	var first binlog.Location
 	if len(rows) == 0 {
 		if first, s.safeUntil, err = firstLocation(ctx, sub, phase, up, global, known); err != nil {
@@ -65,8 +62,19 @@ func begin(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbco
 	if err != nil {
 		return s, err
 	}
+	if !phase.Prepared.IsZero() && !reached(s.lane.Watermark, phase.Snapshot, sub.Source.EnableGTID) {
+		s.dumped = phase.Snapshot
+	}
 	s.intent, _, err = m.DDL(ctx)
 	return s, err
+}
+
+// reached tells whether at is at to or behind it.
+func reached(at, to binlog.Location, byGTID bool) bool {
+	if byGTID {
+		return at.GTID.Contains(to.GTID)
+	}
+	return at.Position.Compare(to.Position) >= 0
 }
 
 // combine joins the lane rows: the greatest watermark, and everything applied.

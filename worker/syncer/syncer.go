@@ -147,6 +147,9 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil {
 		return nil, err
 	}
+	if !from.dumped.IsZero() {
+		u.log.Info("reading begins before the dump's snapshot, for XA transactions that were prepared then", "snapshot", from.dumped.String())
+	}
 	texts, err := u.cfg.Meta.Structures(ctx)
 	if err != nil {
 		return nil, err

@@ -29,3 +29,9 @@ func TestMySQLXARandom(t *testing.T) {
 		})
 	}
 }
+
+// TestMySQLXAAcrossTheDump is TestXAAcrossTheDump with MySQL 9 as source.
+func TestMySQLXAAcrossTheDump(t *testing.T) {
+	up, down := testbed.MySQL(t), servers.TiDB(t)
+	modes(t, func(t *testing.T, gtid bool) { xaAcrossTheDump(t, up, down, gtid) })
+}
