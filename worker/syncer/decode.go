@@ -15,15 +15,26 @@ import (
 )
 
 // decoder reads the events of one connection. Rows, which are most of them, go
-// to rowevent; what else there is, to go-mysql's parser.
+// to rowevent; the events around each transaction are read here, into structs
+// that are used again; what else there is goes to go-mysql's parser.
 type decoder struct {
 	rows *rowevent.Decoder
 	// parser reads events as they are, inner those inside a compressed
 	// transaction, which have no checksums.
 	parser, inner *replication.BinlogParser
+	checksums     bool // behind each event, as the file's format says
 	// include is the task's filter, wanted what it said of tables.
 	include func(schema, table string) bool
 	wanted  map[*rowevent.Table]bool
+	// place is where the last event ended. In MariaDB since 11.4 some events
+	// inside a transaction do not know where they end; counts is set there.
+	place  uint32
+	counts bool
+
+	header      replication.EventHeader
+	innerHeader replication.EventHeader
+	gtid        replication.MariadbGTIDEvent
+	image       rowevent.Rows
 }
 
 func newDecoder(flavor string, include func(schema, table string) bool) *decoder {
@@ -34,67 +45,112 @@ func newDecoder(flavor string, include func(schema, table string) bool) *decoder
 	return d
 }
 
-// event takes an event as go-mysql's raw mode gives it, and yields its content,
-// or that of each event inside it: a *rowevent.Rows, or what go-mysql makes of
-// it. Events that only prepare others yield nothing.
-func (d *decoder) event(ev *replication.BinlogEvent, yield func(*replication.EventHeader, any) error) error {
-	return d.one(ev, d.parser, yield)
+// yield takes an event's header and content: a *rowevent.Rows, or what go-mysql
+// makes of it. Both are used again for the next event.
+type yield = func(*replication.EventHeader, any) error
+
+// These have no content of worth.
+var (
+	commitEvent = &replication.XIDEvent{}
+	beginEvent  = &replication.QueryEvent{Query: []byte("BEGIN")}
+)
+
+// event takes an event as it came, and gives its content, or that of each event
+// inside it. Events that only prepare others give nothing. worth tells that it
+// was not made up for this connection.
+func (d *decoder) event(raw []byte, to yield) (worth bool, err error) {
+	h := &d.header
+	if err := h.Decode(raw); err != nil {
+		return false, &replication.EventError{Header: h, Err: err.Error()}
+	}
+	if int(h.EventSize) != len(raw) {
+		return false, &replication.EventError{Header: h, Err: fmt.Sprintf("an event of %d bytes came in %d", h.EventSize, len(raw))}
+	}
+	if d.counts && h.LogPos == 0 && h.Flags&replication.LOG_EVENT_ARTIFICIAL_F == 0 && h.EventType != replication.FORMAT_DESCRIPTION_EVENT {
+		h.LogPos = d.place + h.EventSize
+	}
+	if h.LogPos > 0 {
+		d.place = h.LogPos
+	}
+	body := raw[replication.EventHeaderSize:]
+	if d.checksums && h.EventType != replication.FORMAT_DESCRIPTION_EVENT {
+		body = body[:max(0, len(body)-replication.BinlogChecksumLength)]
+	}
+	return !artificial(h), d.one(h, raw, body, d.parser, to)
 }
 
-func (d *decoder) one(ev *replication.BinlogEvent, parser *replication.BinlogParser, yield func(*replication.EventHeader, any) error) error {
-	raw, ok := ev.Event.(*replication.GenericEvent)
-	switch typ := ev.Header.EventType; {
-	case !ok:
+func (d *decoder) one(h *replication.EventHeader, raw, body []byte, parser *replication.BinlogParser, to yield) error {
+	switch typ := h.EventType; {
 	case typ == replication.TABLE_MAP_EVENT:
-		_, err := d.rows.TableMap(raw.Data)
+		_, err := d.rows.TableMap(body)
 		return err
 	case d.rows.IsRows(byte(typ)):
-		e, err := d.rows.Rows(byte(typ), raw.Data, d.want)
-		if err != nil {
+		var err error
+		if d.image, err = d.rows.Rows(byte(typ), body, d.want); err != nil {
 			return err
 		}
-		return yield(ev.Header, &e)
+		return to(h, &d.image)
 	case typ == replication.XID_EVENT:
-		return yield(ev.Header, &replication.XIDEvent{})
+		return to(h, commitEvent)
 	case typ == replication.MARIADB_GTID_EVENT:
-		return mariaGTIDEvent(ev.Header, raw.Data, yield)
+		return d.mariaGTID(h, body, to)
 	case typ == replication.GTID_EVENT || typ == replication.ANONYMOUS_GTID_EVENT:
-		return decoded(ev.Header, &replication.GTIDEvent{}, raw.Data, yield)
+		return decoded(h, &replication.GTIDEvent{}, body, to)
+	case typ == replication.QUERY_EVENT && isBegin(body):
+		return to(h, beginEvent)
 	case typ == replication.QUERY_EVENT:
-		return decoded(ev.Header, &replication.QueryEvent{}, raw.Data, yield)
+		return decoded(h, &replication.QueryEvent{}, body, to)
 	case typ == replication.TRANSACTION_PAYLOAD_EVENT:
-		return d.payload(ev.Header, raw.Data, yield)
+		return d.payload(h, body, to)
 	}
-	parsed, err := parser.Parse(ev.RawData)
+	parsed, err := parser.Parse(raw)
 	if err != nil {
 		return err
 	}
-	return yield(ev.Header, parsed.Event)
+	switch e := parsed.Event.(type) {
+	case *replication.FormatDescriptionEvent:
+		d.checksums = e.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32
+	case *replication.RotateEvent:
+		d.place = uint32(e.Position)
+	}
+	return to(h, parsed.Event)
 }
 
-// mariaGTIDEvent reads the event at the beginning of MariaDB's transactions.
-func mariaGTIDEvent(h *replication.EventHeader, body []byte, yield func(*replication.EventHeader, any) error) error {
-	e := &replication.MariadbGTIDEvent{}
+// isBegin tells that the text of a query event is BEGIN. Behind 13 bytes, which
+// tell their lengths, are the status variables, the schema with a zero, and the text.
+func isBegin(body []byte) bool {
+	const fixed, schemaAt, varsAt, text = 13, 8, 11, "BEGIN"
+	if len(body) < fixed+1+len(text) || string(body[len(body)-len(text):]) != text {
+		return false
+	}
+	return fixed+int(binary.LittleEndian.Uint16(body[varsAt:]))+int(body[schemaAt])+1+len(text) == len(body)
+}
+
+// mariaGTID reads the event at the beginning of MariaDB's transactions.
+func (d *decoder) mariaGTID(h *replication.EventHeader, body []byte, to yield) error {
+	e := &d.gtid
+	*e = replication.MariadbGTIDEvent{}
 	e.GTID.ServerID = h.ServerID
-	return decoded(h, e, body, func(h *replication.EventHeader, content any) error {
-		if e.Flags&preparedXA == 0 {
-			return yield(h, content)
-		}
-		x, err := newXAGTID(e, body)
-		if err != nil {
-			return err
-		}
-		return yield(h, x)
-	})
-}
-
-// decoded reads an event that comes with each transaction, without the parser,
-// which would look at its header once more.
-func decoded(h *replication.EventHeader, e replication.Event, body []byte, yield func(*replication.EventHeader, any) error) error {
 	if err := e.Decode(body); err != nil {
 		return &replication.EventError{Header: h, Err: err.Error(), Data: body}
 	}
-	return yield(h, e)
+	if e.Flags&preparedXA == 0 {
+		return to(h, e)
+	}
+	x, err := newXAGTID(e, body)
+	if err != nil {
+		return err
+	}
+	return to(h, x)
+}
+
+// decoded reads an event without the parser, which would look at its header
+// once more.
+func decoded(h *replication.EventHeader, e replication.Event, body []byte, to yield) error {
+	if err := e.Decode(body); err != nil {
+		return &replication.EventError{Header: h, Err: err.Error(), Data: body}
+	}
+	return to(h, e)
 }
 
 // want asks the task's filter, once for a table as long as it stays as it is.
@@ -114,7 +170,7 @@ func (d *decoder) want(t *rowevent.Table) bool {
 // payload reads the events of a compressed transaction one by one. They are at
 // the place of their envelope, so that reading begins behind all of them or
 // with all of them.
-func (d *decoder) payload(h *replication.EventHeader, body []byte, yield func(*replication.EventHeader, any) error) error {
+func (d *decoder) payload(h *replication.EventHeader, body []byte, to yield) error {
 	packed, err := payloadOf(body)
 	if err != nil {
 		return err
@@ -133,13 +189,12 @@ func (d *decoder) payload(h *replication.EventHeader, body []byte, yield func(*r
 		if err != nil {
 			return &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Err: err, Msg: "a compressed transaction cannot be unpacked"}
 		}
-		inner := &replication.BinlogEvent{RawData: raw, Header: &replication.EventHeader{}}
-		if err := inner.Header.Decode(raw); err != nil {
+		inner := &d.innerHeader
+		if err := inner.Decode(raw); err != nil {
 			return err
 		}
-		inner.Header.LogPos = h.LogPos
-		inner.Event = &replication.GenericEvent{Data: raw[replication.EventHeaderSize:]}
-		if err := d.one(inner, d.inner, yield); err != nil {
+		inner.LogPos = h.LogPos
+		if err := d.one(inner, raw, raw[replication.EventHeaderSize:], d.inner, to); err != nil {
 			return err
 		}
 	}

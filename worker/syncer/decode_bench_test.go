@@ -113,23 +113,15 @@ func decodeOurs(raw []byte) (values int, err error) {
 		}
 		return nil
 	}
-	const sizeAt = 9
-	return values, eachEvent(raw, func(ev *replication.BinlogEvent) error { return d.event(ev, take) })
+	return values, eachEvent(raw, d, take)
 }
 
-// eachEvent gives the events of a file as go-mysql gives those of a connection.
-func eachEvent(raw []byte, take func(*replication.BinlogEvent) error) error {
-	parser := replication.NewBinlogParser()
-	parser.SetFlavor(binlog.MariaDB)
-	parser.SetRawMode(true)
+// eachEvent gives a decoder the events of a file as they come over a connection.
+func eachEvent(raw []byte, d *decoder, to yield) error {
 	const sizeAt = 9
 	for rest := raw[len(replication.BinLogFileHeader):]; len(rest) > 0; {
 		n := binary.LittleEndian.Uint32(rest[sizeAt:])
-		ev, err := parser.Parse(rest[:n])
-		if err == nil {
-			err = take(ev)
-		}
-		if err != nil {
+		if _, err := d.event(rest[:n], to); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -226,9 +218,7 @@ func rowsToText(b *testing.B, raw []byte, p *plan) (n int) {
 		}
 		return apply()
 	}
-	err = eachEvent(raw, func(ev *replication.BinlogEvent) error {
-		return d.event(ev, func(h *replication.EventHeader, content any) error { return g.event(h, content, emit) })
-	})
+	err = eachEvent(raw, d, func(h *replication.EventHeader, content any) error { return g.event(h, content, emit) })
 	if err != nil {
 		b.Fatal(err)
 	}

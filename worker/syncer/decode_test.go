@@ -56,10 +56,11 @@ func TestDecodePayload(t *testing.T) {
 	body := payloadBody(t, rawEvent(replication.QUERY_EVENT, queryBody("BEGIN")), rows("a"), rows("other"), rawEvent(replication.XID_EVENT, make([]byte, 8)))
 	d := newDecoder(binlog.MySQL, func(_, table string) bool { return table != "other" })
 	var got []string
-	h := &replication.EventHeader{EventType: replication.TRANSACTION_PAYLOAD_EVENT, LogPos: 9999, EventSize: 500}
 	decode := func(body []byte) error {
-		ev := &replication.BinlogEvent{Header: h, Event: &replication.GenericEvent{Data: body}}
-		return d.event(ev, func(h *replication.EventHeader, content any) error {
+		raw := rawEvent(replication.TRANSACTION_PAYLOAD_EVENT, body)
+		const placeAt = 13
+		binary.LittleEndian.PutUint32(raw[placeAt:], 9999)
+		_, err := d.event(raw, func(h *replication.EventHeader, content any) error {
 			line := fmt.Sprintf("%d %T", h.LogPos, content)
 			switch e := content.(type) {
 			case *rowevent.Rows:
@@ -70,6 +71,7 @@ func TestDecodePayload(t *testing.T) {
 			got = append(got, line)
 			return nil
 		})
+		return err
 	}
 	if err := decode(body); err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
-	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +18,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/replica"
 )
 
 // DM's numbers for what can go wrong with the binlog.
@@ -146,9 +145,15 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 }
 
 // stream reads over one connection until it breaks. got tells whether
-// anything of worth was read.
+// anything of worth was read. While the coordinator has enough, nothing is read,
+// and so the source is not read any faster than it is applied.
 func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err error) {
-	h := &handler{r: r, decode: newDecoder(r.flavor, r.group.include), emit: func(t *Txn) error {
+	conn, err := replica.Read(ctx, r.config(), r.group.loc, r.byGTID)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	emit := func(t *Txn) error {
 		if err := r.ahead.take(ctx, t.size); err != nil {
 			return err
 		}
@@ -158,102 +163,37 @@ func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err err
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}}
-	cfg := r.config(h)
-	syncer := replication.NewBinlogSyncer(cfg)
-	var once sync.Once
-	stop := func() { once.Do(func() { h.closing.Store(true); syncer.Close() }) }
-	defer stop()
-	unhook := context.AfterFunc(ctx, stop)
-	defer unhook()
-
-	var s *replication.BinlogStreamer
-	if r.byGTID {
-		s, err = syncer.StartSyncGTID(r.group.loc.GTID.Raw())
-	} else {
-		p := r.group.loc.Position
-		s, err = syncer.StartSync(gomysql.Position{Name: p.Name, Pos: p.Pos})
 	}
-	if err != nil {
-		return false, err
-	}
-	_, err = s.GetEvent(ctx) // events go to the handler; this is where the end shows
-	stop()                   // after it the handler runs no more, so its fields may be read
-	if h.err != nil {
-		err = h.err
-	}
-	return h.got, err
-}
-
-func (r *reader) config(h *handler) replication.BinlogSyncerConfig {
-	patience := r.patience
-	return replication.BinlogSyncerConfig{
-		ServerID: r.id, Flavor: r.flavor,
-		Host: r.source.Host, Port: uint16(r.source.Port), User: r.source.User, Password: r.source.Password.Reveal(),
-		RawModeEnabled:          true, // decoder takes events apart
-		HeartbeatPeriod:         heartbeat,
-		ReadTimeout:             patience,
-		DisableRetrySync:        true, // it would not resume at a transaction boundary
-		DiscardGTIDSet:          true,
-		EventCacheCount:         1, // unused: the handler takes the events
-		FillZeroLogPos:          r.flavor == binlog.MariaDB && !strings.HasPrefix(r.version, "10."),
-		SynchronousEventHandler: h,
-		Logger:                  slog.New(slog.DiscardHandler), // what it would log is returned too
-		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if h.closing.Load() {
-				// Closing would connect once more only to KILL the reader's thread,
-				// and wait long for a source that is away.
-				return nil, net.ErrClosed
-			}
-			var d net.Dialer
-			conn, err := d.DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return &patientConn{Conn: conn}, nil
-		},
+	group := func(h *replication.EventHeader, content any) error { return r.group.event(h, content, emit) }
+	decode := newDecoder(r.flavor, r.group.include)
+	decode.counts = r.uncounted()
+	for {
+		raw, err := conn.Next()
+		if err != nil {
+			return got, err
+		}
+		r.bytes.Add(uint64(len(raw)))
+		worth, err := decode.event(raw, group)
+		if worth && !got {
+			got = true
+			r.trouble.clear("upstream")
+		}
+		if err != nil {
+			return got, err
+		}
 	}
 }
 
-// patientConn moves its read deadline about once a second, and not three times
-// for each packet, which go-mysql asks for.
-type patientConn struct {
-	net.Conn
-	deadline time.Time
+func (r *reader) config() replica.Config {
+	return replica.Config{
+		Source: r.source, Flavor: r.flavor, ServerID: r.id, Heartbeat: heartbeat, Patience: r.patience,
+		Annotated: r.uncounted(),
+	}
 }
 
-// SetReadDeadline may leave an earlier deadline, by a second at most.
-func (c *patientConn) SetReadDeadline(t time.Time) error {
-	if d := t.Sub(c.deadline); !t.IsZero() && d >= 0 && d < time.Second {
-		return nil
-	}
-	c.deadline = t
-	return c.Conn.SetReadDeadline(t)
-}
-
-// handler receives the events of one connection, in its goroutine. When out is
-// full it blocks, and so the source is not read any faster than it is applied.
-type handler struct {
-	r       *reader
-	decode  *decoder
-	emit    func(*Txn) error // blocks while the coordinator has enough
-	closing atomic.Bool
-	got     bool
-	err     error
-}
-
-// HandleEvent takes one event.
-func (h *handler) HandleEvent(ev *replication.BinlogEvent) error {
-	h.r.bytes.Add(uint64(ev.Header.EventSize))
-	if !artificial(ev.Header) {
-		h.got = true
-		h.r.trouble.clear("upstream")
-	}
-	err := h.decode.event(ev, func(at *replication.EventHeader, content any) error { return h.r.group.event(at, content, h.emit) })
-	if err != nil {
-		h.err = err
-	}
-	return err
+// uncounted tells that not each event of the source says where it ends.
+func (r *reader) uncounted() bool {
+	return r.flavor == binlog.MariaDB && !strings.HasPrefix(r.version, "10.")
 }
 
 const (
