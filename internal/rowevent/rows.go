@@ -44,12 +44,14 @@ type Rows struct {
 type Decoder struct {
 	tables map[uint64]*Table
 	last   *Table // what the last table map event said
-	layout map[byte]form
-	spans  []span // room for the next images
+	layout *[256]form
+	spans  []span  // room for the next images' columns
+	few    []Image // room for the images of small events
 }
 
 // form is what the type of a rows event says.
 type form struct {
+	known bool
 	kind       Kind
 	two        bool // version 2: extra data behind the flags
 	compressed bool
@@ -59,23 +61,23 @@ type form struct {
 // NewDecoder begins a stream.
 func NewDecoder() *Decoder { return &Decoder{tables: map[uint64]*Table{}, layout: forms()} }
 
-func forms() map[byte]form {
-	return map[byte]form{
-		byte(replication.WRITE_ROWS_EVENTv1):                      {kind: Insert},
-		byte(replication.UPDATE_ROWS_EVENTv1):                     {kind: Update},
-		byte(replication.DELETE_ROWS_EVENTv1):                     {kind: Delete},
-		byte(replication.WRITE_ROWS_EVENTv2):                      {kind: Insert, two: true},
-		byte(replication.UPDATE_ROWS_EVENTv2):                     {kind: Update, two: true},
-		byte(replication.DELETE_ROWS_EVENTv2):                     {kind: Delete, two: true},
-		byte(replication.PARTIAL_UPDATE_ROWS_EVENT):               {kind: Update, two: true, partial: true},
-		byte(replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1):  {kind: Insert, compressed: true},
-		byte(replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1): {kind: Update, compressed: true},
-		byte(replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1): {kind: Delete, compressed: true},
+func forms() *[256]form {
+	return &[256]form{
+		byte(replication.WRITE_ROWS_EVENTv1):                      {known: true, kind: Insert},
+		byte(replication.UPDATE_ROWS_EVENTv1):                     {known: true, kind: Update},
+		byte(replication.DELETE_ROWS_EVENTv1):                     {known: true, kind: Delete},
+		byte(replication.WRITE_ROWS_EVENTv2):                      {known: true, kind: Insert, two: true},
+		byte(replication.UPDATE_ROWS_EVENTv2):                     {known: true, kind: Update, two: true},
+		byte(replication.DELETE_ROWS_EVENTv2):                     {known: true, kind: Delete, two: true},
+		byte(replication.PARTIAL_UPDATE_ROWS_EVENT):               {known: true, kind: Update, two: true, partial: true},
+		byte(replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1):  {known: true, kind: Insert, compressed: true},
+		byte(replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1): {known: true, kind: Update, compressed: true},
+		byte(replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1): {known: true, kind: Delete, compressed: true},
 	}
 }
 
 // IsRows tells whether events of a type are for Rows.
-func (d *Decoder) IsRows(eventType byte) bool { _, ok := d.layout[eventType]; return ok }
+func (d *Decoder) IsRows(eventType byte) bool { return d.layout[eventType].known }
 
 // TableMap takes the body of a table map event, without header and checksum.
 // The same table comes with each statement, mostly as it was: the answer is the
@@ -107,8 +109,8 @@ const mostTables = 20_000
 // Rows reads the body of a rows event, without header and checksum. When
 // wanted refuses the table, the event's rows are not looked at, and Images is nil.
 func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (Rows, error) {
-	f, ok := d.layout[eventType]
-	if !ok || len(body) < tableIDBytes+2 {
+	f := d.layout[eventType]
+	if !f.known || len(body) < tableIDBytes+2 {
 		return Rows{}, corrupt("a rows event of the type number %d with %d bytes cannot be read", eventType, len(body))
 	}
 	t := d.tables[tableID(body)]
@@ -190,8 +192,8 @@ func (d *Decoder) images(t *Table, f form, data []byte) ([]Image, error) {
 			return nil, tooShort(t)
 		}
 		if out == nil { // rows of an event are mostly of one size
-			count := len(data)/n + 1
-			out = make([]Image, 0, count)
+			count := (len(data) + n - 1) / n
+			out = d.list(count)
 			d.room(count * len(t.cols))
 		}
 		out, rest = append(out, im), rest[n:]
@@ -209,12 +211,27 @@ func (d *Decoder) images(t *Table, f form, data []byte) ([]Image, error) {
 	return out, nil
 }
 
+// list makes place for so many images. Most events have one row, and share it.
+func (d *Decoder) list(n int) []Image {
+	const shared, small = 64, 4
+	if n > small {
+		return make([]Image, 0, n)
+	}
+	if len(d.few) < n {
+		d.few = make([]Image, shared)
+	}
+	out := d.few[0:0:n]
+	d.few = d.few[n:]
+	return out
+}
+
 // room makes place for so many spans at once. One slice is cut into many, and
 // lives as long as the last of them.
 func (d *Decoder) room(n int) {
 	const most = 1 << 14
+	const shared = 512
 	if n = min(n, most); len(d.spans) < n {
-		d.spans = make([]span, n)
+		d.spans = make([]span, max(n, shared))
 	}
 }
 
@@ -226,7 +243,7 @@ func (d *Decoder) image(t *Table, raw []byte) (Image, int, bool) {
 		return Image{}, 0, false
 	}
 	if len(d.spans) < n {
-		d.room(max(n, 64))
+		d.room(max(n, 512))
 	}
 	if len(d.spans) < n {
 		d.spans = make([]span, n) // a row of more columns than room gives

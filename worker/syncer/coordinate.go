@@ -174,10 +174,9 @@ func wayAround(t *Txn) string {
 
 // plan finds each row's table and the transaction's conflict keys.
 func (c *coordinator) plan(ctx context.Context, t *Txn) error {
-	t.plans = make([]*plan, len(t.Rows))
 	if t.Part == 0 {
-		const usual = 2                                                                      // keys of a row
-		t.keys, t.ends = slices.Grow(t.keys, usual*len(t.Rows)), make([]int, 0, len(t.Rows)) // an XA transaction has its own already
+		const usual = 2 // keys of a row
+		t.keys = slices.Grow(t.keys, usual*len(t.Rows))
 	}
 	wait := backoff{}
 	for i := 0; i < len(t.Rows); {
@@ -198,12 +197,12 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		}
 		if err == nil && t.Part == 0 {
 			t.keys, err = p.appendKeys(t.keys, &t.Rows[i])
-			t.ends = append(t.ends, len(t.keys))
+			t.Rows[i].keyEnd = int32(len(t.keys))
 		}
 		if err != nil {
 			return fault.Wrap(at(t, &t.Rows[i]), err)
 		}
-		t.plans[i] = p
+		t.Rows[i].plan = p
 		i++
 	}
 	return nil
@@ -262,15 +261,13 @@ func (c *coordinator) piece(reading context.Context, t *Txn) error {
 		if err := c.window.add(reading, t); err != nil {
 			return err
 		}
-	} else {
-		t.done = make(chan struct{})
 	}
 	c.order.load[0].Add(int64(t.weight()))
 	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: t.weight()}); err != nil {
 		return err
 	}
 	select {
-	case <-t.done:
+	case <-t.done():
 		return nil
 	case <-reading.Done():
 		return reading.Err()

@@ -148,14 +148,14 @@ func (c *coordinator) ask(ctx context.Context, question func() error) error {
 // settle waits until the last transaction with a conflict key is on the target.
 func (c *coordinator) settle(ctx context.Context, key uint64) error {
 	last := c.order.holder[key]
-	if last == nil || isDone(last) {
+	if last == nil || last.applied.Load() {
 		return nil
 	}
 	if err := c.dispatch.sendAll(ctx); err != nil {
 		return err
 	}
 	select {
-	case <-last.done:
+	case <-last.done():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -33,6 +33,7 @@ type grouper struct {
 	// head is its beginning, or that of the file read before; others read it.
 	head atomic.Pointer[checkpoint.Head]
 	cur  *open // the transaction being read, nil between transactions
+	room open  // what cur points to
 
 	// last is the end of the last event of cur, over the file that has outgrown
 	// what a position can name; see group_over.go.
@@ -49,7 +50,7 @@ type grouper struct {
 
 // open is a transaction whose end has not been read.
 type open struct {
-	t          Txn
+	t          *Txn
 	standalone bool // a single statement without COMMIT follows
 	begun      bool // only XID, COMMIT or ROLLBACK ends it
 	rows       int64
@@ -285,8 +286,9 @@ func (g *grouper) begin(h *replication.EventHeader, gtid string, standalone bool
 		}
 		g.cur = nil
 	}
-	g.cur = &open{standalone: standalone}
-	g.cur.t = Txn{GTID: gtid, Begin: binlog.Position{Name: g.file, Pos: h.LogPos - h.EventSize}, Time: h.Timestamp,
+	g.cur = &g.room
+	*g.cur = open{standalone: standalone}
+	g.cur.t = &Txn{GTID: gtid, Begin: binlog.Position{Name: g.file, Pos: h.LogPos - h.EventSize}, Time: h.Timestamp,
 		Events: 1, Bytes: int64(h.EventSize)}
 	return nil
 }
@@ -305,7 +307,7 @@ func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
 // complete hands on the open transaction, or its last piece, which ends at at.
 func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
 	c := g.cur
-	t := &c.t
+	t := c.t
 	t.size = c.size
 	g.loc.Position = at
 	if !c.never {
@@ -349,12 +351,12 @@ func (g *grouper) cut(emit func(*Txn) error) error {
 	piece := c.t
 	piece.size = c.size
 	piece.Part, piece.RowsBefore = c.parts, c.rows-int64(len(piece.Rows))
-	c.t = Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
+	c.t = &Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
 	c.size = 0
 	if c.xid != "" {
-		c.seal(&piece, xaPrepare)
+		c.seal(piece, xaPrepare)
 	}
-	return emit(&piece)
+	return emit(piece)
 }
 
 // query deals with a query event: the frame of a transaction, or a statement.

@@ -342,6 +342,6 @@ func (m *model) apply(t *rapid.T, tx *Txn, table, i int, after []any) {
 	case m.put(table, i, after) != nil:
 		return
 	}
+	r.plan = s.plan
 	tx.Rows = append(tx.Rows, r)
-	tx.plans = append(tx.plans, s.plan)
 }

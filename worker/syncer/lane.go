@@ -121,7 +121,7 @@ func (l *lane) next(stop <-chan struct{}, in <-chan job, held **job) (job, bool)
 func (l *lane) await(ctx context.Context, stop <-chan struct{}, waits []*Txn) bool {
 	for _, t := range waits {
 		select {
-		case <-t.done:
+		case <-t.done():
 		case <-stop:
 			return false
 		case <-ctx.Done():
@@ -160,7 +160,7 @@ func (l *lane) gather(first job, in <-chan job, held **job) []*Txn {
 
 func allDone(ts []*Txn) bool {
 	for _, t := range ts {
-		if !isDone(t) {
+		if !t.applied.Load() {
 			return false
 		}
 	}
@@ -187,15 +187,12 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 	default: // somebody is woken already
 	}
 	for _, t := range group {
-		for i := range t.plans {
-			t.plans[i] = nil
-		}
 		t.xa, t.Rows = nil, t.Rows[:0:0] // the window may hold t for a while, its rows are done with
 	}
 	if group[0].Last {
 		l.window.finish(group...)
 	} else {
-		close(group[0].done) // the window counts whole transactions only
+		group[0].apply() // the window counts whole transactions only
 	}
 	return nil
 }

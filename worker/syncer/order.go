@@ -36,7 +36,7 @@ func (o *order) assign(t *Txn) (waits []*Txn) {
 	for _, k := range t.keys {
 		h := o.holder[k]
 		o.holder[k] = t
-		if h == nil || h == t || isDone(h) {
+		if h == nil || h == t || h.applied.Load() {
 			continue
 		}
 		if l := o.last[h.lane]; l == nil || l.seq < h.seq {
@@ -114,12 +114,3 @@ func (o *order) forget(ts []*Txn) {
 	}
 }
 
-// isDone tells whether the transaction is on the target.
-func isDone(t *Txn) bool {
-	select {
-	case <-t.done:
-		return true
-	default:
-		return false
-	}
-}

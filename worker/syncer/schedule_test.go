@@ -47,10 +47,10 @@ func schedule(t *rapid.T, txns []*Txn, do func(group []*Txn)) {
 			next++
 			for i := range tx.Rows {
 				var err error
-				if tx.keys, err = tx.plans[i].appendKeys(tx.keys, &tx.Rows[i]); err != nil {
+				if tx.keys, err = tx.Rows[i].plan.appendKeys(tx.keys, &tx.Rows[i]); err != nil {
 					t.Fatal(err)
 				}
-				tx.ends = append(tx.ends, len(tx.keys))
+				tx.Rows[i].keyEnd = int32(len(tx.keys))
 			}
 			q.put(w, tx)
 			continue
@@ -241,7 +241,7 @@ func TestAnyReplayIsEqual(t *testing.T) {
 		l.follow(t, txns)
 		var again []*Txn
 		for _, tx := range txns[rapid.IntRange(0, max(0, len(txns)-1)).Draw(t, "from"):] {
-			again = append(again, &Txn{Last: true, Rows: tx.Rows, plans: tx.plans, safe: true})
+			again = append(again, &Txn{Last: true, Rows: tx.Rows, safe: true})
 		}
 		l.follow(t, again)
 		sameRows(t, down, want)

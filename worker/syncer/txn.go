@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/rowevent"
@@ -26,6 +27,10 @@ type Row struct {
 	Before, After rowevent.Image
 	// Pos is the end of the row's event in the binlog file.
 	Pos uint32
+	// keyEnd is behind the row's keys in those of its transaction, 0 before they
+	// are known, and plan is its table on the target.
+	keyEnd int32
+	plan   *plan
 }
 
 // columns is how many columns the table had when the row was written.
@@ -78,20 +83,45 @@ type Txn struct {
 
 	// size is the memory that the rows take, about.
 	size int64
-	// seq is the place in the order of the source, done is closed when the
-	// transaction is on the target; both are set by the window.
-	seq  uint64
-	done chan struct{}
-	// finished is the window's, under its lock.
-	finished bool
-	// plans are the tables of Rows, one per row; keys, lane: see order.go.
-	plans []*plan
-	keys  []uint64
-	ends  []int // behind each row's keys in keys; none for a piece
-	lane  int
+	// seq is the place in the order of the source, which the window sets.
+	seq uint64
+	// applied is set when the transaction is on the target, and then awaited, if
+	// anybody waits, is closed.
+	applied atomic.Bool
+	awaited atomic.Pointer[chan struct{}]
+	// keys are what it must be kept in order with, lane is where it goes: see order.go.
+	keys []uint64
+	lane int
 	// safe is set where the rows may be on the target already.
 	safe bool
 }
+
+// apply says that the transaction is on the target. It is called once.
+func (t *Txn) apply() {
+	t.applied.Store(true)
+	if c := t.awaited.Load(); c != nil {
+		close(*c)
+	}
+}
+
+// done is closed when the transaction is on the target. Few transactions are
+// waited for, so the channel is made for the first who asks.
+func (t *Txn) done() <-chan struct{} {
+	c := make(chan struct{})
+	if !t.awaited.CompareAndSwap(nil, &c) {
+		c = *t.awaited.Load()
+	}
+	if t.applied.Load() {
+		return alreadyDone // apply may have missed c
+	}
+	return c
+}
+
+var alreadyDone = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // ID names the transaction among all of its source: the GTID, which survives a
 // switch of the upstream, else the place of its commit.

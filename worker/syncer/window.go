@@ -75,7 +75,7 @@ func (w *window) roomLocked(t *Txn) bool {
 
 func (w *window) addLocked(t *Txn) {
 	w.last++
-	t.seq, t.done = w.last, make(chan struct{})
+	t.seq = w.last
 	w.queue = append(w.queue, t)
 	w.bytes += t.size
 }
@@ -102,11 +102,10 @@ func (w *window) finish(ts ...*Txn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, t := range ts {
-		t.finished = true
-		close(t.done)
+		t.apply()
 		w.bytes -= t.size
 	}
-	for len(w.queue) > 0 && w.queue[0].finished {
+	for len(w.queue) > 0 && w.queue[0].applied.Load() {
 		t := w.queue[0]
 		w.queue[0] = nil
 		w.queue = w.queue[1:]
@@ -200,7 +199,7 @@ func (w *window) record(lane int, before []applied, group []*Txn) (checkpoint.La
 			continue
 		}
 		// The invariant of the whole package: watermark <= applied.
-		if t.seq <= w.mark || t.finished {
+		if t.seq <= w.mark || t.applied.Load() {
 			return row, kept, fault.New(fault.Internal, fmt.Sprintf(
 				"the watermark %s is past the transaction %s, which is not applied yet", w.at, t.ID()))
 		}

@@ -13,7 +13,7 @@ func (l *lane) write(group []*Txn, rewritten bool) error {
 	}
 	for _, t := range group {
 		for i := range t.Rows {
-			if err := l.sql.add(t.plans[i], &t.Rows[i], t.safe); err != nil {
+			if err := l.sql.add(t.Rows[i].plan, &t.Rows[i], t.safe); err != nil {
 				return fault.Wrap(at(t, &t.Rows[i]), err)
 			}
 		}
@@ -41,12 +41,13 @@ func (l *lane) rewrite(group []*Txn) error {
 // appendChanges lists what a group's rows say.
 func appendChanges(dst []change, group []*Txn) ([]change, error) {
 	for _, t := range group {
-		from := 0
+		from := int32(0)
 		for i := range t.Rows {
-			c := change{plan: t.plans[i], row: &t.Rows[i], safe: t.safe}
+			r := &t.Rows[i]
+			c := change{plan: r.plan, row: r, safe: t.safe}
 			var err error
-			if len(t.ends) > i {
-				c.keys, from = t.keys[from:t.ends[i]], t.ends[i]
+			if r.keyEnd > 0 {
+				c.keys, from = t.keys[from:r.keyEnd], r.keyEnd
 			} else if c.keys, err = c.plan.appendKeys(nil, c.row); err != nil { // a piece, which nothing runs beside
 				return dst, fault.Wrap(at(t, c.row), err)
 			}
