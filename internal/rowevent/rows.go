@@ -51,7 +51,7 @@ type Decoder struct {
 
 // form is what the type of a rows event says.
 type form struct {
-	known bool
+	known      bool
 	kind       Kind
 	two        bool // version 2: extra data behind the flags
 	compressed bool

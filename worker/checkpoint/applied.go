@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,23 +109,41 @@ func (a *Applied) AddAll(o *Applied) {
 func (a *Applied) Empty() bool { return len(a.by) == 0 }
 
 // MarshalJSON gives {"0-1-":"100-105,107"}: ranges behind what they share.
-func (a *Applied) MarshalJSON() ([]byte, error) {
-	out := make(map[string]string, len(a.by))
-	for prefix, spans := range a.by {
-		var b strings.Builder
-		for i, s := range spans {
+func (a *Applied) MarshalJSON() ([]byte, error) { return a.appendJSON(nil), nil }
+
+func (a *Applied) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	for n, prefix := range slices.Sorted(maps.Keys(a.by)) {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendJSONString(b, prefix), ':', '"')
+		for i, s := range a.by[prefix] {
 			if i > 0 {
-				b.WriteByte(',')
+				b = append(b, ',')
 			}
-			b.WriteString(strconv.FormatUint(s.from, 10))
+			b = strconv.AppendUint(b, s.from, 10)
 			if s.to > s.from {
-				b.WriteByte('-')
-				b.WriteString(strconv.FormatUint(s.to, 10))
+				b = strconv.AppendUint(append(b, '-'), s.to, 10)
 			}
 		}
-		out[prefix] = b.String()
+		b = append(b, '"')
 	}
-	return json.Marshal(out)
+	return append(b, '}')
+}
+
+// appendJSONString writes s, which is mostly a GTID's beginning and plain.
+func appendJSONString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			text, err := json.Marshal(s)
+			if err != nil {
+				panic("a string that is no JSON: " + err.Error()) // there is none
+			}
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.

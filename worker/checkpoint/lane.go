@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 )
@@ -145,12 +145,26 @@ func (l *Lane) values() ([3]string, error) {
 // into the transaction that carries the rows; the caller must see exactly one
 // matched row, or roll back: none means ErrFenced (Fenced makes the error).
 func (m *Meta) LaneUpdate(l Lane) (string, error) {
-	v, err := l.values()
+	watermark, err := l.Watermark.MarshalJSON()
 	if err != nil {
 		return "", m.wrap("record lane progress", err)
 	}
-	return fmt.Sprintf("UPDATE %s SET attempt = attempt + 1, watermark = %s, applied = %s, partial = %s WHERE source = %s AND lane = %d%s%d",
-		m.table(suffixLane), quote(v[0]), quote(v[1]), quote(v[2]), quote(m.Source), l.Lane, fence, m.Epoch), nil
+	partial := []byte("{}")
+	if l.Partial != (Partial{}) {
+		if partial, err = json.Marshal(l.Partial); err != nil {
+			return "", m.wrap("record lane progress", err)
+		}
+	}
+	// This is written with each target transaction, so without reflection.
+	const usual = 400
+	b := append(make([]byte, 0, usual+len(watermark)), "UPDATE "...)
+	b = append(append(b, m.table(suffixLane)...), " SET attempt = attempt + 1, watermark = "...)
+	b = append(appendQuoted(b, watermark), ", applied = "...)
+	b = append(appendQuoted(b, l.Applied.appendJSON(nil)), ", partial = "...)
+	b = append(appendQuoted(b, partial), " WHERE source = "...)
+	b = append(appendQuoted(b, []byte(m.Source)), " AND lane = "...)
+	b = append(strconv.AppendInt(b, int64(l.Lane), 10), fence...)
+	return string(strconv.AppendUint(b, m.Epoch, 10)), nil
 }
 
 // Fenced is the error for a LaneUpdate that matched no row.
@@ -192,6 +206,19 @@ func (m *Meta) ReadLane(ctx context.Context, lane int) (Lane, error) {
 
 // quote writes s as a string literal for a session without NO_BACKSLASH_ESCAPES
 // and without ANSI_QUOTES trouble: single quotes only.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\x00", `\0`).Replace(s) + "'"
+func quote(s string) string { return string(appendQuoted(nil, []byte(s))) }
+
+func appendQuoted(dst, s []byte) []byte {
+	dst = append(dst, '\'')
+	for _, c := range s {
+		switch c {
+		case '\\', '\'':
+			dst = append(dst, '\\', c)
+		case 0:
+			dst = append(dst, '\\', '0')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '\'')
 }

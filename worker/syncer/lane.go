@@ -36,7 +36,7 @@ type lane struct {
 	trouble *trouble
 	strict  bool
 	compact bool
-	multi   bool // even a few UPDATEs become two statements
+	multi   bool // even a few UPDATEs become one statement
 	log     *slog.Logger
 
 	stop   <-chan struct{}

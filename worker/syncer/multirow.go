@@ -16,7 +16,7 @@ const (
 	mostText = 256 << 10
 )
 
-// op is what one statement, or one pair of them, does: the changes are of one
+// op is what one statement does: the changes are of one
 // plan and one kind, and may be done in any order unless they are inserts.
 type op struct{ changes []change }
 
@@ -25,8 +25,8 @@ func (o *op) kind() Kind { return o.changes[0].row.Kind }
 // together puts changes together that can be one statement. Inserts that
 // follow each other in the source are one without any condition: a server
 // inserts the rows of a statement one by one, in order. All else is put
-// together only where it commutes. Updates become two statements, which write all
-// columns: so many as fewUpdates stay apart, unless always is set.
+// together only where it commutes. Updates become one that writes all columns:
+// so many as fewUpdates stay apart, unless always is set.
 func together(s sorted, always bool) []op {
 	var out []op
 	for _, c := range s.kept {
@@ -65,8 +65,8 @@ func together(s sorted, always bool) []op {
 	return out
 }
 
-// fewUpdates is how many updates of rows cost a server no more than the two
-// statements that stand for them.
+// fewUpdates is how many updates of rows cost a server no more than the
+// statement that stands for them.
 const fewUpdates = 3
 
 // takeApart takes ops of a few updates, from first on, to pieces. They commute with
@@ -118,7 +118,11 @@ func (b *sqlBatch) addOp(o *op) error {
 			if list[0].safe {
 				verb = "REPLACE"
 			}
-			err = b.addLists(list[:n], verb, "", !list[0].safe)
+			each := int64(1)
+			if list[0].safe {
+				each = uncounted
+			}
+			err = b.addLists(list[:n], verb, "", each)
 		case Delete:
 			err = b.addTogether(list[:n], "DELETE FROM "+list[0].plan.name)
 		default:
@@ -132,8 +136,12 @@ func (b *sqlBatch) addOp(o *op) error {
 	return nil
 }
 
-// addLists appends INSERTs or REPLACEs of lists of values.
-func (b *sqlBatch) addLists(list []change, verb, tail string, counted bool) error {
+// uncounted rows may be there already, or not.
+const uncounted = 0
+
+// addLists appends INSERTs or REPLACEs of lists of values, for each of which a
+// server counts so many.
+func (b *sqlBatch) addLists(list []change, verb, tail string, each int64) error {
 	p := list[0].plan
 	for len(list) > 0 {
 		start, n := len(b.text), 0
@@ -152,7 +160,7 @@ func (b *sqlBatch) addLists(list []change, verb, tail string, counted bool) erro
 			n++
 		}
 		b.text = append(b.text, tail...)
-		b.stmts = append(b.stmts, stmt{end: len(b.text), row: list[0].row, table: p, counted: counted, want: int64(n)})
+		b.stmts = append(b.stmts, stmt{end: len(b.text), row: list[0].row, table: p, counted: each != uncounted, want: int64(n) * each})
 		list = list[n:]
 	}
 	return nil
@@ -204,16 +212,14 @@ func (p *plan) numberKey() string {
 	return ""
 }
 
-// addUpdates first counts and locks the rows, by an UPDATE that changes nothing,
-// and then gives each its new values. A row that is not there shows in the
-// count, so the second statement never inserts one.
+// addUpdates appends an INSERT that meets each row and gives it its new values. A
+// server counts two for a row that it has changed, one for a row that was not
+// there and is inserted, and one, or none, for a row that it leaves as it is. So
+// the count is twice the rows only if each was there to be changed; otherwise all
+// is rolled back, and row by row it shows which was not.
 func (b *sqlBatch) addUpdates(list []change) error {
-	p := list[0].plan
-	key := dbconn.Ident(p.table.Columns[p.where[0]].Name)
-	if err := b.addTogether(list, "UPDATE "+p.name+" SET "+key+" = "+key); err != nil {
-		return err
-	}
-	return b.addLists(list, "INSERT", p.assignments(), false)
+	const changed = 2
+	return b.addLists(list, "INSERT", list[0].plan.assignments(), changed)
 }
 
 // assignments sets every column, for the reason that appendUpdate has.

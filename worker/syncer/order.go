@@ -113,4 +113,3 @@ func (o *order) forget(ts []*Txn) {
 		t.keys = nil
 	}
 }
-
