@@ -54,7 +54,7 @@ func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) 
 		return nil, Error(side, op, err)
 	}
 	if server.TiDB {
-		vars = append(vars, tidbVariables(o)...)
+		vars = append(vars, tidbVariables(cfg, o)...)
 	}
 	var idle time.Duration
 	if limit := abandonVariables(side, cfg); len(limit) > 0 {

@@ -111,8 +111,14 @@ func sessionVariables(cfg config.Database, o Options) ([]variable, error) {
 
 // tidbVariables pin what TiDB must not do on its own: retrying a transaction
 // inside the server re-applies writes that are no longer ours to make.
-func tidbVariables(o Options) []variable {
+func tidbVariables(cfg config.Database, o Options) []variable {
 	out := []variable{{"tidb_disable_txn_auto_retry", "ON"}, {"tidb_retry_limit", "0"}}
+	// Statements here name their rows by key, so there is no plan to choose; to
+	// look for a binding costs TiDB a twentieth of its work all the same.
+	const baselines = "tidb_use_plan_baselines"
+	if !sets(cfg, baselines) {
+		out = append(out, variable{baselines, "OFF"})
+	}
 	if o.TxnMode != "" {
 		out = append(out, variable{"tidb_txn_mode", quote(o.TxnMode)})
 	}
@@ -128,11 +134,20 @@ const abandoned = 20 * time.Second
 // abandonVariables set that limit, unless the user set one.
 func abandonVariables(side fault.Side, cfg config.Database) []variable {
 	const name = "wait_timeout"
-	own := func(k string) bool { return strings.EqualFold(k, name) }
-	if side != fault.Downstream || slices.ContainsFunc(slices.Collect(maps.Keys(cfg.Session)), own) {
+	if side != fault.Downstream || sets(cfg, name) {
 		return nil
 	}
 	return []variable{{name, strconv.Itoa(int(abandoned / time.Second))}}
+}
+
+// sets tells whether the configuration's session section has a variable.
+func sets(cfg config.Database, name string) bool {
+	for k := range cfg.Session {
+		if strings.EqualFold(k, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func isVariableName(s string) bool {
