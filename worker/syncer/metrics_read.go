@@ -1,0 +1,115 @@
+package syncer
+
+import (
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	families "github.com/raftdm/raftdm/internal/metrics"
+	"github.com/raftdm/raftdm/internal/rowevent"
+)
+
+// reading makes the families of what the reader measures.
+func (f factory) reading() {
+	m := f.m
+	m.readTime = f.sampled("read_binlog_duration", "seconds from one event's end to the next event's arrival", durations(), ofTask...).
+		WithLabelValues(m.task, m.source)
+	m.eventSize = f.sampled("binlog_event_size", "bytes of an event", sizes(), ofWorker...).WithLabelValues(m.task, m.worker, m.source)
+	const step, last = 100, 10_000
+	m.eventRows = f.sampled("binlog_event_row", "rows of an event that has rows of the task", linear(step, last), "worker", "task", "source_id").
+		WithLabelValues(m.worker, m.task, m.source)
+	m.transform = f.sampled("binlog_transform_cost", "seconds to make rows of an event (gen-*-rows) or statements of a statement (gen-query),"+
+		" to apply a group of transactions (dml-exec) or a DDL (ddl-exec)", durations(), "stage", "task", "worker", "source_id")
+	skip := f.sampled("skip_binlog_duration", "seconds to pass an event or statement that does not concern the task", skips(), "type", "task", "source_id")
+	m.skipRows, m.skipQuery = skip.WithLabelValues("rows", m.task, m.source), skip.WithLabelValues("query", m.task, m.source)
+}
+
+// linear gives DM's buckets from 0 to last.
+func linear(step, last int) (out []float64) {
+	for v := 0; v <= last; v += step {
+		out = append(out, float64(v))
+	}
+	return out
+}
+
+// skips are DM's buckets for what is passed quickly: 0.5 µs to 8 s.
+func skips() []float64 {
+	out := make([]float64, 25)
+	for i := range out {
+		out[i] = 0.0000005 * float64(uint(1)<<i)
+	}
+	return out
+}
+
+// readMeter measures some of the events of one connection, in its goroutine. A
+// nil one measures nothing.
+type readMeter struct {
+	sampler
+	m      *metrics
+	stages [len(genStages)]*families.Sample // by kind of row
+
+	stands uint64    // for how many the event in hand is measured; 0 for none
+	began  time.Time // when it came
+	// ended is when the last one that was measured was done with, for ended is how
+	// many it stood for, zero but right behind it.
+	ended    time.Time
+	endedFor uint64
+}
+
+// genStages are DM's names for making statements of rows, by kind.
+var genStages = [...]string{Insert: "gen-write-rows", Update: "gen-update-rows", Delete: "gen-delete-rows"}
+
+func newReadMeter(m *metrics) *readMeter {
+	out := &readMeter{m: m}
+	for kind, stage := range genStages {
+		out.stages[kind] = m.transform.WithLabelValues(stage, m.task, m.worker, m.source)
+	}
+	return out
+}
+
+// arrives says that an event is taken in hand.
+func (r *readMeter) arrives() {
+	if r == nil {
+		return
+	}
+	if r.stands = r.due(); r.stands > 0 || r.endedFor > 0 {
+		r.start()
+	}
+}
+
+func (r *readMeter) start() {
+	r.began = time.Now()
+	if r.endedFor > 0 {
+		r.m.readTime.Observe(r.began.Sub(r.ended).Seconds(), r.endedFor)
+		r.endedFor = 0
+	}
+}
+
+// waits says that the event in hand waits for others: how long it takes says
+// nothing any more.
+func (r *readMeter) waits() {
+	if r != nil {
+		r.stands = 0
+	}
+}
+
+// leaves says that the event is done with. e is what it held if rows, and wanted
+// tells whether they are the task's.
+func (r *readMeter) leaves(h *replication.EventHeader, e *rowevent.Rows, wanted bool) {
+	if r == nil || r.stands == 0 {
+		return
+	}
+	n := r.stands
+	r.ended, r.endedFor = time.Now(), n
+	r.m.eventSize.Observe(float64(h.EventSize), n)
+	if e == nil {
+		return
+	}
+	took := r.ended.Sub(r.began).Seconds()
+	if !wanted {
+		r.m.skipRows.Observe(took, n)
+		return
+	}
+	r.stages[e.Kind].Observe(took, n)
+	r.m.eventRows.Observe(float64(len(e.Images)/images(e.Kind)), n)
+}
