@@ -137,10 +137,10 @@ func (m *metrics) remove() {
 }
 
 // folded is DM's queue label: it never shows more than eight queues.
-func folded(lane int) string { return "q_" + strconv.Itoa(lane%queues) }
+func folded(lane int) string { return "q_" + strconv.Itoa(lane%shownQueues) }
 
-// queues is how many queues DM shows.
-const queues = 8
+// shownQueues is how many queues DM shows.
+const shownQueues = 8
 
 // admin is DM's queue label of what is done with nothing else in flight.
 const admin = "admin queue"

@@ -26,7 +26,7 @@ func (f factory) jobs() {
 type jobMeter struct {
 	sampler
 	m     *metrics
-	added [queues]counters
+	added [shownQueues]counters
 
 	stands             uint64 // for how many the one in hand is measured; 0 for none
 	began, sort, found time.Time
@@ -54,7 +54,7 @@ func (j *jobMeter) sorted(t *Txn) {
 	if j.m == nil {
 		return
 	}
-	j.m.count(&j.added[t.lane%queues], j.m.added, t.Rows, t.lane)
+	j.m.count(&j.added[t.lane%shownQueues], j.m.added, t.Rows, t.lane)
 	if j.stands > 0 {
 		j.found = time.Now()
 	}

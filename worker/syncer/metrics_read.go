@@ -3,10 +3,7 @@ package syncer
 import (
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/replication"
-
 	families "github.com/raftdm/raftdm/internal/metrics"
-	"github.com/raftdm/raftdm/internal/rowevent"
 )
 
 // reading makes the families of what the reader measures.
@@ -41,19 +38,16 @@ func skips() []float64 {
 	return out
 }
 
-// readMeter measures some of the events of one connection, in its goroutine. A
-// nil one measures nothing.
+// readMeter measures some of the events that the reader takes, in its goroutine.
+// A nil one measures nothing.
 type readMeter struct {
 	sampler
 	m      *metrics
 	stages [len(genStages)]*families.Sample // by kind of row
 
-	stands uint64    // for how many the event in hand is measured; 0 for none
-	began  time.Time // when it came
-	// ended is when the last one that was measured was done with, for ended is how
-	// many it stood for, zero but right behind it.
-	ended    time.Time
-	endedFor uint64
+	stands      uint64 // for how many the event in hand is measured; 0 for none
+	began, came time.Time
+	waited      bool // the event in hand has completed a transaction that had to wait
 }
 
 // genStages are DM's names for making statements of rows, by kind.
@@ -67,49 +61,48 @@ func newReadMeter(m *metrics) *readMeter {
 	return out
 }
 
-// arrives says that an event is taken in hand.
-func (r *readMeter) arrives() {
+// reads says that the next event is asked for.
+func (r *readMeter) reads() {
 	if r == nil {
 		return
 	}
-	if r.stands = r.due(); r.stands > 0 || r.endedFor > 0 {
-		r.start()
+	if r.stands = r.due(); r.stands > 0 {
+		r.began, r.waited = time.Now(), false
 	}
 }
 
-func (r *readMeter) start() {
-	r.began = time.Now()
-	if r.endedFor > 0 {
-		r.m.readTime.Observe(r.began.Sub(r.ended).Seconds(), r.endedFor)
-		r.endedFor = 0
+// arrived says that it is there.
+func (r *readMeter) arrived() {
+	if r != nil && r.stands > 0 {
+		r.came = time.Now()
 	}
 }
 
-// waits says that the event in hand waits for others: how long it takes says
-// nothing any more.
+// waits says that others may have to make room: how long it takes says nothing
+// about the event any more.
 func (r *readMeter) waits() {
 	if r != nil {
-		r.stands = 0
+		r.waited = true
 	}
 }
 
-// leaves says that the event is done with. e is what it held if rows, and wanted
-// tells whether they are the task's.
-func (r *readMeter) leaves(h *replication.EventHeader, e *rowevent.Rows, wanted bool) {
+// leaves says that the event of so many bytes, which d has read, is done with.
+func (r *readMeter) leaves(d *decoder, size int) {
 	if r == nil || r.stands == 0 {
 		return
 	}
-	n := r.stands
-	r.ended, r.endedFor = time.Now(), n
-	r.m.eventSize.Observe(float64(h.EventSize), n)
-	if e == nil {
+	r.m.readTime.Observe(r.came.Sub(r.began).Seconds(), r.stands)
+	r.m.eventSize.Observe(float64(size), r.stands)
+	if !d.rows.IsRows(byte(d.header.EventType)) {
 		return
 	}
-	took := r.ended.Sub(r.began).Seconds()
-	if !wanted {
-		r.m.skipRows.Observe(took, n)
-		return
+	e := &d.image
+	if wanted := d.wanted[e.Table]; wanted {
+		r.m.eventRows.Observe(float64(len(e.Images)/images(e.Kind)), r.stands)
+		if !r.waited {
+			r.stages[e.Kind].Observe(time.Since(r.came).Seconds(), r.stands)
+		}
+	} else {
+		r.m.skipRows.Observe(time.Since(r.came).Seconds(), r.stands)
 	}
-	r.stages[e.Kind].Observe(took, n)
-	r.m.eventRows.Observe(float64(len(e.Images)/images(e.Kind)), n)
 }
