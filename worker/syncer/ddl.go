@@ -135,6 +135,9 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
+	if idle, err := d.idle(ctx, one, now); err != nil || idle {
+		return err
+	}
 	if err := one.dropConstraints(now, d.db.Server.Flavor == binlog.MariaDB); err != nil {
 		return err
 	}
