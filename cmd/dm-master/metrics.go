@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"syscall"
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/metrics"
 )
 
 // register adds a master's metrics and gives the counter of its terms.
@@ -17,8 +14,7 @@ func (m *master) register(r *prometheus.Registry) (terms prometheus.Counter) {
 		Help: "how often this master began to lead"})
 	r.MustRegister(terms, newWorkerStates(m.store, m.node.IsLeader),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.cpu = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "dm", Subsystem: "master", Name: "cpu_usage",
-		Help: "the CPU usage of this process in per cent of one core"})
+	m.cpu = metrics.NewCPU("master")
 	m.workerErrors = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "dm", Subsystem: "master", Name: "worker_event_error",
 		Help: "what went wrong in dealing with workers: handle is one of their requests, watch following what changes for them"}, []string{"type"})
 	for _, kind := range []string{"handle", "watch"} {
@@ -26,36 +22,6 @@ func (m *master) register(r *prometheus.Registry) (terms prometheus.Counter) {
 	}
 	r.MustRegister(m.cpu, m.workerErrors)
 	return terms
-}
-
-// cpuEvery is over how long dm_master_cpu_usage is the average.
-const cpuEvery = 10 * time.Second
-
-// measureCPU keeps dm_master_cpu_usage up to date until ctx ends.
-func (m *master) measureCPU(ctx context.Context) error {
-	tick := time.NewTicker(cpuEvery)
-	defer tick.Stop()
-	last, at := cpuTime(), time.Now()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		now, then := cpuTime(), at
-		at = time.Now()
-		m.cpu.Set(100 * float64(now-last) / float64(at.Sub(then)))
-		last = now
-	}
-}
-
-// cpuTime is what this process has used so far.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0 // it cannot fail with these arguments
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // workerStates shows dm_master_worker_state as of the moment it is asked.

@@ -18,6 +18,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/logging"
+	"github.com/raftdm/raftdm/internal/metrics"
 	"github.com/raftdm/raftdm/internal/version"
 	"github.com/raftdm/raftdm/raftnode"
 	"github.com/raftdm/raftdm/rpc"
@@ -151,7 +152,7 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 		}
 		return m.belong(gctx)
 	})
-	g.Go(func() error { return m.measureCPU(gctx) })
+	g.Go(func() error { return metrics.MeasureCPU(gctx, m.cpu) })
 	g.Go(func() error { return m.untilStopped(ctx, gctx, stop) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -12,6 +12,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/logging"
+	"github.com/raftdm/raftdm/internal/metrics"
 	"github.com/raftdm/raftdm/internal/version"
 	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/worker"
@@ -37,6 +38,8 @@ func run(ctx context.Context, cfg config.WorkerConfig) error {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	cpu := metrics.NewCPU("worker")
+	registry.MustRegister(cpu)
 	w := worker.New(worker.Config{Name: cfg.Name, Log: log, Metrics: registry})
 	handlers := rpc.NewWorker(cfg.Name, w)
 	server := rpc.NewServer(rpc.ServerConfig{Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) },
@@ -45,14 +48,14 @@ func run(ctx context.Context, cfg config.WorkerConfig) error {
 		Name: cfg.Name, Addr: cfg.AdvertiseAddr, Join: cfg.Join, TTL: cfg.KeepaliveTTL,
 		Assign: w.Assign, Expire: w.Expire, Report: w.Report, Changed: w.Changed(), Log: log,
 	})
-	err = together(ctx, w, session, server, lis)
+	err = together(ctx, w, session, server, lis, cpu)
 	log.Info("dm-worker ends", "reason", err)
 	return err
 }
 
 // together runs the parts. The session outlives the worker: its goodbye gives
 // the source away, so it may only be said when nothing is written any more.
-func together(ctx context.Context, w *worker.Worker, session *rpc.Session, server *rpc.Server, lis net.Listener) error {
+func together(ctx context.Context, w *worker.Worker, session *rpc.Session, server *rpc.Server, lis net.Listener, cpu prometheus.Gauge) error {
 	g, gctx := errgroup.WithContext(ctx)
 	sessionCtx, goodbye := context.WithCancel(context.WithoutCancel(ctx))
 	workerCtx, stop := context.WithCancel(gctx)
@@ -65,5 +68,6 @@ func together(ctx context.Context, w *worker.Worker, session *rpc.Session, serve
 		return session.Run(sessionCtx)
 	})
 	g.Go(func() error { return server.Run(gctx, lis) })
+	g.Go(func() error { return metrics.MeasureCPU(gctx, cpu) })
 	return g.Wait()
 }

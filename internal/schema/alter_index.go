@@ -24,6 +24,9 @@ func (a *alteration) oldIndex(s *ast.AlterTableSpec) error {
 		}
 	case ast.AlterTableRenameIndex:
 		at := a.d.index(s.FromKey.O)
+		if at < 0 && s.IfExists {
+			return nil
+		}
 		if at < 0 {
 			return missingIndex(s.FromKey.O)
 		}
@@ -195,4 +198,16 @@ func (c *change) createIndex(s *ast.CreateIndexStmt) error {
 // dropIndex does DROP INDEX.
 func (c *change) dropIndex(s *ast.DropIndexStmt) error {
 	return c.alter(c.nameOf(s.Table), func(a *alteration) error { return a.dropIndex(s.IndexName, s.IfExists) })
+}
+
+// HasColumn tells whether the table has a column of that name.
+func (t *Table) HasColumn(name string) bool {
+	return slices.ContainsFunc(t.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+}
+
+// HasIndex tells whether the table has an index of that name, unique or not;
+// PRIMARY is the name of a primary key.
+func (t *Table) HasIndex(name string) bool {
+	d, err := t.definition()
+	return err == nil && d.index(name) >= 0
 }

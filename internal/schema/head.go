@@ -28,7 +28,23 @@ type Head struct {
 	// server: that a column is INVISIBLE, a schema's COMMENT and READ ONLY. It is
 	// "" when nothing else is said. Remark is what was left out about a schema.
 	Visible, Remark string
+	// Attributes tells that Visible leaves out attributes of a storage engine.
+	Attributes bool
+	// Sure is Visible without IF EXISTS and IF NOT EXISTS of the clauses of an ALTER
+	// TABLE, "" where they have none. Ifs tells for each clause which it has.
+	Sure string
+	Ifs  []Condition
 }
+
+// Condition is under which a clause of an ALTER TABLE does something.
+type Condition int
+
+// The conditions of a clause.
+const (
+	Always Condition = iota
+	IfExists
+	IfNotExists
+)
 
 // Head reads the beginning of a statement; ok is false for other statements.
 func (w *Words) Head() (h Head, ok bool) {
@@ -42,8 +58,9 @@ func (w *Words) Head() (h Head, ok bool) {
 	r.h.Whole = !r.mentions("RENAME", "EXCHANGE", "LIKE", "SELECT", "UNION") && !r.converts()
 	r.dropCompressed()
 	hollow := r.hide()
-	if r.h.Plain = r.plain(false); !hollow {
-		r.h.Visible = r.plain(true)
+	if r.h.Plain = r.plain(nil); !hollow {
+		r.h.Visible = r.plain(r.hidden)
+		r.conditions()
 	}
 	return r.h, true
 }

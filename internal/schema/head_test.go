@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,7 +33,8 @@ func TestReadHead(t *testing.T) {
 			Plain:   "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , z VARCHAR(9) CHARACTER SET latin1, a CHAR(1) BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED",
 			Visible: "CREATE TABLE c (compressed TEXT NOT NULL, x VARCHAR(9), y BLOB , z VARCHAR(9) CHARACTER SET latin1, a CHAR(1) BINARY, KEY (compressed)) ROW_FORMAT=COMPRESSED, ROW_FORMAT COMPRESSED"},
 		"ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT COMPRESSED AFTER compressed, DROP compressed": {Verb: "ALTER", Object: "TABLE", Tables: []Name{{"", "c"}}, Whole: true,
-			Plain: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed", Visible: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed"},
+			Plain: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed", Visible: "ALTER TABLE c CHANGE COLUMN IF EXISTS compressed compressed TEXT AFTER compressed, DROP compressed",
+			Sure: "ALTER TABLE c CHANGE COLUMN compressed compressed TEXT AFTER compressed, DROP compressed", Ifs: []Condition{IfExists, Always}},
 		"DROP SCHEMA d": {Verb: "DROP", Object: "DATABASE", Tables: []Name{{Schema: "d"}}, Whole: true, Plain: "DROP SCHEMA d", Visible: "DROP SCHEMA d"},
 		// a schema: the session's, or one that is named
 		"ALTER DATABASE CHARACTER SET latin1":  {Verb: "ALTER", Object: "DATABASE", Tables: []Name{{}}, Whole: true, Plain: "ALTER DATABASE CHARACTER SET latin1", Visible: "ALTER DATABASE CHARACTER SET latin1"},
@@ -56,5 +58,54 @@ func TestReadHead(t *testing.T) {
 	}
 	if got, ok := readHead(`ALTER TABLE "a" ADD x CHAR(3) DEFAULT 'it\'`, "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"); !ok || got.Plain != "ALTER TABLE `a` ADD x CHAR(3) DEFAULT 'it\\\\'" {
 		t.Errorf("%+v, %v", got, ok)
+	}
+}
+
+// TestHeadConditions: what a clause depends on is cut out, by the clause, and not
+// what reads like it inside of expressions and texts.
+func TestHeadConditions(t *testing.T) {
+	for text, want := range map[string]struct {
+		sure string
+		ifs  []Condition
+	}{
+		"ALTER TABLE t DROP CONSTRAINT IF EXISTS c":                                              {"ALTER TABLE t DROP CONSTRAINT c", []Condition{IfExists}},
+		"ALTER TABLE IF EXISTS t ADD (a INT, b INT), drop key if exists k":                       {"ALTER TABLE t ADD (a INT, b INT), drop key k", []Condition{Always, IfExists}},
+		"ALTER TABLE t ADD UNIQUE KEY IF NOT EXISTS u (a), ADD x INT INVISIBLE":                  {"ALTER TABLE t ADD UNIQUE KEY u (a), ADD x INT", []Condition{IfNotExists, Always}},
+		"ALTER TABLE t ADD x INT AS (IF(EXISTS(SELECT 1), 1, 2)), COMMENT 'IF EXISTS'":           {"", nil},
+		"ALTER TABLE t ADD `IF` INT, DROP `EXISTS`":                                              {"", nil},
+		"CREATE TABLE IF NOT EXISTS t (x INT)":                                                   {"", nil},
+		"ALTER TABLE t DROP FOREIGN KEY IF EXISTS f, ADD CONSTRAINT IF NOT EXISTS c CHECK (a>1)": {"ALTER TABLE t DROP FOREIGN KEY f, ADD CONSTRAINT c CHECK (a>1)", []Condition{IfExists, IfNotExists}},
+	} {
+		got, ok := readHead(text, "")
+		if !ok || got.Sure != want.sure || !slices.Equal(got.Ifs, want.ifs) {
+			t.Errorf("%s: %v, %q, %v", text, ok, got.Sure, got.Ifs)
+		}
+	}
+}
+
+// TestHeadAttributes: what only one server's storage engines know is left out.
+func TestHeadAttributes(t *testing.T) {
+	for text, want := range map[string]string{
+		"CREATE TABLE t (a INT ENGINE_ATTRIBUTE='{}' NOT NULL, KEY (a) SECONDARY_ENGINE_ATTRIBUTE '{}') COMMENT='x' ENGINE_ATTRIBUTE = '{\"a\":1}' ROW_FORMAT=DYNAMIC": "CREATE TABLE t (a INT NOT NULL, KEY (a)) COMMENT='x' ROW_FORMAT=DYNAMIC",
+		"CREATE TABLE t (a INT) SECONDARY_ENGINE=rapid":                                   "CREATE TABLE t (a INT)",
+		"CREATE TABLE t (a INT) SECONDARY_ENGINE_ATTRIBUTE='{}', COMMENT='x'":             "CREATE TABLE t (a INT) COMMENT='x'",
+		"ALTER TABLE t ENGINE_ATTRIBUTE='{}', ADD b INT":                                  "ALTER TABLE t ADD b INT",
+		"ALTER TABLE t ADD b INT, SECONDARY_ENGINE = NULL":                                "ALTER TABLE t ADD b INT",
+		"ALTER TABLE t ADD b INT, SECONDARY_ENGINE_ATTRIBUTE='{}', ADD c INT":             "ALTER TABLE t ADD b INT, ADD c INT",
+		"ALTER TABLE t ENGINE_ATTRIBUTE='{}', SECONDARY_ENGINE_ATTRIBUTE='{}', ADD c INT": "ALTER TABLE t ADD c INT",
+		"ALTER TABLE t ADD b INT SECONDARY_ENGINE_ATTRIBUTE='{}' COMMENT 'x', ADD c INT":  "ALTER TABLE t ADD b INT COMMENT 'x', ADD c INT",
+		"ALTER TABLE t ADD b INT SECONDARY_ENGINE_ATTRIBUTE='{}', ADD c INT":              "ALTER TABLE t ADD b INT, ADD c INT",
+		"ALTER TABLE t ENGINE_ATTRIBUTE='{}'":                                             "",
+		"ALTER TABLE t ENGINE_ATTRIBUTE='{}' SECONDARY_ENGINE_ATTRIBUTE='{}'":             "",
+		"CREATE INDEX i ON t (a) COMMENT 'x' SECONDARY_ENGINE_ATTRIBUTE '{}'":             "CREATE INDEX i ON t (a) COMMENT 'x'",
+	} {
+		got, ok := readHead(text, "")
+		if !ok || !got.Attributes || got.Visible != want {
+			t.Errorf("%s: %v, %v, %q", text, ok, got.Attributes, got.Visible)
+		}
+	}
+	const names = "ALTER TABLE t ADD engine_attribute INT, ADD `ENGINE_ATTRIBUTE` INT, DROP secondary_engine"
+	if got, _ := readHead(names, ""); got.Attributes || got.Visible != names {
+		t.Errorf("%+v", got)
 	}
 }

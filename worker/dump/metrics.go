@@ -9,7 +9,7 @@ import (
 // metrics are the dump's counters for one task and source, under DM's names.
 type metrics struct {
 	rows, size, tables, estimate prometheus.Gauge
-	errors, exits                prometheus.Counter
+	errors, exits, exitsToo      prometheus.Counter
 	write, receive               prometheus.Observer
 }
 
@@ -37,6 +37,7 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 		estimate: gauge("dumpling_dump_estimate_total_rows", "Rows that the source expects the present dump to have."),
 		errors:   counter("dumpling_dump_error_count", "Failed attempts to dump, those that are retried included."),
 		exits:    counter("dm_dumpling_exit_with_error_count", "Dumps that ended with an error for the operator."),
+		exitsToo: counter("dm_mydumper_exit_with_error_count", "The same as dm_dumpling_exit_with_error_count, under the name that DM's alert rule has."),
 		write:    histogram("dumpling_write_write_duration_time", "Seconds to write a buffer to its file."),
 		receive:  histogram("dumpling_write_receive_chunk_duration_time", "Seconds that a reader waited for its next chunk."),
 	}

@@ -64,6 +64,7 @@ func (u *Unit) Run(ctx context.Context) error {
 		return err
 	}
 	u.metrics.exits.Inc()
+	u.metrics.exitsToo.Inc()
 	return u.fail(err)
 }
 

@@ -33,7 +33,8 @@ type coordinator struct {
 	dispatch  *dispatch
 	prepared  *prepared
 	// wake tells that a lane has applied something.
-	wake <-chan struct{}
+	wake  <-chan struct{}
+	meter jobMeter
 }
 
 // run works until in is closed, and closes the lanes' queues. reading ends
@@ -56,7 +57,6 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 				return nil
 			}
 			c.ahead.give(t.size)
-			c.stats.read(t)
 			if err := c.take(reading, writing, t); err != nil {
 				if errors.Is(err, errStopped) || reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
 					return nil
@@ -80,12 +80,15 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 // take deals with one transaction.
 func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 	c.order.forget(c.window.takePassed())
+	c.meter.begins()
 	t.safe = c.safeMode || c.inSafeWindow(t)
 	if err := c.leaveDumped(t); err != nil {
 		return err
 	}
 	if t.DDL != nil {
+		began := time.Now()
 		list, err := c.parser.parse(t.DDL)
+		c.meter.parsed(time.Since(began), len(list))
 		if err != nil {
 			return notExecutable(t, err)
 		}
@@ -129,7 +132,12 @@ func (c *coordinator) hand(ctx context.Context, t *Txn) error {
 	if err := c.enter(ctx, t); err != nil {
 		return err
 	}
-	return c.dispatch.put(ctx, t, c.order.assign(t))
+	c.meter.sorts()
+	waits := c.order.assign(t)
+	c.meter.sorted(t)
+	err := c.dispatch.put(ctx, t, waits)
+	c.meter.handed(t)
+	return err
 }
 
 // enter gives t its place in the window. While the window is full, the lanes
@@ -262,6 +270,7 @@ func (c *coordinator) piece(reading context.Context, t *Txn) error {
 			return err
 		}
 	}
+	c.meter.sorted(t)
 	c.order.load[0].Add(int64(t.weight()))
 	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: t.weight()}); err != nil {
 		return err
@@ -288,6 +297,7 @@ func (c *coordinator) flush(ctx context.Context) error {
 		}
 	}
 	c.flushing, c.flushed = make(chan struct{}), at
+	c.meter.flush()
 	return send(ctx, c.dispatch.lanes[0], job{flushed: c.flushing, safe: c.global()})
 }
 

@@ -34,7 +34,6 @@ func (c *coordinator) xa(ctx context.Context, t *Txn) error {
 		if err := w.bring(t, known.events); err != nil {
 			return err
 		}
-		c.stats.read(t)
 		return c.hand(ctx, t)
 	}
 	return c.xaStored(ctx, t)
@@ -121,7 +120,6 @@ func (c *coordinator) xaRead(ctx context.Context, t *Txn, p checkpoint.XAPart) e
 	if err == nil {
 		err = w.bring(t, events)
 	}
-	c.stats.read(t)
 	return err
 }
 

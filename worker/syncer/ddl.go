@@ -135,6 +135,9 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
+	if idle, err := d.idle(ctx, one, now); err != nil || idle {
+		return err
+	}
 	if err := one.dropConstraints(now, d.db.Server.Flavor == binlog.MariaDB); err != nil {
 		return err
 	}
@@ -152,7 +155,9 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	}
 	began := time.Now()
 	_, err = conn.ExecContext(ctx, one.text)
-	if took := time.Since(began); took > slowDDL {
+	took := time.Since(began)
+	d.stats.ddl(took)
+	if took > slowDDL {
 		d.log.Warn("a DDL was slow", "statement", one.text, "took", took, "pos", t.Begin)
 	}
 	var answer *mysql.MySQLError
@@ -246,6 +251,7 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 		return err
 	}
 	d.last = in
+	d.stats.flushed(lane.Watermark)
 	d.structures.accept(next)
 	d.cascades(one)
 	return nil

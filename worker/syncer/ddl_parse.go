@@ -114,8 +114,12 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	plain := *st
 	plain.Text = words.Text()
 	st = &plain
-	if known && head.Visible == "" {
+	if known && head.Visible == "" && head.Object == "DATABASE" {
 		return d.remark(&head, st), nil
+	}
+	if known && head.Visible == "" && !d.same {
+		d.note("ALTER TABLE with attributes of a storage engine")
+		return nil, nil
 	}
 	nodes, err := d.read(st, &words, &head, known)
 	if err != nil {
@@ -223,7 +227,9 @@ func (d *ddlParser) read(st *Statement, words *schema.Words, head *schema.Head, 
 	}
 	plain := mode &^ (modeAnsiQuotes | modeNoBackslash)
 	text, bare := st.Text, mode
-	if open, opened := words.Bare(); opened {
+	if known && head.Attributes && !d.same {
+		text, bare = head.Visible, plain
+	} else if open, opened := words.Bare(); opened {
 		text, bare = open, plain
 	}
 	d.parser.SetSQLMode(bare)
@@ -237,8 +243,11 @@ func (d *ddlParser) read(st *Statement, words *schema.Words, head *schema.Head, 
 			return nodes, nil
 		}
 		if d.same && head.Object != "DATABASE" {
-			break // the target knows INVISIBLE, too
+			return nil, first // the target knows INVISIBLE and IF, too
 		}
+	}
+	if nodes, ok := d.withConditions(head); ok {
+		return nodes, nil
 	}
 	return nil, first
 }

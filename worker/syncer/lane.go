@@ -48,7 +48,7 @@ type lane struct {
 	changes []change
 	arrange arranger
 
-	counters counters // of what this lane has finished
+	meter *laneMeter
 }
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
@@ -180,7 +180,11 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 		}
 	}
 	l.partial = partial(group)
-	l.stats.applied(&l.counters, l.id, group, n, time.Since(began))
+	took := time.Since(began)
+	l.stats.applied(l.meter, group, n, len(l.sql.stmts), took)
+	if took > slowTxn {
+		l.slow(group, took)
+	}
 	l.order.done(l.id, weight(group))
 	select {
 	case l.wake <- struct{}{}:
@@ -382,6 +386,7 @@ func (l *lane) flush(ctx context.Context, j job) error {
 		row.Partial = l.partial
 		if err = saveWatermark(ctx, l.meta, row, j.safe); err == nil {
 			l.stats.flushed(row.Watermark)
+			l.meter.flushed()
 			return nil
 		}
 		if ctx.Err() != nil {

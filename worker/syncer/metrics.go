@@ -3,164 +3,171 @@ package syncer
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	families "github.com/raftdm/raftdm/internal/metrics"
-	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // metrics are DM's series of the syncer for one subtask. Several subtasks share
-// the collectors; each removes its own series at its end.
+// the families; each removes its own series at its end.
+//
+// What happens for each event or transaction is counted exactly and measured
+// for some of them only (see sampler); what happens for each target transaction
+// is measured each time. A series is looked up by its labels once.
 type metrics struct {
 	task, source, worker string
 
-	lagGauge   *prometheus.GaugeVec
-	pos, file  *prometheus.GaugeVec
-	txns       *prometheus.CounterVec
-	added      *prometheus.CounterVec
-	seen       counters // of added; only read uses it
-	finished   *prometheus.CounterVec
-	duration   *prometheus.HistogramVec
-	eventRows  *prometheus.HistogramVec
-	retries    *prometheus.CounterVec
-	failures   *prometheus.CounterVec
-	missed     *prometheus.CounterVec
-	batchRows  *prometheus.HistogramVec
-	collectors []interface {
-		DeletePartialMatch(prometheus.Labels) int
-	}
+	lagGauge, remaining, ideal        prometheus.Gauge
+	lagSeen, flushes, queries         prometheus.Observer
+	missed, failures                  prometheus.Counter
+	retries                           *prometheus.CounterVec
+	pos, file, queue                  *prometheus.GaugeVec
+	added, finished                   *prometheus.CounterVec
+	txns                              prometheus.Counter
+	duration, size                    prometheus.Observer
+	stmts, batch                      *prometheus.HistogramVec
+	readTime, eventSize, eventRows    *families.Sample
+	conflicts, skipRows, skipQuery    *families.Sample
+	transform, jobTime, dispatchTimes *families.Sampled
+
+	mu      sync.Mutex
+	flushed time.Time // guarded by mu: when the watermark was recorded last
+
+	collectors []vector
 }
 
-// newMetrics makes the collectors, or takes those that another subtask has
+// vector is a family that gives series away.
+type vector interface {
+	prometheus.Collector
+	DeletePartialMatch(prometheus.Labels) int
+}
+
+// The labels of DM's series, in its order.
+var (
+	ofTask   = []string{"task", "source_id"}
+	ofWorker = []string{"task", "worker", "source_id"}
+	ofJob    = []string{"type", "task", "queueNo", "source_id", "worker", "target_schema", "target_table"}
+)
+
+// sampledHelp says of a family that not every event is measured.
+const sampledHelp = "; some of many are measured, each for all since the one before"
+
+// newMetrics makes the families, or takes those that another subtask has
 // registered. Without a registerer they count for nobody.
 func newMetrics(reg prometheus.Registerer, task, source, worker string) *metrics {
 	m := &metrics{task: task, source: source, worker: worker}
-	of := func(name, help string) prometheus.Opts {
-		return prometheus.Opts{Namespace: "dm", Subsystem: "syncer", Name: name, Help: help}
-	}
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return register(reg, m, prometheus.NewGaugeVec(prometheus.GaugeOpts(of(name, help)), labels))
-	}
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return register(reg, m, prometheus.NewCounterVec(prometheus.CounterOpts(of(name, help)), labels))
-	}
-	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-		return register(reg, m, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "dm", Subsystem: "syncer", Name: name, Help: help, Buckets: buckets}, labels))
-	}
-	const firstBucket, factor, buckets = 0.0005, 2, 18 // DM's own for durations: 0.5 ms to 65 s
-	m.lagGauge = gauge("replication_lag_gauge", "replication lag, seconds", "task", "source_id", "worker")
-	m.pos = gauge("binlog_pos", "offset in the current binlog file", "node", "task", "source_id")
-	m.file = gauge("binlog_file", "number of the current binlog file", "node", "task", "source_id")
-	m.txns = counter("finished_transaction_total", "target transactions committed", "task", "worker", "source_id")
-	jobLabels := []string{"type", "task", "queueNo", "source_id", "worker", "target_schema", "target_table"}
-	m.added = counter("added_jobs_total", "rows and statements read", jobLabels...)
-	m.finished = counter("finished_jobs_total", "rows and statements applied", jobLabels...)
-	m.duration = histogram("txn_duration_time", "duration of a target transaction, seconds",
-		prometheus.ExponentialBuckets(firstBucket, factor, buckets), "task", "worker", "source_id")
-	m.eventRows = histogram("binlog_event_row", "rows per source transaction", prometheus.LinearBuckets(0, 100, 101), "worker", "task", "source_id")
-	m.batchRows = histogram("replication_transaction_batch", "rows per target transaction", prometheus.LinearBuckets(1, 50, 21),
-		"worker", "task", "source_id", "queueNo", "type")
-	m.retries = counter("sql_retries_total", "statements tried again", "type", "task")
-	m.failures = counter("exit_with_error_count", "runs that ended with an error", "task", "source_id")
-	m.missed = counter("unmatched_rows_total", "UPDATEs and DELETEs that met no row on the target", "task", "source_id")
+	f := factory{reg: reg, m: m}
+	m.lagGauge = f.gauge("replication_lag_gauge", "replication lag, seconds", "task", "source_id", "worker").WithLabelValues(task, source, worker)
+	m.lagSeen = f.histogram("replication_lag", "replication lag, seconds, looked at once a second", prometheus.ExponentialBuckets(0.5, 2, 12),
+		"task", "source_id", "worker").WithLabelValues(task, source, worker)
+	m.remaining = f.gauge("remaining_time", "seconds until the end of the source's binlog is reached at the present speed of reading; +Inf while nothing is read",
+		"task", "source_id", "worker").WithLabelValues(task, source, worker)
+	m.pos = f.gauge("binlog_pos", "offset in the current binlog file", "node", "task", "source_id")
+	m.file = f.gauge("binlog_file", "number of the current binlog file", "node", "task", "source_id")
+	m.queue = f.gauge("queue_size", "what waits: rows in q_n, transactions in causality_input (not ordered yet) and jobs in dml_worker_input (for a lane); there is no compactor_input",
+		"task", "queue_id", "source_id")
+	m.retries = f.counter("sql_retries_total", "statements tried again", "type", "task")
+	failures := prometheus.NewCounterVec(prometheus.CounterOpts(f.opts("exit_with_error_count", "runs that ended with an error")), ofTask)
+	m.failures = families.Family(reg, failures).WithLabelValues(task, source) // stays behind the run, for an alert
+	m.missed = f.counter("unmatched_rows_total", "UPDATEs and DELETEs that met no row on the target", ofTask...).WithLabelValues(task, source)
+	m.flushes = f.histogram("flush_checkpoints_time_interval", "seconds between two records of the watermark in the table that DM's tools read",
+		prometheus.LinearBuckets(1, 50, 21), "worker", "task", "source_id").WithLabelValues(worker, task, source)
+	f.gauge("shard_lock_resolving", "1 while a shard DDL lock is waited for: always 0, as there is no shard merge yet", ofTask...).WithLabelValues(task, source).Set(0)
+	f.gauge("unsynced_table_number", "tables of a shard group that a DDL has not reached: no series, as there is no shard merge yet", "task", "table", "source_id")
+	f.jobs()
+	f.target()
+	f.reading()
 	return m
 }
 
-func register[C interface {
-	prometheus.Collector
-	DeletePartialMatch(prometheus.Labels) int
-}](reg prometheus.Registerer, m *metrics, c C) C {
-	c = families.Family(reg, c)
-	m.collectors = append(m.collectors, c)
+// factory makes families for m.
+type factory struct {
+	reg prometheus.Registerer
+	m   *metrics
+}
+
+func (f factory) opts(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "dm", Subsystem: "syncer", Name: name, Help: help}
+}
+
+func (f factory) gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return register(f, prometheus.NewGaugeVec(prometheus.GaugeOpts(f.opts(name, help)), labels))
+}
+
+func (f factory) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return register(f, prometheus.NewCounterVec(prometheus.CounterOpts(f.opts(name, help)), labels))
+}
+
+func (f factory) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return register(f, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "dm", Subsystem: "syncer", Name: name, Help: help, Buckets: buckets}, labels))
+}
+
+func (f factory) sampled(name, help string, buckets []float64, labels ...string) *families.Sampled {
+	return register(f, families.NewSampled(prometheus.HistogramOpts{
+		Namespace: "dm", Subsystem: "syncer", Name: name, Help: help + sampledHelp, Buckets: buckets}, labels))
+}
+
+func register[C vector](f factory, c C) C {
+	c = families.Family(f.reg, c)
+	f.m.collectors = append(f.m.collectors, c)
 	return c
 }
 
+// durations are DM's buckets for most times: 5 µs to 84 s.
+func durations() []float64 { return prometheus.ExponentialBuckets(0.000005, 2, 25) }
+
+// sizes are DM's buckets for the bytes of an event.
+func sizes() []float64 { return prometheus.ExponentialBuckets(16, 2, 20) }
+
 // remove takes the subtask's series away.
 func (m *metrics) remove() {
+	own := prometheus.Labels{"task": m.task, "source_id": m.source}
 	for _, c := range m.collectors {
-		if c == any(m.retries) {
+		if c == any(m.retries) || c == any(m.stmts) {
 			c.DeletePartialMatch(prometheus.Labels{"task": m.task}) // DM gives it no source
 			continue
 		}
-		if c == any(m.failures) {
-			continue // an alert looks at it after the run
-		}
-		c.DeletePartialMatch(prometheus.Labels{"task": m.task, "source_id": m.source})
+		c.DeletePartialMatch(own)
 	}
 }
 
 // folded is DM's queue label: it never shows more than eight queues.
-func folded(lane int) string { return "q_" + strconv.Itoa(lane%8) }
+func folded(lane int) string { return "q_" + strconv.Itoa(lane%shownQueues) }
 
-func (m *metrics) read(t *Txn) {
-	if len(t.Rows) == 0 {
-		return
-	}
-	m.eventRows.WithLabelValues(m.worker, m.task, m.source).Observe(float64(len(t.Rows)))
-	m.count(&m.seen, m.added, t.Rows, "")
-}
+// shownQueues is how many queues DM shows.
+const shownQueues = 8
 
-// counters are the series of a vector that one goroutine has asked for: finding
-// one by its seven labels takes longer than a row's share of all else.
-type counters map[countKey]prometheus.Counter
+// admin is DM's queue label of what is done with nothing else in flight.
+const admin = "admin queue"
 
-type countKey struct {
-	kind  Kind
-	table schema.Name
-}
-
-// mostCounters bounds what is remembered, not what is counted.
-const mostCounters = 1000
-
-func (c *counters) of(to *prometheus.CounterVec, k countKey, m *metrics, queue string) prometheus.Counter {
-	if found := (*c)[k]; found != nil {
-		return found
-	}
-	if *c == nil || len(*c) >= mostCounters {
-		*c = counters{}
-	}
-	made := to.WithLabelValues(k.kind.String(), m.task, queue, m.source, m.worker, k.table.Schema, k.table.Table)
-	(*c)[k] = made
-	return made
-}
-
-// count adds rows by kind and table. Neighbours mostly share both.
-func (m *metrics) count(c *counters, to *prometheus.CounterVec, rows []Row, queue string) {
-	for i := 0; i < len(rows); {
-		k := i + 1
-		for k < len(rows) && rows[k].Kind == rows[i].Kind && rows[k].Table == rows[i].Table {
-			k++
-		}
-		c.of(to, countKey{rows[i].Kind, rows[i].Table}, m, queue).Add(float64(k - i))
-		i = k
-	}
-}
-
-func (m *metrics) applied(c *counters, lane int, group []*Txn, rows int, took time.Duration) {
-	m.txns.WithLabelValues(m.task, m.worker, m.source).Inc()
-	m.duration.WithLabelValues(m.task, m.worker, m.source).Observe(took.Seconds())
-	m.batchRows.WithLabelValues(m.worker, m.task, m.source, folded(lane), "rows").Observe(float64(rows))
-	for _, t := range group {
-		m.count(c, m.finished, t.Rows, folded(lane))
-	}
-}
-
+// executed counts DDL statements that were read and have been applied.
 func (m *metrics) executed(n int) {
-	m.finished.WithLabelValues("ddl", m.task, "", m.source, m.worker, "", "").Add(float64(n))
+	for _, c := range []*prometheus.CounterVec{m.added, m.finished} {
+		c.WithLabelValues("ddl", m.task, admin, m.source, m.worker, "", "").Add(float64(n))
+	}
 }
 
-func (m *metrics) unmatched() { m.missed.WithLabelValues(m.task, m.source).Inc() }
+// ddl measures one statement on the target.
+func (m *metrics) ddl(took time.Duration) {
+	m.queries.Observe(took.Seconds())
+	m.transform.WithLabelValues("ddl-exec", m.task, m.worker, m.source).Observe(took.Seconds(), 1)
+}
+
+func (m *metrics) unmatched() { m.missed.Inc() }
 
 func (m *metrics) retried(kind string) { m.retries.WithLabelValues(kind, m.task).Inc() }
 
-func (m *metrics) failed() { m.failures.WithLabelValues(m.task, m.source).Inc() }
+func (m *metrics) failed() { m.failures.Inc() }
 
+// lag shows how far the target is behind.
 func (m *metrics) lag(seconds int64) {
-	m.lagGauge.WithLabelValues(m.task, m.source, m.worker).Set(float64(seconds))
+	m.lagGauge.Set(float64(seconds))
+	m.lagSeen.Observe(float64(seconds))
 }
 
 // position shows how far a node is: by number of the file and offset in it.
@@ -173,5 +180,16 @@ func (m *metrics) position(node string, p binlog.Position) {
 		if n, err := strconv.Atoi(number); err == nil {
 			m.file.WithLabelValues(node, m.task, m.source).Set(float64(n))
 		}
+	}
+}
+
+// recorded says that the watermark was recorded now.
+func (m *metrics) recorded(now time.Time) {
+	m.mu.Lock()
+	last := m.flushed
+	m.flushed = now
+	m.mu.Unlock()
+	if !last.IsZero() {
+		m.flushes.Observe(now.Sub(last).Seconds())
 	}
 }

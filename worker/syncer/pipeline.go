@@ -65,6 +65,7 @@ func (p *pipeline) run(ctx context.Context) error {
 	wake := make(chan struct{}, 1) // one is enough: whoever is woken looks at all lanes
 	p.coord.wake = wake
 	p.coord.dispatch = newDispatch(queues, p.coord.order.batch, p.coord.order)
+	p.coord.stats.watchQueues(txns, queues, p.coord.order)
 	g.Go(func() error {
 		if err := p.recall(reading); err != nil {
 			return err

@@ -57,6 +57,7 @@ type reader struct {
 	patience time.Duration
 	bytes    atomic.Uint64
 	ahead    *budget
+	meter    *readMeter
 }
 
 // budget bounds the memory of what is read and not yet taken: a channel counts
@@ -154,6 +155,7 @@ func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err err
 	}
 	defer conn.Close()
 	emit := func(t *Txn) error {
+		r.meter.waits()
 		if err := r.ahead.take(ctx, t.size); err != nil {
 			return err
 		}
@@ -168,10 +170,12 @@ func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err err
 	decode := newDecoder(r.flavor, r.group.include)
 	decode.counts = r.uncounted()
 	for {
+		r.meter.reads()
 		raw, err := conn.Next()
 		if err != nil {
 			return got, err
 		}
+		r.meter.arrived()
 		r.bytes.Add(uint64(len(raw)))
 		worth, err := decode.event(raw, group)
 		if worth && !got {
@@ -181,6 +185,7 @@ func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err err
 		if err != nil {
 			return got, err
 		}
+		r.meter.leaves(decode, len(raw))
 	}
 }
 

@@ -20,6 +20,7 @@ type stats struct {
 	byGTID  bool
 	window  *window
 	reader  *reader
+	left    left // only refresh uses it
 
 	mu sync.Mutex
 
@@ -37,6 +38,8 @@ type stats struct {
 	sampled   sample
 	recentTPS int64
 	recentRPS int64
+	samplers  []*sampler
+	queues    func() map[string]int64 // what waits, nil before there is something
 }
 
 type sample struct {
@@ -61,18 +64,13 @@ func (s *stats) watch(w *window, r *reader) {
 	s.window, s.reader, s.byGTID = w, r, r.byGTID
 }
 
-// read counts a transaction that the reader gave.
-func (s *stats) read(t *Txn) {
-	s.metrics.read(t)
-}
-
 // applied counts a group that a lane put on the target.
-func (s *stats) applied(c *counters, lane int, group []*Txn, rows int, took time.Duration) {
+func (s *stats) applied(l *laneMeter, group []*Txn, rows, statements int, took time.Duration) {
 	s.mu.Lock()
 	s.events += int64(rows)
 	s.rows += int64(rows)
 	s.mu.Unlock()
-	s.metrics.applied(c, lane, group, rows, took)
+	l.applied(group, rows, statements, took)
 }
 
 // executed counts DDL statements.
@@ -93,7 +91,13 @@ func (s *stats) unmatched(row string) {
 
 func (s *stats) retried(kind string) { s.metrics.retried(kind) }
 
-func (s *stats) flushed(at binlog.Location) { s.metrics.position("syncer", at.Position) }
+// flushed says that the watermark was recorded where DM's tools read it.
+func (s *stats) flushed(at binlog.Location) {
+	s.metrics.position("syncer", at.Position)
+	s.metrics.recorded(time.Now())
+}
+
+func (s *stats) ddl(took time.Duration) { s.metrics.ddl(took) }
 
 // refresh asks the source for its position and samples rates, until ctx ends.
 // A source that does not answer is the reader's trouble; here it only means
@@ -105,8 +109,9 @@ func (s *stats) refresh(ctx context.Context, up *dbconn.DB) error {
 		ask, cancel := context.WithTimeout(ctx, 5*refreshEvery)
 		before, _ := s.window.watermark()
 		master, err := up.MasterStatus(ask)
-		cancel()
 		s.sample(before, master, err == nil)
+		s.forecast(ask, up)
+		cancel()
 		select {
 		case <-ctx.Done():
 			return nil
@@ -133,6 +138,7 @@ func (s *stats) sample(before, master binlog.Location, known bool) {
 	}
 	s.lookLocked(now)
 	s.metrics.lag(s.lag)
+	s.showQueuesLocked()
 	s.metrics.position("syncer", s.at.Position)
 }
 

@@ -191,6 +191,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 		lanes[i] = &lane{id: i, batch: sub.Sync.Batch, meta: u.cfg.Meta, target: &target{db: rows}, window: w, order: o,
 			stats: u.stats, trouble: u.trouble, strict: sub.Sync.Strict, compact: sub.Sync.Compact, multi: sub.Sync.MultipleRows, log: u.log}
 	}
+	u.stats.measure(read, c, lanes)
 	lanes[0].partial = from.lane.Partial
 	u.stats.watch(w, read)
 	return &pipeline{read: read, coord: c, lanes: lanes, window: w, meta: u.cfg.Meta,

@@ -29,6 +29,8 @@ type target struct {
 	conn *sql.Conn
 	used time.Time // when conn was used last
 	buf  []byte
+
+	meter *laneMeter
 }
 
 // transaction opens a transaction and executes the statements and the update
@@ -195,6 +197,7 @@ func (t *target) close() {
 // of matched rows.
 func (t *target) exec(ctx context.Context, text string) ([]int64, error) {
 	var counts []int64
+	began := time.Now()
 	err := t.conn.Raw(func(dc any) error {
 		ex, ok := dc.(driver.ExecerContext)
 		if !ok {
@@ -212,6 +215,7 @@ func (t *target) exec(ctx context.Context, text string) ([]int64, error) {
 		return nil
 	})
 	t.used = time.Now()
+	t.meter.trip(text, t.used.Sub(began))
 	if err != nil {
 		var answer *mysql.MySQLError
 		if !errors.As(err, &answer) {

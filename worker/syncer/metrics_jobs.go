@@ -1,0 +1,126 @@
+package syncer
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// jobs makes the families of what the coordinator counts and measures.
+func (f factory) jobs() {
+	m := f.m
+	m.added = f.counter("added_jobs_total", "rows and statements read", ofJob...)
+	m.finished = f.counter("finished_jobs_total", "rows and statements applied", ofJob...)
+	m.conflicts = f.sampled("conflict_detect_duration", "seconds to find whom a transaction must wait for", durations(), ofTask...).
+		WithLabelValues(m.task, m.source)
+	m.jobTime = f.sampled("add_job_duration", "seconds until a transaction is with its lane or in the job that is made for it; its type is that of its first row",
+		durations(), "type", "task", "queueNo", "source_id")
+	m.dispatchTimes = f.sampled("dispatch_binlog_duration", "seconds to give a transaction to a lane, waiting for room included; its type is that of its first row",
+		durations(), "type", "task", "source_id")
+}
+
+// jobMeter measures some of the transactions that the coordinator hands out, in
+// its goroutine. The zero one measures nothing.
+type jobMeter struct {
+	sampler
+	m     *metrics
+	added [shownQueues]counters
+
+	stands             uint64 // for how many the one in hand is measured; 0 for none
+	began, sort, found time.Time
+}
+
+// begins says that a transaction is taken in hand.
+func (j *jobMeter) begins() {
+	if j.m == nil {
+		return
+	}
+	if j.stands = j.due(); j.stands > 0 {
+		j.began = time.Now()
+	}
+}
+
+// sorts says that its place is looked for now.
+func (j *jobMeter) sorts() {
+	if j.stands > 0 {
+		j.sort = time.Now()
+	}
+}
+
+// sorted says that it is known whom t waits for.
+func (j *jobMeter) sorted(t *Txn) {
+	if j.m == nil {
+		return
+	}
+	j.m.count(&j.added[t.lane%shownQueues], j.m.added, t.Rows, t.lane)
+	if j.stands > 0 {
+		j.found = time.Now()
+	}
+}
+
+// handed says that t is where its lane finds it.
+func (j *jobMeter) handed(t *Txn) {
+	if j.stands == 0 || len(t.Rows) == 0 {
+		return
+	}
+	now, kind := time.Now(), t.Rows[0].Kind.String()
+	j.m.conflicts.Observe(j.found.Sub(j.sort).Seconds(), j.stands)
+	j.m.jobTime.WithLabelValues(kind, j.m.task, folded(t.lane), j.m.source).Observe(now.Sub(j.found).Seconds(), j.stands)
+	j.m.dispatchTimes.WithLabelValues(kind, j.m.task, j.m.source).Observe(now.Sub(j.began).Seconds(), j.stands)
+}
+
+// parsed measures the reading of a statement, of which so many are for the target.
+func (j *jobMeter) parsed(took time.Duration, statements int) {
+	switch {
+	case j.m == nil:
+	case statements == 0:
+		j.m.skipQuery.Observe(took.Seconds(), 1)
+	default:
+		j.m.transform.WithLabelValues("gen-query", j.m.task, j.m.worker, j.m.source).Observe(took.Seconds(), 1)
+	}
+}
+
+// flush counts a record of the watermark that lane 0 is asked for.
+func (j *jobMeter) flush() {
+	if j.m != nil {
+		j.m.added.WithLabelValues("flush", j.m.task, admin, j.m.source, j.m.worker, "", "").Inc()
+	}
+}
+
+// counters are the series of a vector that one goroutine has asked for: finding
+// one by its seven labels takes longer than a row's share of all else.
+type counters map[countKey]prometheus.Counter
+
+type countKey struct {
+	kind  Kind
+	table schema.Name
+}
+
+// mostCounters bounds what is remembered, not what is counted.
+const mostCounters = 1000
+
+func (c *counters) of(to *prometheus.CounterVec, k countKey, m *metrics, lane int) prometheus.Counter {
+	if found := (*c)[k]; found != nil {
+		return found
+	}
+	if *c == nil || len(*c) >= mostCounters {
+		*c = counters{}
+	}
+	made := to.WithLabelValues(k.kind.String(), m.task, folded(lane), m.source, m.worker, k.table.Schema, k.table.Table)
+	(*c)[k] = made
+	return made
+}
+
+// count adds rows by kind and table. Neighbours mostly share both.
+func (m *metrics) count(c *counters, to *prometheus.CounterVec, rows []Row, lane int) {
+	for i := 0; i < len(rows); {
+		k := i + 1
+		for k < len(rows) && rows[k].Kind == rows[i].Kind && rows[k].Table == rows[i].Table {
+			k++
+		}
+		c.of(to, countKey{rows[i].Kind, rows[i].Table}, m, lane).Add(float64(k - i))
+		i = k
+	}
+}
