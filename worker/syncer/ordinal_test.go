@@ -57,11 +57,18 @@ type ordinals struct {
 // RAFTDM_ORDINALS=all fails them all (minutes); RAFTDM_SEED repeats a sample.
 func TestEveryOrdinalFails(t *testing.T) {
 	testbed.SkipIfShort(t)
-	newOrdinals(t).sample(t)
+	newOrdinals(t, secondMariaDB(t)).sample(t, 25*time.Second)
 }
 
-// sample fails a random choice of statements, or all.
-func (o *ordinals) sample(t *testing.T) {
+// TestEveryOrdinalFailsIntoTiDB is the same into a TiDB, whose optimistic
+// transactions fail at other moments, and whose DDL goes on without its client.
+func TestEveryOrdinalFailsIntoTiDB(t *testing.T) {
+	testbed.SkipIfShort(t)
+	newOrdinals(t, servers.TiDB(t)).sample(t, 8*time.Second)
+}
+
+// sample fails a random choice of statements for so long, or all.
+func (o *ordinals) sample(t *testing.T, limit time.Duration) {
 	n := o.run(0, testbed.Refuse, false)
 	seed := rand.Uint64()
 	if s := os.Getenv("RAFTDM_SEED"); s != "" {
@@ -73,7 +80,7 @@ func (o *ordinals) sample(t *testing.T) {
 	began := time.Now()
 	done := 0
 	for _, k := range list {
-		if os.Getenv("RAFTDM_ORDINALS") != "all" && time.Since(began) > 25*time.Second {
+		if os.Getenv("RAFTDM_ORDINALS") != "all" && time.Since(began) > limit {
 			break
 		}
 		way := [...]struct {
@@ -89,8 +96,8 @@ func (o *ordinals) sample(t *testing.T) {
 }
 
 // openOrdinals makes the tables.
-func openOrdinals(t *testing.T) *ordinals {
-	o := &ordinals{bench: newBench(t, servers.MariaDB(t), secondMariaDB(t), true)}
+func openOrdinals(t *testing.T, down *testbed.Server) *ordinals {
+	o := &ordinals{bench: newBench(t, servers.MariaDB(t), down, true)}
 	var err error
 	if o.in, err = testbed.OpenInjector(o.down.Addr()); err != nil {
 		t.Fatal(err)
@@ -110,8 +117,8 @@ func openOrdinals(t *testing.T) *ordinals {
 }
 
 // newOrdinals writes the workload.
-func newOrdinals(t *testing.T) *ordinals {
-	o := openOrdinals(t)
+func newOrdinals(t *testing.T, down *testbed.Server) *ordinals {
+	o := openOrdinals(t, down)
 	s := o.schema()
 	o.write("INSERT INTO a VALUES (1, 'one', 1), (2, 'two', 2), (3, NULL, NULL)")
 	o.write("INSERT INTO nokey VALUES (1, 'a'), (1, 'a'), (1, 'A'), (1, 'a '), (2, NULL), (2, NULL)")

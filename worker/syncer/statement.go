@@ -10,6 +10,9 @@ import (
 type sqlBatch struct {
 	text  []byte
 	stmts []stmt
+	// unchecked means that some statements run without checks of foreign keys,
+	// which the session must not keep when one between them fails.
+	unchecked bool
 }
 
 // stmt is one statement of a sqlBatch.
@@ -33,7 +36,7 @@ type stmt struct {
 	xa *xaWork
 }
 
-func (b *sqlBatch) reset() { b.text, b.stmts = b.text[:0], b.stmts[:0] }
+func (b *sqlBatch) reset() { b.text, b.stmts, b.unchecked = b.text[:0], b.stmts[:0], false }
 
 // part gives the text of statement i.
 func (b *sqlBatch) part(i int) []byte {
@@ -51,6 +54,8 @@ func (b *sqlBatch) add(p *plan, r *Row, safe bool) error {
 		return err
 	}
 	switch {
+	case safe && p.fit.related:
+		return b.addRelated(p, r)
 	case r.Kind == Insert && !safe:
 		return b.one(p, r, false, p.appendInsert, "INSERT")
 	case r.Kind == Insert:
@@ -79,6 +84,14 @@ func (b *sqlBatch) renew(p *plan, r *Row) error {
 	if p.fit.replace {
 		return b.one(p, r, false, p.appendInsert, "REPLACE")
 	}
+	if err := b.makeWay(p, r); err != nil {
+		return err
+	}
+	return b.one(p, r, false, p.appendInsert, "INSERT")
+}
+
+// makeWay deletes what holds a key of the new row.
+func (b *sqlBatch) makeWay(p *plan, r *Row) error {
 	for i := range p.table.Indexes {
 		ix := &p.table.Indexes[i]
 		if !hasEntry(ix, r.After) {
@@ -92,7 +105,7 @@ func (b *sqlBatch) renew(p *plan, r *Row) error {
 			return err
 		}
 	}
-	return b.one(p, r, false, p.appendInsert, "INSERT")
+	return nil
 }
 
 func (b *sqlBatch) one(p *plan, r *Row, exact bool, write func([]byte, *Row, string) ([]byte, error), verb string) error {

@@ -65,13 +65,13 @@ func (t *target) transaction(ctx context.Context, b *sqlBatch, update string) ([
 		}
 		if i < len(b.stmts) && b.stmts[i].mode != "" {
 			if err := t.inMode(ctx, b, i, send, &counts, &inText); err != nil {
-				return nil, t.fail(ctx, err)
+				return nil, t.fail(ctx, b, err)
 			}
 			continue
 		}
 		if inText > 0 && len(t.buf)+len(text)+1 > maxText {
 			if err := send(); err != nil {
-				return nil, t.fail(ctx, err)
+				return nil, t.fail(ctx, b, err)
 			}
 		}
 		if inText > 0 {
@@ -81,7 +81,7 @@ func (t *target) transaction(ctx context.Context, b *sqlBatch, update string) ([
 		inText++
 	}
 	if err := send(); err != nil {
-		return nil, t.fail(ctx, err)
+		return nil, t.fail(ctx, b, err)
 	}
 	return counts, nil
 }
@@ -114,7 +114,7 @@ func (t *target) commit(ctx context.Context) error {
 	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) && !undetermined(answer.Number) {
-		return t.fail(ctx, err)
+		return t.fail(ctx, nil, err)
 	}
 	t.close()
 	return fmt.Errorf("%w: %w", errUnknownCommit, err)
@@ -140,9 +140,13 @@ func undetermined(number uint16) bool {
 	return false
 }
 
-// fail rolls back, or drops the connection if that is not possible.
-func (t *target) fail(ctx context.Context, err error) error {
+// fail rolls back, or drops the connection if that is not possible or if the
+// statements have left the session in another state.
+func (t *target) fail(ctx context.Context, b *sqlBatch, err error) error {
 	t.rollback(ctx)
+	if b != nil && b.unchecked {
+		t.close()
+	}
 	return err
 }
 

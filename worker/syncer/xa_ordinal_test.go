@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/testbed"
@@ -58,7 +59,17 @@ func (o *ordinals) xa(statements ...string) func(verb string) {
 // the time what is stored is what the lane rows say.
 func TestEveryOrdinalFailsXA(t *testing.T) {
 	testbed.SkipIfShort(t)
-	o := openOrdinals(t)
+	newOrdinalsXA(t, secondMariaDB(t)).sample(t, 25*time.Second)
+}
+
+// TestEveryOrdinalFailsXAIntoTiDB is the same into a TiDB.
+func TestEveryOrdinalFailsXAIntoTiDB(t *testing.T) {
+	testbed.SkipIfShort(t)
+	newOrdinalsXA(t, servers.TiDB(t)).sample(t, 5*time.Second)
+}
+
+func newOrdinalsXA(t *testing.T, down *testbed.Server) *ordinals {
+	o := openOrdinals(t, down)
 	o.big = func(_ int, rows int64) int64 { return rows - 1 }
 	o.write("INSERT INTO a VALUES (1, 'one', 1), (2, 'two', 2), (3, NULL, NULL)")
 	o.xa("UPDATE a SET v = 'ONE', u = 10 WHERE id = 1", "INSERT INTO nokey VALUES (1, 'a'), (1, 'a'), (2, NULL)")("COMMIT")
@@ -75,7 +86,7 @@ func TestEveryOrdinalFailsXA(t *testing.T) {
 	large("COMMIT")
 	o.xa("DELETE FROM big LIMIT 300")("ROLLBACK")
 	o.xa("DELETE FROM nokey LIMIT 1", "UPDATE a SET id = id + 1000 ORDER BY id DESC")("COMMIT")
-	o.sample(t)
+	return o
 }
 
 // storedXA lists what is stored of XA transactions.
