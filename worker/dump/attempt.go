@@ -37,7 +37,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return a.local("prepare the dump directory", err)
 	}
 	threads := max(1, sub.Dump.Threads)
-	db, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: threads + 2, TimeZone: "+00:00"})
+	db, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: threads + 2, TimeZone: "+00:00", SQLMode: sessionMode})
 	if err != nil {
 		return err
 	}
@@ -127,12 +127,12 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 			a.log.Warn("read while writers are stopped: its engine has no snapshots",
 				"schema", t.Schema, "table", t.Table, "engine", t.engine)
 		}
-		return r.read(ctx, snap.conns, now)
+		return r.read(ctx, snap.conns, now, false)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return all, r.read(ctx, snap.conns, later)
+	return all, r.read(ctx, snap.conns, later, true)
 }
 
 // syncQueue is how many complete files may wait for the disk before readers do.

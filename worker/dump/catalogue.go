@@ -41,7 +41,8 @@ func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) e
 	}
 	return c.each(c.tables, func(t *table) error {
 		var err error
-		t.chunks, err = planChunks(ctx, db, t, rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads))
+		t.step = rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads)
+		t.plan, err = planPieces(ctx, db, t)
 		return err
 	})
 }
@@ -51,7 +52,7 @@ func (c *catalogue) load(ctx context.Context, db *dbconn.DB, names []schema.Name
 	out := make(map[schema.Name]*table, len(names))
 	bySchema := map[string]map[string]*table{}
 	for _, n := range names {
-		t := &table{Name: n, chunks: []string{""}}
+		t := &table{Name: n, plan: []piece{{}}, step: 1 << 62}
 		out[n] = t
 		if bySchema[n.Schema] == nil {
 			bySchema[n.Schema] = map[string]*table{}
