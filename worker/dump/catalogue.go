@@ -15,6 +15,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // catalogue is the list of what to dump. It is read without any lock first,
@@ -28,6 +29,7 @@ type catalogue struct {
 	nameCharsets bool
 	schemas      map[string]string // name -> CREATE DATABASE
 	tables       map[schema.Name]*table
+	prior        *dumpdir.State // what earlier attempts have read, nil for nothing
 }
 
 // read lists and describes the tables and plans their chunks.
@@ -42,6 +44,9 @@ func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) e
 	return c.each(c.tables, func(t *table) error {
 		var err error
 		t.step = rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads)
+		if t.refused = t.inherit(c.prior, dump.Where); t.prior != nil {
+			return nil
+		}
 		t.plan, err = planPieces(ctx, db, t)
 		return err
 	})

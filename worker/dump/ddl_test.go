@@ -12,7 +12,9 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 var servers testbed.Shared
@@ -57,7 +59,8 @@ func dumpAround(t *testing.T, src *testbed.Server, name string, between ...strin
 		t.Fatal(err)
 	}
 	r := &readers{db: db, dir: t.TempDir(), chunk: 1 << 20, stmt: 1 << 20, log: slog.New(slog.DiscardHandler),
-		progress: newProgress(snap.tables), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File) error { return f.Close() },
+		progress: newProgress(states), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File, then func() error) error { return finished{file: f}.close() },
+		note:  func(schema.Name, dumpdir.Chunk) error { return nil },
 		local: func(_ string, err error) error { return err }}
 	return r.read(ctx, snap.conns, states, true)
 }

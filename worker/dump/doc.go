@@ -46,9 +46,11 @@
 //
 // # Failures
 //
-// A dump is not resumable, since a snapshot dies with its connections: a broken
-// connection or a DDL begins it anew, in an emptied directory, for as long as
-// the subtask runs, and Fill shows why. A missing privilege, a lock that is not
-// granted or a full disk ends Run. Whatever happens before the manifest is
-// written leaves a directory that load refuses.
+// A snapshot dies with its connections: after a broken connection or a DDL the
+// dump takes another one, for as long as the subtask runs, and Fill shows why.
+// With Config.Resume what was read before stays; DESIGN.md says how rows of
+// several moments become one state. Without it each attempt begins in an
+// emptied directory. A missing privilege, a lock that is not granted or a full
+// disk ends Run. Whatever happens before the manifest is written leaves a
+// directory that load refuses.
 package dump

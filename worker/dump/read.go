@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -16,64 +14,9 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
-
-// job is one chunk of one table.
-type job struct {
-	t  *tableState
-	no int
-	keyRange
-}
-
-// tableState collects what the chunks of one table have written.
-type tableState struct {
-	*table
-	warnWide sync.Once
-
-	mu sync.Mutex
-
-	// mu guards the following.
-	files   [][]dumpdir.File // by chunk
-	left    int              // chunks not finished
-	planned int              // pieces that have become chunks
-}
-
-func newTableState(t *table) *tableState { return &tableState{table: t} }
-
-// chunk makes a chunk of a range; last tells that it ends a piece.
-func (t *tableState) chunk(r keyRange, last bool) job {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	j := job{t: t, no: len(t.files), keyRange: r}
-	t.files = append(t.files, nil)
-	t.left++
-	if last {
-		t.planned++
-	}
-	return j
-}
-
-// done notes the files of a chunk. It tells whether the table is complete, and
-// else about which part of it is.
-func (t *tableState) done(j job, files []dumpdir.File) (complete bool, part float64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.files[j.no] = files
-	t.left--
-	if t.planned == len(t.plan) && t.left == 0 {
-		return true, 1
-	}
-	all := max(float64(len(t.files)), float64(t.rows)/float64(max(1, t.step)), float64(len(t.plan)))
-	return false, float64(len(t.files)-t.left) / (all + 1)
-}
-
-// data lists the files of the table in the order of its chunks.
-func (t *tableState) data() []dumpdir.File {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Concat(t.files...)
-}
 
 // readers read chunks over the connections of one snapshot.
 type readers struct {
@@ -85,7 +28,13 @@ type readers struct {
 	log      *slog.Logger
 	progress *progress
 	metrics  *metrics
-	sync     func(*os.File) error             // takes over a complete file
+	// sync takes over a complete file, and then, behind all files of a chunk,
+	// what notes the chunk.
+	sync func(f *os.File, then func() error) error
+	// note writes the journal.
+	note func(schema.Name, dumpdir.Chunk) error
+	// snapshot is the number of the one that is read.
+	snapshot int
 	local    func(op string, err error) error // names this machine's disk as the cause
 }
 
@@ -124,35 +73,6 @@ func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState,
 	return g.Wait()
 }
 
-// walkers is how many ranges are walked at the same time.
-const walkers = 2
-
-// plan makes jobs of all tables. Walks go on beside what needs none.
-func (r *readers) plan(ctx context.Context, tables []*tableState, walk bool, emit func(job) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(walkers)
-	for _, t := range tables {
-		for _, p := range t.plan {
-			if !p.walk || !walk {
-				if err := emit(t.chunk(p.keyRange, true)); err != nil {
-					return errors.Join(err, g.Wait())
-				}
-				continue
-			}
-			g.Go(func() error {
-				err := walker{db: r.db, t: t.table}.cut(ctx, p.keyRange, func(kr keyRange, last bool) error {
-					return emit(t.chunk(kr, last))
-				})
-				if err != nil {
-					return explain(t.table, r.outdated(ctx, t.table, err))
-				}
-				return nil
-			})
-		}
-	}
-	return g.Wait()
-}
-
 // explain names the table.
 func explain(t *table, err error) error {
 	op := fmt.Sprintf("dump table %s.%s", t.Schema, t.Table)
@@ -176,7 +96,12 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 	if err != nil {
 		return r.outdated(ctx, j.t.table, err)
 	}
-	if complete, part := j.t.done(j, files); complete {
+	c := j.Chunk
+	c.Done, c.Snapshot, c.Files = true, r.snapshot, files
+	if err := r.sync(nil, func() error { return r.note(j.t.Name, c) }); err != nil {
+		return err
+	}
+	if complete, part := j.t.done(c); complete {
 		// The metadata lock is still held, so this is the table just read.
 		if err := unchanged(ctx, r.db, j.t.table); err != nil {
 			return err
@@ -215,8 +140,8 @@ func (r *readers) outdated(ctx context.Context, t *table, err error) error {
 
 // copy streams the rows of a chunk into files.
 func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, error) {
-	out := &chunkWriter{dir: r.dir, limit: r.chunk, done: r.sync,
-		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.no, part) }}
+	out := &chunkWriter{dir: r.dir, limit: r.chunk, chunk: j.No, done: func(f *os.File) error { return r.sync(f, nil) },
+		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.No, part) }}
 	defer out.abort()
 	enc := newEncoder(j.t.Table, j.t.columns, r.stmt)
 	if w.out == nil {
@@ -238,7 +163,7 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, err
 		enc.buf, rows = enc.buf[:0], 0
 		return nil
 	}
-	err := w.stream(ctx, j.t.query(j.keyRange, r.where), enc.begin, func(p []byte) error {
+	err := w.stream(ctx, j.t.query(j.keyRange(), r.where), enc.begin, func(p []byte) error {
 		if err := enc.row(p); err != nil {
 			return err
 		}

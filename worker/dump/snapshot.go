@@ -17,6 +17,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 const (
@@ -45,6 +46,10 @@ type snapshot struct {
 	prepared binlog.Location
 	tables   []*table
 	held     time.Duration // how long writers were stopped
+}
+
+func (s *snapshot) describe() dumpdir.Snapshot {
+	return dumpdir.Snapshot{At: s.at, Prepared: s.prepared}
 }
 
 func (s *snapshot) close() {

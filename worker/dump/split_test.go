@@ -12,7 +12,9 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // splitCase is a table of which each chunk should have about 1000 rows.
@@ -141,7 +143,7 @@ func planned(t *testing.T, db *dbconn.DB, name string, rows int) (*table, []stri
 		conds []string
 		out   *table
 	)
-	r := &readers{db: db, log: slog.New(slog.DiscardHandler)}
+	r := &readers{db: db, log: slog.New(slog.DiscardHandler), note: func(schema.Name, dumpdir.Chunk) error { return nil }}
 	for _, tbl := range cat.tables {
 		out = tbl
 		if err := r.plan(context.WithoutCancel(t.Context()), []*tableState{newTableState(tbl)}, true, func(j job) error {
@@ -149,7 +151,7 @@ func planned(t *testing.T, db *dbconn.DB, name string, rows int) (*table, []stri
 			defer mu.Unlock()
 			cond := ""
 			if tbl.key != nil {
-				cond = tbl.key.condition(j.keyRange)
+				cond = tbl.key.condition(j.keyRange())
 			}
 			conds = append(conds, cond)
 			return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // table is one table to dump, as the catalogue describes it.
@@ -24,6 +25,10 @@ type table struct {
 	key   *key    // to cut the table by, nil for none
 	plan  []piece // at least one; together all rows
 	step  int64   // rows of a chunk
+	// prior is what an earlier attempt has read of it, nil for nothing; refused
+	// tells why that is not used.
+	prior   *dumpdir.Progress
+	refused string
 }
 
 // tableColumn is one column that is written, and how it is read.
