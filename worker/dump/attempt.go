@@ -14,78 +14,92 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
-// attempt is one try at a whole dump, with its own snapshot.
+// attempt is one try at a dump, with its own snapshot. It takes up what earlier
+// attempts have read.
 type attempt struct {
 	*Unit
 	id      string
 	started time.Time
+	journal *dumpdir.Journal
+	prior   *dumpdir.State // nil for nothing
 }
 
-// run makes the dump from an empty directory to the closed manifest, and
-// records it on the target.
-func (a *attempt) run(ctx context.Context) error {
+// run makes the dump, up to the closed manifest, and records it on the target.
+func (a *attempt) run(ctx context.Context, p checkpoint.Phase) error {
 	sub := a.cfg.Subtask
-	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitDump}); err != nil {
-		return err
-	}
-	if err := dumpdir.Prepare(sub.Load.Dir, sub.Task, sub.SourceID, a.id); err != nil {
-		return a.local("prepare the dump directory", err)
-	}
 	threads := max(1, sub.Dump.Threads)
-	db, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: threads + 2, TimeZone: "+00:00"})
+	db, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: threads + 2, TimeZone: "+00:00", SQLMode: sessionMode})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	cat := &catalogue{filter: sub.Filter, anyIndex: sub.Dump.Rows > 0, threads: threads, nameCharsets: !a.cfg.Meta.DB.Server.TiDB}
-	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
+	m, err := a.open(ctx, db, p)
+	if err != nil {
 		return err
 	}
-	if err := cat.read(ctx, db, sub.Dump); err != nil {
+	if m == nil {
+		defer a.journal.Close() //nolint:errcheck // a note that is not written is a chunk that is read again
+		if m, err = a.dump(ctx, db, threads); err != nil {
+			return err
+		}
+	}
+	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitLoad, DumpID: m.DumpID, Snapshot: m.Snapshot, Prepared: m.Prepared},
+		a.cfg.Prior == nil); err != nil {
 		return err
+	}
+	a.log.Info("dump finished", "cost time", time.Since(a.started), "bytes", m.Bytes(), "position", m.Snapshot.String(),
+		"snapshots", len(m.Snapshots))
+	return nil
+}
+
+// dump reads what there is to read and closes the directory.
+func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int) (*dumpdir.Manifest, error) {
+	sub := a.cfg.Subtask
+	cat := &catalogue{filter: sub.Filter, anyIndex: sub.Dump.Rows > 0, threads: threads, nameCharsets: !a.cfg.Meta.DB.Server.TiDB, prior: a.prior}
+	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
+		return nil, err
+	}
+	if err := cat.read(ctx, db, sub.Dump); err != nil {
+		return nil, err
 	}
 	snap, err := connect(ctx, db, sub.Source.From, threads)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer snap.close()
 	m, err := a.copyAll(ctx, db, cat, snap)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.close(m); err != nil {
-		return a.local("close the dump", err)
-	}
-	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitLoad, DumpID: a.id, Snapshot: snap.at, Prepared: snap.prepared}); err != nil {
-		return err
+		return nil, a.local("close the dump", err)
 	}
 	a.progress.done.Store(true)
-	a.log.Info("dump finished", "cost time", time.Since(a.started), "rows", a.progress.rows.Load(),
-		"bytes", a.progress.bytes.Load(), "position", snap.at.String())
-	return nil
+	return m, nil
 }
 
 // copyAll takes the snapshot and reads it. Finished files are synced to the
-// disk beside the reading.
+// disk, and noted in the journal, beside the reading.
 func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot) (*dumpdir.Manifest, error) {
-	files := make(chan *os.File, syncQueue)
+	files := make(chan finished, syncQueue)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.local("write the dump to the disk", syncFiles(files)) })
 	var tables []*tableState
 	g.Go(func() error {
 		defer close(files)
 		var err error
-		tables, err = a.read(gctx, db, cat, snap, func(f *os.File) error {
+		tables, err = a.read(gctx, db, cat, snap, func(f *os.File, then func() error) error {
 			select {
-			case files <- f:
+			case files <- finished{f, then}:
 				return nil
 			case <-gctx.Done():
-				return errors.Join(gctx.Err(), f.Close())
+				return errors.Join(gctx.Err(), finished{file: f}.close())
 			}
 		})
 		return err
@@ -98,23 +112,24 @@ func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, sn
 
 // read takes the snapshot, reads the tables without row versions under the
 // lock and all others after it.
-func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, sync func(*os.File) error) ([]*tableState, error) {
+func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot,
+	sync func(*os.File, func() error) error) ([]*tableState, error) {
 	sub := a.cfg.Subtask
-	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, local: a.local,
-		chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
+	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, note: a.note,
+		local: a.local, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
+	if a.prior != nil {
+		r.snapshot = len(a.prior.Snapshots)
+	}
 	var all, later []*tableState
 	rated, stop := context.WithCancel(ctx)
 	var rate errgroup.Group
 	defer rate.Wait() //nolint:errcheck // the goroutine has no error
 	defer stop()
+	arranged := false
 	err := snap.take(ctx, db, cat, a.log, func(ctx context.Context) error {
-		r.progress = newProgress(snap.tables)
-		a.setProgress(r.progress)
-		a.metrics.reset(r.progress.estimate)
-		rate.Go(func() error {
-			r.progress.rate.Run(rated, r.progress.bytes.Load)
-			return nil
-		})
+		if err := a.noteSnapshot(snap); err != nil {
+			return err
+		}
 		var now []*tableState
 		for _, t := range snap.tables {
 			s := newTableState(t)
@@ -127,25 +142,79 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 			a.log.Warn("read while writers are stopped: its engine has no snapshots",
 				"schema", t.Schema, "table", t.Table, "engine", t.engine)
 		}
-		return r.read(ctx, snap.conns, now)
+		r.progress = newProgress(all)
+		a.setProgress(r.progress)
+		a.metrics.reset(r.progress)
+		rate.Go(func() error {
+			r.progress.rate.Run(rated, r.progress.bytes.Load)
+			return nil
+		})
+		if len(now) == 0 {
+			return nil
+		}
+		arranged = true
+		if err := a.arrange(snap.tables); err != nil {
+			return err
+		}
+		return r.read(ctx, snap.conns, now, false)
 	})
+	if err == nil && !arranged {
+		err = a.arrange(snap.tables)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return all, r.read(ctx, snap.conns, later)
+	return all, r.read(ctx, snap.conns, later, true)
+}
+
+// noteSnapshot writes down which moment is read.
+func (a *attempt) noteSnapshot(snap *snapshot) error {
+	if a.prior != nil && len(a.prior.Snapshots) > 0 && !follows(snap.at, a.prior.Snapshots[len(a.prior.Snapshots)-1].At) {
+		return errOutlived
+	}
+	return a.local("write the journal of the dump", a.journal.Snapshot(snap.describe()))
+}
+
+// note writes a chunk into the journal.
+func (a *attempt) note(n schema.Name, c dumpdir.Chunk) error {
+	if err := a.journal.Chunk(n, c); err != nil {
+		return a.local("write the journal of the dump", err)
+	}
+	if a.noted != nil {
+		return a.noted(n, c)
+	}
+	return nil
+}
+
+// finished is a complete file, or what follows when all files before it are on
+// the disk.
+type finished struct {
+	file *os.File
+	then func() error
+}
+
+func (f finished) close() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.Close()
 }
 
 // syncQueue is how many complete files may wait for the disk before readers do.
 const syncQueue = 64
 
 // syncFiles syncs and closes each file. After a failure it closes the rest.
-func syncFiles(files <-chan *os.File) error {
+func syncFiles(files <-chan finished) error {
 	var first error
 	for f := range files {
-		if first == nil {
-			first = f.Sync()
+		switch {
+		case first != nil:
+		case f.file != nil:
+			first = f.file.Sync()
+		default:
+			first = f.then()
 		}
-		if err := f.Close(); first == nil {
+		if err := f.close(); first == nil {
 			first = err
 		}
 	}
@@ -157,7 +226,11 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 	const op = "write the schema files"
 	sub := a.cfg.Subtask
 	m := &dumpdir.Manifest{Version: dumpdir.Version, DumpID: a.id, Task: sub.Task, Source: sub.SourceID,
-		Server: db.Server.Version, Started: a.started, Snapshot: snap.at, Prepared: snap.prepared}
+		Server: db.Server.Version, Started: a.started}
+	if a.prior != nil {
+		m.Snapshots = slices.Clone(a.prior.Snapshots)
+	}
+	m.Snapshots = append(m.Snapshots, snap.describe())
 	for _, name := range slices.Sorted(maps.Keys(cat.schemas)) {
 		text := strings.Replace(cat.schemas[name], "CREATE DATABASE ", "CREATE DATABASE /*!32312 IF NOT EXISTS*/ ", 1)
 		f, err := dumpdir.WriteFile(sub.Load.Dir, dumpdir.SchemaFile(name), []byte(text+";\n"))
@@ -171,8 +244,9 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 		if err != nil {
 			return nil, a.local(op, err)
 		}
-		m.Tables = append(m.Tables, dumpdir.Table{Schema: t.Schema, Name: t.Table, File: f, Data: t.data()})
+		m.Tables = append(m.Tables, t.listed(f))
 	}
+	m.Settle()
 	return m, nil
 }
 
@@ -180,14 +254,15 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 func (a *attempt) close(m *dumpdir.Manifest) error {
 	m.Finished = time.Now()
 	dir := a.cfg.Subtask.Load.Dir
-	if _, err := dumpdir.WriteFile(dir, dumpdir.MetadataName, dumpdir.Metadata(m.Started, m.Finished, m.Snapshot)); err != nil {
+	if _, err := dumpdir.WriteFile(dir, dumpdir.MetadataName, dumpdir.Metadata(m)); err != nil {
 		return err
 	}
 	return m.Write(dir)
 }
 
-// record sets the subtask's phase and forgets the load progress of an earlier dump.
-func (a *attempt) record(ctx context.Context, p checkpoint.Phase) error {
+// record sets the subtask's phase and, when told to, forgets the load progress of
+// an earlier dump.
+func (a *attempt) record(ctx context.Context, p checkpoint.Phase, forget bool) error {
 	meta := a.cfg.Meta
 	tx, err := meta.DB.BeginTx(ctx, nil)
 	if err != nil {
@@ -197,8 +272,10 @@ func (a *attempt) record(ctx context.Context, p checkpoint.Phase) error {
 	if err := meta.SetPhase(ctx, tx, p); err != nil {
 		return err
 	}
-	if err := meta.ForgetChunks(ctx, tx); err != nil {
-		return err
+	if forget {
+		if err := meta.ForgetChunks(ctx, tx); err != nil {
+			return err
+		}
 	}
 	return dbconn.Error(fault.Downstream, "record the dump", tx.Commit())
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // catalogue is the list of what to dump. It is read without any lock first,
@@ -28,6 +29,7 @@ type catalogue struct {
 	nameCharsets bool
 	schemas      map[string]string // name -> CREATE DATABASE
 	tables       map[schema.Name]*table
+	prior        *dumpdir.State // what earlier attempts have read, nil for nothing
 }
 
 // read lists and describes the tables and plans their chunks.
@@ -41,7 +43,11 @@ func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) e
 	}
 	return c.each(c.tables, func(t *table) error {
 		var err error
-		t.chunks, err = planChunks(ctx, db, t, rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads))
+		t.step = rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads)
+		if t.refused = t.inherit(c.prior, dump.Where); t.prior != nil {
+			return nil
+		}
+		t.plan, err = planPieces(ctx, db, t)
 		return err
 	})
 }
@@ -51,7 +57,7 @@ func (c *catalogue) load(ctx context.Context, db *dbconn.DB, names []schema.Name
 	out := make(map[schema.Name]*table, len(names))
 	bySchema := map[string]map[string]*table{}
 	for _, n := range names {
-		t := &table{Name: n, chunks: []string{""}}
+		t := &table{Name: n, plan: []piece{{}}, step: 1 << 62}
 		out[n] = t
 		if bySchema[n.Schema] == nil {
 			bySchema[n.Schema] = map[string]*table{}

@@ -12,7 +12,9 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 var servers testbed.Shared
@@ -30,7 +32,7 @@ func (o oneSchema) MatchTable(s, _ string) bool { return s == string(o) }
 func dumpAround(t *testing.T, src *testbed.Server, name string, between ...string) error {
 	t.Helper()
 	ctx := t.Context()
-	db, err := dbconn.Open(ctx, fault.Upstream, src.Config(), dbconn.Options{MaxConns: 4, TimeZone: "+00:00"})
+	db, err := dbconn.Open(ctx, fault.Upstream, src.Config(), dbconn.Options{MaxConns: 4, TimeZone: "+00:00", SQLMode: sessionMode})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +59,10 @@ func dumpAround(t *testing.T, src *testbed.Server, name string, between ...strin
 		t.Fatal(err)
 	}
 	r := &readers{db: db, dir: t.TempDir(), chunk: 1 << 20, stmt: 1 << 20, log: slog.New(slog.DiscardHandler),
-		progress: newProgress(snap.tables), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File) error { return f.Close() },
+		progress: newProgress(states), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File, then func() error) error { return finished{file: f}.close() },
+		note:  func(schema.Name, dumpdir.Chunk) error { return nil },
 		local: func(_ string, err error) error { return err }}
-	return r.read(ctx, snap.conns, states)
+	return r.read(ctx, snap.conns, states, true)
 }
 
 // TestDDLDuringTheDumpIsNoticed: a structure or a table that is not the
@@ -126,46 +129,5 @@ func TestMissingPrivilege(t *testing.T) {
 	_, err = lock(t.Context(), conn)
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(fault.HintOf(err), "GRANT RELOAD") {
 		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
-	}
-}
-
-// TestSplitFollowsTheKeys cuts a table whose keys are anything but even, and
-// every row is in exactly one range.
-func TestSplitFollowsTheKeys(t *testing.T) {
-	src := servers.MariaDB(t)
-	ctx := t.Context()
-	if err := src.Exec(ctx, "CREATE DATABASE split", "CREATE TABLE split.t (id BIGINT UNSIGNED PRIMARY KEY, v INT)",
-		"INSERT INTO split.t SELECT seq, 1 FROM split.seq_1_to_10000",
-		"INSERT INTO split.t SELECT 18446744073709551615 - seq, 1 FROM split.seq_0_to_9999",
-		"INSERT INTO split.t VALUES (9223372036854775808, 1)", "ANALYZE TABLE split.t"); err != nil {
-		t.Fatal(err)
-	}
-	db, err := dbconn.Open(ctx, fault.Upstream, src.Config(), dbconn.Options{MaxConns: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	cat := &catalogue{filter: oneSchema("split"), threads: 2}
-	if err := cat.read(ctx, db, config.Dump{Threads: 2, Rows: 1000}); err != nil {
-		t.Fatal(err)
-	}
-	total := 0
-	for _, tbl := range cat.tables {
-		if len(tbl.chunks) < 10 || len(tbl.chunks) > 60 {
-			t.Errorf("%d ranges for 20001 rows at 1000 each", len(tbl.chunks))
-		}
-		for _, cond := range tbl.chunks {
-			var n int
-			if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM split.t WHERE "+cond).Scan(&n); err != nil {
-				t.Fatal(err)
-			}
-			if n > 4000 {
-				t.Errorf("%d rows in the range %s", n, cond)
-			}
-			total += n
-		}
-	}
-	if total != 20001 {
-		t.Errorf("the ranges hold %d rows together, want 20001", total)
 	}
 }

@@ -15,6 +15,15 @@
 // (MyISAM, Aria, MEMORY) are read while the lock is held: nothing else gives
 // their rows of that moment; the log names them.
 //
+// # Pieces of tables
+//
+// A table is cut along its clustered key, so that several connections read it
+// and each file is a range of it. Integers are cut before the snapshot, by what
+// the optimizer says about ranges of them. All other keys, and a value of a
+// composite key's first column with very many rows, are cut by counting along
+// the key beside the reading (walker). Both give chunks within a factor of two
+// of each other. A table without a key is one chunk.
+//
 // # DDL during the dump
 //
 // A snapshot shows old rows but only the newest structures. So after the last
@@ -37,9 +46,11 @@
 //
 // # Failures
 //
-// A dump is not resumable, since a snapshot dies with its connections: a broken
-// connection or a DDL begins it anew, in an emptied directory, for as long as
-// the subtask runs, and Fill shows why. A missing privilege, a lock that is not
-// granted or a full disk ends Run. Whatever happens before the manifest is
-// written leaves a directory that load refuses.
+// A snapshot dies with its connections: after a broken connection or a DDL the
+// dump takes another one, for as long as the subtask runs, and Fill shows why.
+// With Config.Resume what was read before stays; DESIGN.md says how rows of
+// several moments become one state. Without it each attempt begins in an
+// emptied directory. A missing privilege, a lock that is not granted or a full
+// disk ends Run. Whatever happens before the manifest is written leaves a
+// directory that load refuses.
 package dump

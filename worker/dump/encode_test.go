@@ -3,7 +3,6 @@ package dump
 import (
 	"bytes"
 	"errors"
-	"math/big"
 	"strings"
 	"testing"
 
@@ -132,13 +131,22 @@ func TestStatementsKeepTheirSize(t *testing.T) {
 }
 
 func TestConditions(t *testing.T) {
-	got := conditions("`id`", []*big.Int{big.NewInt(-5), big.NewInt(10)})
-	want := []string{"(`id` < -5 OR `id` IS NULL)", "`id` >= -5 AND `id` < 10", "`id` >= 10"}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-	if d := cmp.Diff([]string{""}, conditions("`id`", nil)); d != "" {
-		t.Error(d)
+	one := &key{columns: []keyColumn{{name: "id", nullable: true}}}
+	two := &key{columns: []keyColumn{{name: "a"}, {name: "b"}}}
+	for _, c := range []struct {
+		k    *key
+		r    keyRange
+		want string
+	}{
+		{one, keyRange{}, ""},
+		{one, keyRange{to: []string{"-5"}}, "(`id` < -5 OR `id` IS NULL)"},
+		{one, keyRange{from: []string{"-5"}, to: []string{"10"}}, "`id` >= -5 AND `id` < 10"},
+		{one, keyRange{from: []string{"10"}}, "`id` >= 10"},
+		{two, keyRange{from: []string{"1"}, to: []string{"2", "x'61'"}}, "`a` >= 1 AND (`a` < 2 OR (`a` = 2 AND `b` < x'61'))"},
+	} {
+		if d := cmp.Diff(c.want, c.k.condition(c.r)); d != "" {
+			t.Error(d)
+		}
 	}
 }
 

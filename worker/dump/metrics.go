@@ -44,9 +44,9 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 }
 
 // reset begins a new attempt.
-func (m *metrics) reset(estimate int64) {
-	m.rows.Set(0)
-	m.size.Set(0)
-	m.tables.Set(0)
-	m.estimate.Set(float64(estimate))
+func (m *metrics) reset(p *progress) {
+	m.rows.Set(float64(p.rows.Load()))
+	m.size.Set(float64(p.bytes.Load()))
+	m.tables.Set(float64(p.tables.Load()))
+	m.estimate.Set(float64(p.estimate))
 }

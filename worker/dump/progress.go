@@ -26,11 +26,26 @@ type progress struct {
 	partial map[schema.Name]float64 // tables with some chunks finished
 }
 
-// newProgress counts what the tables of a snapshot promise.
-func newProgress(tables []*table) *progress {
+// newProgress counts what the tables of a snapshot promise and what earlier
+// attempts have read of them.
+func newProgress(tables []*tableState) *progress {
 	p := &progress{total: int64(len(tables)), partial: map[schema.Name]float64{}}
 	for _, t := range tables {
 		p.estimate += t.rows
+		if t.prior == nil {
+			continue
+		}
+		for _, c := range t.prior.Chunks {
+			for _, f := range c.Files {
+				p.rows.Add(f.Rows)
+				p.bytes.Add(f.Bytes)
+			}
+		}
+		if t.prior.Complete() {
+			p.tables.Add(1)
+		} else {
+			p.partial[t.Name] = t.part()
+		}
 	}
 	return p
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -15,41 +14,9 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
-
-// job is one chunk of one table.
-type job struct {
-	t     *tableState
-	chunk int
-}
-
-// tableState collects what the chunks of one table have written.
-type tableState struct {
-	*table
-	warnWide sync.Once
-
-	mu sync.Mutex
-
-	// mu guards the following.
-	files [][]dumpdir.File // by chunk
-	left  int              // chunks not finished
-}
-
-func newTableState(t *table) *tableState {
-	return &tableState{table: t, files: make([][]dumpdir.File, len(t.chunks)), left: len(t.chunks)}
-}
-
-// data lists the files of the table in the order of its chunks.
-func (t *tableState) data() []dumpdir.File {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var out []dumpdir.File
-	for _, f := range t.files {
-		out = append(out, f...)
-	}
-	return out
-}
 
 // readers read chunks over the connections of one snapshot.
 type readers struct {
@@ -61,27 +28,32 @@ type readers struct {
 	log      *slog.Logger
 	progress *progress
 	metrics  *metrics
-	sync     func(*os.File) error             // takes over a complete file
+	// sync takes over a complete file, and then, behind all files of a chunk,
+	// what notes the chunk.
+	sync func(f *os.File, then func() error) error
+	// note writes the journal.
+	note func(schema.Name, dumpdir.Chunk) error
+	// snapshot is the number of the one that is read.
+	snapshot int
 	local    func(op string, err error) error // names this machine's disk as the cause
 }
 
 // read reads all chunks of the tables, each connection one at a time, and
-// returns when all are written or one has failed.
-func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState) error {
+// returns when all are written or one has failed. With walk, large ranges are
+// cut beside the reading; without, they are one chunk.
+func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState, walk bool) error {
 	jobs := make(chan job)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(jobs)
-		for _, t := range tables {
-			for i := range t.chunks {
-				select {
-				case jobs <- job{t: t, chunk: i}:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+		return r.plan(ctx, tables, walk, func(j job) error {
+			select {
+			case jobs <- j:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-		}
-		return nil
+		})
 	})
 	for _, w := range conns {
 		g.Go(func() error {
@@ -93,7 +65,7 @@ func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState)
 				}
 				r.metrics.receive.Observe(time.Since(idle).Seconds())
 				if err := r.chunkOf(ctx, w, j); err != nil {
-					return explain(j, err)
+					return explain(j.t.table, err)
 				}
 			}
 		})
@@ -102,8 +74,8 @@ func (r *readers) read(ctx context.Context, conns []*wire, tables []*tableState)
 }
 
 // explain names the table.
-func explain(j job, err error) error {
-	op := fmt.Sprintf("dump table %s.%s", j.t.Schema, j.t.Table)
+func explain(t *table, err error) error {
+	op := fmt.Sprintf("dump table %s.%s", t.Schema, t.Table)
 	if errors.Is(err, errStructureChanged) || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -120,14 +92,16 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 	if _, err := w.exec(ctx, "SAVEPOINT raftdm"); err != nil {
 		return err
 	}
-	if err := r.copy(ctx, w, j); err != nil {
+	files, err := r.copy(ctx, w, j)
+	if err != nil {
 		return r.outdated(ctx, j.t.table, err)
 	}
-	j.t.mu.Lock()
-	j.t.left--
-	left := j.t.left
-	j.t.mu.Unlock()
-	if left == 0 {
+	c := j.Chunk
+	c.Done, c.Snapshot, c.Files = true, r.snapshot, files
+	if err := r.sync(nil, func() error { return r.note(j.t.Name, c) }); err != nil {
+		return err
+	}
+	if complete, part := j.t.done(c); complete {
 		// The metadata lock is still held, so this is the table just read.
 		if err := unchanged(ctx, r.db, j.t.table); err != nil {
 			return err
@@ -135,9 +109,9 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 		r.progress.finished(j.t.Name)
 		r.metrics.tables.Inc()
 	} else {
-		r.progress.started(j.t.Name, 1-float64(left)/float64(len(j.t.chunks)))
+		r.progress.started(j.t.Name, part)
 	}
-	_, err := w.exec(ctx, "ROLLBACK TO SAVEPOINT raftdm")
+	_, err = w.exec(ctx, "ROLLBACK TO SAVEPOINT raftdm")
 	return err
 }
 
@@ -165,9 +139,9 @@ func (r *readers) outdated(ctx context.Context, t *table, err error) error {
 }
 
 // copy streams the rows of a chunk into files.
-func (r *readers) copy(ctx context.Context, w *wire, j job) error {
-	out := &chunkWriter{dir: r.dir, limit: r.chunk, done: r.sync,
-		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.chunk, part) }}
+func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, error) {
+	out := &chunkWriter{dir: r.dir, limit: r.chunk, chunk: j.No, done: func(f *os.File) error { return r.sync(f, nil) },
+		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.No, part) }}
 	defer out.abort()
 	enc := newEncoder(j.t.Table, j.t.columns, r.stmt)
 	if w.out == nil {
@@ -189,7 +163,7 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 		enc.buf, rows = enc.buf[:0], 0
 		return nil
 	}
-	err := w.stream(ctx, j.t.query(j.chunk, r.where), enc.begin, func(p []byte) error {
+	err := w.stream(ctx, j.t.query(j.keyRange(), r.where), enc.begin, func(p []byte) error {
 		if err := enc.row(p); err != nil {
 			return err
 		}
@@ -200,12 +174,12 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	enc.end()
 	if rows > 0 {
 		if err := flush(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if enc.wide {
@@ -214,12 +188,9 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) error {
 		})
 	}
 	if err := out.close(); err != nil {
-		return r.local("write the dump", err)
+		return nil, r.local("write the dump", err)
 	}
-	j.t.mu.Lock()
-	j.t.files[j.chunk] = out.files
-	j.t.mu.Unlock()
-	return nil
+	return out.files, nil
 }
 
 // flushWhole writes the whole statements in the buffer and keeps the open one.
@@ -240,7 +211,7 @@ func (r *readers) flushWhole(enc *encoder, rows *int64, flush func() error) erro
 }
 
 // query gives the SELECT of one chunk.
-func (t *table) query(chunk int, where string) string {
+func (t *table) query(kr keyRange, where string) string {
 	var b strings.Builder
 	b.WriteString("SELECT /*!40001 SQL_NO_CACHE */ ")
 	for i, c := range t.columns {
@@ -250,9 +221,12 @@ func (t *table) query(chunk int, where string) string {
 		b.WriteString(c.expr)
 	}
 	b.WriteString(" FROM " + dbconn.Ident(t.Schema, t.Table))
-	cond := t.chunks[chunk]
+	cond := ""
+	if t.key != nil {
+		cond = t.key.condition(kr)
+	}
 	if cond != "" {
-		b.WriteString(" FORCE INDEX (" + dbconn.Ident(t.index) + ")")
+		b.WriteString(" FORCE INDEX (" + dbconn.Ident(t.key.index) + ")")
 	}
 	switch {
 	case cond != "" && where != "":

@@ -17,6 +17,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 const (
@@ -47,18 +48,25 @@ type snapshot struct {
 	held     time.Duration // how long writers were stopped
 }
 
+func (s *snapshot) describe() dumpdir.Snapshot {
+	return dumpdir.Snapshot{At: s.at, Prepared: s.prepared}
+}
+
 func (s *snapshot) close() {
 	for _, w := range s.conns {
 		w.Close() //nolint:errcheck // a read-only connection: nothing is lost
 	}
 }
 
+// sessionMode lets a key be compared with any date that a table may hold.
+const sessionMode = "ALLOW_INVALID_DATES"
+
 // sessionSetup is what each reading connection sets: exact text, UTC, no limit
 // on how long a query or an idle transaction lasts.
 func sessionSetup(mariadb bool) []string {
 	s := []string{
 		"SET NAMES utf8mb4",
-		"SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600, wait_timeout = 86400",
+		"SET SESSION sql_mode = '" + sessionMode + "', time_zone = '+00:00', net_write_timeout = 3600, wait_timeout = 86400",
 		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 	}
 	if mariadb {

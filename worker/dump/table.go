@@ -8,6 +8,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // table is one table to dump, as the catalogue describes it.
@@ -19,9 +20,15 @@ type table struct {
 	rows    int64 // the server's estimate
 	bytes   int64 // of the rows in the server, an estimate
 	columns []tableColumn
-	split   string // integer column to cut the table by, "" for none
-	index   string // the index that begins with split
-	chunks  []string
+	// keyed tells that each row has a unique key of its own without NULLs.
+	keyed bool
+	key   *key    // to cut the table by, nil for none
+	plan  []piece // at least one; together all rows
+	step  int64   // rows of a chunk
+	// prior is what an earlier attempt has read of it, nil for nothing; refused
+	// tells why that is not used.
+	prior   *dumpdir.Progress
+	refused string
 }
 
 // tableColumn is one column that is written, and how it is read.
@@ -49,11 +56,11 @@ func describe(ctx context.Context, db *dbconn.DB, name string, tables map[string
 	if err := readTables(ctx, db, name, tables); err != nil {
 		return dbconn.Error(fault.Upstream, "read the tables of schema "+name, err)
 	}
-	integers, err := readColumns(ctx, db, name, tables, c.nameCharsets)
+	columns, err := readColumns(ctx, db, name, tables, c.nameCharsets)
 	if err != nil {
 		return dbconn.Error(fault.Upstream, "read the columns of schema "+name, err)
 	}
-	if err := readIndexes(ctx, db, name, tables, integers, c.anyIndex); err != nil {
+	if err := readIndexes(ctx, db, name, tables, columns, c.anyIndex); err != nil {
 		return dbconn.Error(fault.Upstream, "read the indexes of schema "+name, err)
 	}
 	return nil
@@ -81,10 +88,10 @@ func readTables(ctx context.Context, db *dbconn.DB, name string, tables map[stri
 	return rows.Err()
 }
 
-// readColumns also answers which columns are integers, as "table\x00column".
-func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, nameCharsets bool) (map[string]bool, error) {
+// readColumns also answers which columns a key may have, as "table\x00column".
+func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, nameCharsets bool) (map[string]keyColumn, error) {
 	for _, t := range tables {
-		t.columns = nil
+		t.columns, t.key, t.keyed = nil, nil, false
 	}
 	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, EXTRA, COALESCE(CHARACTER_SET_NAME, '')"+
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION", name)
@@ -92,7 +99,7 @@ func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[str
 		return nil, err
 	}
 	defer rows.Close()
-	integers := map[string]bool{}
+	keys := map[string]keyColumn{}
 	for rows.Next() {
 		var tbl, col, typ, full, extra, charset string
 		if err := rows.Scan(&tbl, &col, &typ, &full, &extra, &charset); err != nil {
@@ -107,19 +114,17 @@ func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[str
 				Msg:  fmt.Sprintf("not supported yet: a line break in a name (column %q of table %q)", col, tbl),
 				Hint: "rename it, or exclude the table with the block-allow-list"}
 		}
+		typ = strings.ToLower(typ)
+		keys[tbl+"\x00"+col] = keyColumn{name: col, form: keyFormOf(typ, charset), charset: charset}
 		if isGenerated(extra) {
 			continue
 		}
-		typ = strings.ToLower(typ)
 		if charset == "utf8mb3" {
 			charset = "utf8"
 		}
 		t.columns = append(t.columns, readColumn(schema.Column{Name: col, Type: typ, Charset: charset, NameCharset: nameCharsets}, full))
-		if isInteger(typ) {
-			integers[tbl+"\x00"+col] = true
-		}
 	}
-	return integers, rows.Err()
+	return keys, rows.Err()
 }
 
 // isGenerated tells a generated column from one whose default is an expression,
@@ -127,14 +132,6 @@ func readColumns(ctx context.Context, db *dbconn.DB, name string, tables map[str
 func isGenerated(extra string) bool {
 	e := strings.ToUpper(extra)
 	return strings.Contains(e, "VIRTUAL") || strings.Contains(e, "STORED") || strings.Contains(e, "PERSISTENT")
-}
-
-func isInteger(typ string) bool {
-	switch typ {
-	case "tinyint", "smallint", "mediumint", "int", "bigint":
-		return true
-	}
-	return false
 }
 
 // readColumn is how a column is selected so that its text is exact.
@@ -161,63 +158,4 @@ func readColumn(c schema.Column, full string) tableColumn {
 		out.text = &c
 	}
 	return out
-}
-
-// readIndexes chooses for each table the column to cut it by: the first column
-// of the clustered key, because a range of it is a piece of the table. Only
-// when rows per chunk are asked for (anyIndex) is another index taken, which
-// has to look up each row.
-func readIndexes(ctx context.Context, db *dbconn.DB, name string, tables map[string]*table, integers map[string]bool, anyIndex bool) error {
-	rows, err := db.QueryContext(ctx, "SELECT TABLE_NAME, INDEX_NAME, MAX(NON_UNIQUE),"+
-		" COALESCE(MAX(CASE WHEN SEQ_IN_INDEX = 1 THEN COLUMN_NAME END), ''), MAX(CASE WHEN NULLABLE = 'YES' THEN 1 ELSE 0 END)"+
-		" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND INDEX_TYPE = 'BTREE'"+
-		" GROUP BY TABLE_NAME, INDEX_NAME ORDER BY TABLE_NAME, INDEX_NAME", name)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	best := map[string]int{}
-	for rows.Next() {
-		var (
-			tbl, index, first   string
-			nonUnique, nullable bool
-		)
-		if err := rows.Scan(&tbl, &index, &nonUnique, &first, &nullable); err != nil {
-			return err
-		}
-		t := tables[tbl]
-		if t == nil {
-			continue
-		}
-		integer := integers[tbl+"\x00"+first]
-		if anyIndex && !integer {
-			continue
-		}
-		// Without anyIndex a better key that is no integer still wins: the table
-		// is stored in its order, and a range of any other is scattered over it.
-		if r := rank(index, nonUnique, nullable, anyIndex); r > best[tbl] {
-			best[tbl] = r
-			t.split, t.index = "", ""
-			if integer {
-				t.split, t.index = first, index
-			}
-		}
-	}
-	return rows.Err()
-}
-
-// rank orders indexes as InnoDB chooses the clustered one, then by how few rows
-// a value has; 0 is no choice.
-func rank(index string, nonUnique, nullable, anyIndex bool) int {
-	switch {
-	case index == "PRIMARY":
-		return 4
-	case !nonUnique && !nullable:
-		return 3
-	case anyIndex && !nonUnique:
-		return 2
-	case anyIndex:
-		return 1
-	}
-	return 0
 }

@@ -14,8 +14,10 @@ import (
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/worker/checkpoint"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // The pauses between attempts after a transient failure.
@@ -31,6 +33,12 @@ type Config struct {
 	Log     *slog.Logger
 	// Metrics may be nil.
 	Metrics prometheus.Registerer
+	// Resume lets a dump go on after an interruption: see DESIGN.md for what
+	// the syncer has to do with it then. Without it each attempt begins anew.
+	Resume bool
+	// Prior is what of a dump is on the target already, when its files are lost:
+	// only the rest is dumped. Nil for a dump of everything.
+	Prior *dumpdir.State
 }
 
 // Unit dumps one source once.
@@ -38,12 +46,16 @@ type Unit struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
+	// noted is told of each chunk in the journal; its error ends the attempt.
+	// Only tests set it.
+	noted func(schema.Name, dumpdir.Chunk) error
 
 	mu sync.Mutex
 
 	// mu guards the following.
 	progress *progress
 	trouble  error // the failure that is being retried
+	outlived bool  // what was read before is of no use
 }
 
 // New makes a unit; nothing happens before Run.
@@ -76,11 +88,11 @@ func (u *Unit) run(ctx context.Context) error {
 			return errors.Join(ctx.Err(), err)
 		}
 		u.metrics.errors.Inc()
-		if !fault.Transient(err) && !errors.Is(err, errStructureChanged) && !errors.Is(err, errPrepared) {
+		if !fault.Transient(err) && !errors.Is(err, errStructureChanged) && !errors.Is(err, errPrepared) && !errors.Is(err, errOutlived) {
 			return err
 		}
 		u.setTrouble(u.fail(err))
-		u.log.Warn("dump failed and begins anew", "error", err, "after", pause)
+		u.log.Warn("dump failed and is tried again", "error", err, "after", pause)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -99,11 +111,23 @@ func (u *Unit) step(ctx context.Context) (done bool, err error) {
 	if p.Unit != status.UnitInvalid && p.Unit != status.UnitDump {
 		return true, nil
 	}
-	a := &attempt{Unit: u, id: newDumpID(), started: time.Now()}
-	if err := a.run(ctx); err != nil {
-		return false, err
-	}
-	return true, nil
+	a := &attempt{Unit: u, started: time.Now()}
+	err = a.run(ctx, p)
+	u.setOutlived(errors.Is(err, errOutlived))
+	return err == nil, err
+}
+
+func (u *Unit) setOutlived(is bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.outlived = is
+}
+
+// anew tells whether an earlier attempt is not to be taken up.
+func (u *Unit) anew() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.outlived
 }
 
 // Fill shows the present attempt.

@@ -16,6 +16,7 @@ type chunkWriter struct {
 	dir   string
 	name  func(part int) string
 	limit int64 // size of a file, bytes
+	chunk int
 	done  func(*os.File) error
 
 	file  *os.File
@@ -42,7 +43,7 @@ func (w *chunkWriter) write(data []byte, rows int64) error {
 }
 
 func (w *chunkWriter) open() error {
-	w.info = dumpdir.File{Name: w.name(len(w.files))}
+	w.info = dumpdir.File{Name: w.name(len(w.files)), Chunk: w.chunk}
 	f, err := os.OpenFile(filepath.Join(w.dir, w.info.Name), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@
 //	{db}-schema-create.sql       CREATE DATABASE
 //	{db}.{tbl}-schema.sql        CREATE TABLE
 //	{db}.{tbl}.{chunk}[.{n}].sql INSERT statements, one row per line
+//	raftdm-journal.jsonl         how far the dump is, for one that is interrupted
 //	metadata                     position and GTID set of the snapshot, as mydumper writes it
 //	raftdm-manifest.json         closes the dump
 //

@@ -140,9 +140,16 @@ func TestRemove(t *testing.T) {
 
 func TestMetadata(t *testing.T) {
 	at := binlog.Location{Position: binlog.Position{Name: "bin.000007", Pos: 1234}}
-	got := string(Metadata(time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2024, 1, 2, 3, 4, 6, 0, time.UTC), at))
+	m := &Manifest{Started: time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), Finished: time.Date(2024, 1, 2, 3, 4, 6, 0, time.UTC), Snapshot: at}
+	got := string(Metadata(m))
 	want := "Started dump at: 2024-01-02 03:04:05\nSHOW MASTER STATUS:\n\tLog: bin.000007\n\tPos: 1234\n\tGTID:\n\nFinished dump at: 2024-01-02 03:04:06\n"
 	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	later := binlog.Location{Position: binlog.Position{Name: "bin.000008", Pos: 4}}
+	m.Snapshots = []Snapshot{{At: at}, {At: later}}
+	want = strings.Replace(want, "GTID:\n\n", "GTID:\n\nSHOW MASTER STATUS: /* AFTER CONNECTION POOL ESTABLISHED */\n\tLog: bin.000008\n\tPos: 4\n\tGTID:\n\n", 1)
+	if d := cmp.Diff(want, string(Metadata(m))); d != "" {
 		t.Error(d)
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Version is the format that this package writes; it reads no other.
-const Version = 1
+const Version = 2
 
 // Errors of a directory that is not a complete dump.
 var (
@@ -28,19 +28,55 @@ var (
 
 // Manifest says what a complete dump consists of.
 type Manifest struct {
-	Version  int             `json:"version"`
-	DumpID   string          `json:"dump_id"`
-	Task     string          `json:"task"`
-	Source   string          `json:"source"`
-	Server   string          `json:"server"`
-	Started  time.Time       `json:"started"`
-	Finished time.Time       `json:"finished"`
+	Version  int       `json:"version"`
+	DumpID   string    `json:"dump_id"`
+	Task     string    `json:"task"`
+	Source   string    `json:"source"`
+	Server   string    `json:"server"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	// Snapshot is the oldest moment that rows are of, where replication begins, and
+	// Prepared is that snapshot's.
 	Snapshot binlog.Location `json:"snapshot"`
-	// Prepared is where the syncer has to begin for XA transactions that were
-	// prepared at the snapshot; zero when there were none.
 	Prepared binlog.Location `json:"prepared"`
-	Schemas  []Schema        `json:"schemas"`
-	Tables   []Table         `json:"tables"`
+	// Snapshots are all moments at which the source was read, in their order. The
+	// list of tables and their structures are those of the last one.
+	Snapshots []Snapshot `json:"snapshots"`
+	Schemas   []Schema   `json:"schemas"`
+	Tables    []Table    `json:"tables"`
+}
+
+// Settle sets Snapshot and Prepared from the snapshots that are in use.
+func (m *Manifest) Settle() {
+	oldest := len(m.Snapshots) - 1
+	for _, t := range m.Tables {
+		oldest = min(oldest, t.Oldest)
+	}
+	m.Snapshot, m.Prepared = m.Snapshots[oldest].At, m.Snapshots[oldest].Prepared
+}
+
+// Newest is where all of the dump has caught up with the last of its snapshots.
+func (m *Manifest) Newest() binlog.Location {
+	if len(m.Snapshots) == 0 {
+		return m.Snapshot
+	}
+	return m.Snapshots[len(m.Snapshots)-1].End()
+}
+
+// Window gives the places between which changes of a table are in some of its
+// rows and not in others. Up to from all changes are in all rows, behind to
+// none is; they are equal when all rows are of one moment.
+func (m *Manifest) Window(t Table) (from, to binlog.Location) {
+	if len(m.Snapshots) == 0 {
+		return m.Snapshot, m.Snapshot
+	}
+	return m.Snapshots[t.Oldest].At, m.Snapshots[t.Newest].End()
+}
+
+// Mixed tells whether the rows of a table are of several moments, so that two
+// of them may have the same value in a unique key.
+func (m *Manifest) Mixed(t Table) bool {
+	return len(m.Snapshots) > 0 && (t.Oldest != t.Newest || !m.Snapshots[t.Newest].Until.IsZero())
 }
 
 // Schema is one schema of a dump.
@@ -55,6 +91,13 @@ type Table struct {
 	Name   string `json:"name"`
 	File   File   `json:"file"` // the CREATE TABLE
 	Data   []File `json:"data"` // none for an empty table
+	// Keyed, Key and Chunks are as in Progress; the files are in Data.
+	Keyed  bool    `json:"keyed,omitempty"`
+	Key    *Key    `json:"key,omitempty"`
+	Chunks []Chunk `json:"chunks,omitempty"`
+	// Oldest and Newest are the snapshots that its rows are of, by number.
+	Oldest int `json:"oldest"`
+	Newest int `json:"newest"`
 }
 
 // FileHead begins every data file and every file with a CREATE TABLE, so that
@@ -77,10 +120,21 @@ func (f File) statement(dir string) (string, error) {
 
 // File is one file of a dump.
 type File struct {
-	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"`
-	Rows  int64  `json:"rows,omitempty"`
-	CRC   uint32 `json:"crc32c"`
+	Name string `json:"name"`
+	// Bytes and CRC are of the contents, Stored is the size of the file where it
+	// is compressed and 0 where it is not.
+	Bytes  int64  `json:"bytes"`
+	Rows   int64  `json:"rows,omitempty"`
+	CRC    uint32 `json:"crc32c"`
+	Stored int64  `json:"stored,omitempty"`
+	Chunk  int    `json:"chunk,omitempty"` // of which chunk
+}
+
+func (f File) size() int64 {
+	if f.Stored > 0 {
+		return f.Stored
+	}
+	return f.Bytes
 }
 
 // Bytes gives the size of all data files.
@@ -129,8 +183,8 @@ func ReadManifest(dir string) (*Manifest, error) {
 			return nil, fmt.Errorf("%w: file %s is missing in %s", ErrDamaged, f.Name, dir)
 		case err != nil:
 			return nil, err
-		case info.Size() != f.Bytes:
-			return nil, fmt.Errorf("%w: file %s in %s has %d bytes instead of %d", ErrDamaged, f.Name, dir, info.Size(), f.Bytes)
+		case info.Size() != f.size():
+			return nil, fmt.Errorf("%w: file %s in %s has %d bytes instead of %d", ErrDamaged, f.Name, dir, info.Size(), f.size())
 		}
 	}
 	return m, nil

@@ -14,6 +14,7 @@ const (
 	ManifestName = "raftdm-manifest.json"
 	MetadataName = "metadata"
 	markerName   = "raftdm-dump.json"
+	journalName  = "raftdm-journal.jsonl"
 	tmpSuffix    = ".tmp"
 )
 
@@ -66,7 +67,7 @@ func escape(name string) string {
 func ours(name string) bool {
 	name = strings.TrimSuffix(name, tmpSuffix)
 	switch name {
-	case ManifestName, MetadataName, markerName:
+	case ManifestName, MetadataName, markerName, journalName:
 		return true
 	}
 	return filepath.Ext(name) == ".sql"

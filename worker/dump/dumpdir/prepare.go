@@ -113,6 +113,22 @@ func Remove(dir string) error {
 	return os.Remove(dir)
 }
 
+// RemoveChunks removes the files of a table's chunks; p may be nil. They are not
+// listed in the journal any more.
+func RemoveChunks(dir string, p *Progress) error {
+	if p == nil {
+		return nil
+	}
+	for _, c := range p.Chunks {
+		for _, f := range c.Files {
+			if err := os.Remove(filepath.Join(dir, f.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func isSchemaFile(name string) bool {
 	return strings.HasSuffix(name, "-schema.sql") || strings.HasSuffix(name, "-schema-create.sql")
 }

@@ -1,0 +1,172 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+)
+
+// job is one chunk of one table.
+type job struct {
+	t *tableState
+	dumpdir.Chunk
+}
+
+func (j job) keyRange() keyRange { return keyRange{from: j.From, to: j.To} }
+
+// tableState collects what the chunks of one table have written, in this
+// attempt and in earlier ones.
+type tableState struct {
+	*table
+	warnWide sync.Once
+
+	mu sync.Mutex
+
+	// mu guards the following.
+	state dumpdir.Progress
+	left  int // chunks not finished
+}
+
+// newTableState begins where the table's prior attempts have ended.
+func newTableState(t *table) *tableState {
+	s := &tableState{table: t, state: t.progress()}
+	if t.prior != nil {
+		s.state.Chunks = slices.Clone(t.prior.Chunks)
+	}
+	for _, c := range s.state.Chunks {
+		if !c.Done {
+			s.left++
+		}
+	}
+	return s
+}
+
+// progress describes a table of which nothing has been read.
+func (t *table) progress() dumpdir.Progress {
+	p := dumpdir.Progress{Schema: t.Schema, Name: t.Table, Create: t.create, Created: t.created, Keyed: t.keyed, Key: t.key.describe()}
+	for _, piece := range t.plan {
+		p.Pieces = append(p.Pieces, dumpdir.Piece{Range: dumpdir.Range{From: piece.from, To: piece.to}, Walk: piece.walk})
+	}
+	return p
+}
+
+// unfinished lists the chunks of a piece that are decided on and not read.
+func (t *tableState) unfinished(piece int) []job {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []job
+	for _, c := range t.state.Chunks {
+		if c.Piece == piece && !c.Done {
+			out = append(out, job{t: t, Chunk: c})
+		}
+	}
+	return out
+}
+
+// rest gives what of a piece has not become chunks.
+func (t *tableState) rest(piece int) (keyRange, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, ok := t.state.Rest(piece)
+	return keyRange{from: r.From, to: r.To}, ok
+}
+
+// chunk makes a chunk of a range; last tells that it ends the piece.
+func (t *tableState) chunk(piece int, r keyRange, last bool) job {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := dumpdir.Chunk{No: len(t.state.Chunks), Range: dumpdir.Range{From: r.from, To: r.to}, Piece: piece, Last: last}
+	t.state.Chunks = append(t.state.Chunks, c)
+	t.left++
+	return job{t: t, Chunk: c}
+}
+
+// done notes a chunk that is complete. It tells whether the table is, too, and
+// else about which part of it is.
+func (t *tableState) done(c dumpdir.Chunk) (complete bool, part float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state.Chunks[c.No] = c
+	t.left--
+	if t.left == 0 && t.state.Complete() {
+		return true, 1
+	}
+	return false, t.part()
+}
+
+// part tells which part of the table is complete. The caller holds mu.
+func (t *tableState) part() float64 {
+	all := max(float64(len(t.state.Chunks)), float64(t.rows)/float64(max(1, t.step)), float64(len(t.plan)))
+	return float64(len(t.state.Chunks)-t.left) / (all + 1)
+}
+
+// listed is the table's entry in the manifest.
+func (t *tableState) listed(create dumpdir.File) dumpdir.Table {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := dumpdir.Table{Schema: t.Schema, Name: t.Table, File: create, Keyed: t.state.Keyed, Key: t.state.Key}
+	for i, c := range t.state.Chunks {
+		out.Data = append(out.Data, c.Files...)
+		if i == 0 {
+			out.Oldest = c.Snapshot
+		}
+		out.Oldest, out.Newest = min(out.Oldest, c.Snapshot), max(out.Newest, c.Snapshot)
+		c.Files = nil // they are in Data
+		out.Chunks = append(out.Chunks, c)
+	}
+	return out
+}
+
+// walkers is how many ranges are walked at the same time.
+const walkers = 2
+
+// plan makes jobs of all tables. Walks go on beside what needs none.
+func (r *readers) plan(ctx context.Context, tables []*tableState, walk bool, emit func(job) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(walkers)
+	for _, t := range tables {
+		for i, p := range t.plan {
+			if p.walk && walk {
+				g.Go(func() error { return r.planPiece(ctx, t, i, true, emit) })
+				continue
+			}
+			if err := r.planPiece(ctx, t, i, false, emit); err != nil {
+				return errors.Join(err, g.Wait())
+			}
+		}
+	}
+	return g.Wait()
+}
+
+// planPiece makes jobs of one piece: of what an earlier attempt has left, and of
+// what it had not come to.
+func (r *readers) planPiece(ctx context.Context, t *tableState, piece int, walk bool, emit func(job) error) error {
+	for _, j := range t.unfinished(piece) {
+		if err := emit(j); err != nil {
+			return err
+		}
+	}
+	rest, ok := t.rest(piece)
+	if !ok {
+		return nil
+	}
+	next := func(kr keyRange, last bool) error {
+		j := t.chunk(piece, kr, last)
+		if err := r.note(j.t.Name, j.Chunk); err != nil {
+			return err
+		}
+		return emit(j)
+	}
+	if !walk {
+		return next(rest, true)
+	}
+	if err := (walker{db: r.db, t: t.table}).cut(ctx, rest, next); err != nil {
+		return explain(t.table, r.outdated(ctx, t.table, err))
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package dumpdir
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// journalBed is a directory with a dump that was interrupted.
+func journalBed(t *testing.T) (dir string, data []byte) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "dump")
+	if err := Prepare(dir, "task", "src", "id"); err != nil {
+		t.Fatal(err)
+	}
+	j, err := Begin(dir, Header{DumpID: "id", Task: "task", Source: "src"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := schema.Name{Schema: "db", Table: "t"}
+	steps := []error{
+		j.Snapshot(Snapshot{At: binlog.Location{Position: binlog.Position{Name: "bin.000001", Pos: 4}}}),
+		j.Table(Progress{Schema: "db", Name: "t", Keyed: true, Pieces: []Piece{{Walk: true}, {}}}),
+		j.Table(Progress{Schema: "db", Name: "gone", Pieces: []Piece{{}}}),
+		j.Gone(schema.Name{Schema: "db", Table: "gone"}),
+	}
+	for i, r := range []Range{{To: []string{"5"}}, {From: []string{"5"}, To: []string{"9"}}} {
+		f, err := WriteFile(dir, DataFile("db", "t", i, 0), []byte("x"))
+		steps = append(steps, err, j.Chunk(n, Chunk{No: i, Range: r}), j.Chunk(n, Chunk{No: i, Range: r, Done: true, Files: []File{f}}))
+	}
+	if _, err := WriteFile(dir, DataFile("db", "t", 7, 0), []byte("left behind")); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range append(steps, j.Sync(), j.Close()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err = os.ReadFile(filepath.Join(dir, journalName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, data
+}
+
+// TestJournalEndsAnywhere: whatever of the journal is on the disk is a state
+// that the dump has been in, and what is not listed in it goes.
+func TestJournalEndsAnywhere(t *testing.T) {
+	dir, data := journalBed(t)
+	seen := map[int]bool{}
+	for cut := len(data); cut >= 0; cut-- {
+		write(t, dir, journalName, string(data[:cut]))
+		j, s, err := Resume(dir, "task", "src", "id")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s == nil {
+			continue // the beginning is not there
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		if tbl := s.Tables[schema.Name{Schema: "db", Table: "t"}]; tbl != nil {
+			for _, c := range tbl.Chunks {
+				if c.Done {
+					done++
+				}
+			}
+		}
+		seen[done] = true
+		names, _ := list(dir)
+		if len(names) != done+2 {
+			t.Fatalf("%d chunks are complete, the directory holds %v", done, names)
+		}
+	}
+	if !seen[0] || !seen[1] || !seen[2] {
+		t.Errorf("numbers of complete chunks: %v", seen)
+	}
+}
+
+// TestJournalIsChecked: a damaged line and what follows it count as not written,
+// and a chunk whose file is not whole is not complete.
+func TestJournalIsChecked(t *testing.T) {
+	dir, data := journalBed(t)
+	write(t, dir, DataFile("db", "t", 0, 0), "longer")
+	_, s, err := Resume(dir, "task", "src", "id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tbl := s.Tables[schema.Name{Schema: "db", Table: "t"}]
+	if tbl.Chunks[0].Done || !tbl.Chunks[1].Done || tbl.Complete() {
+		t.Errorf("chunks %+v", tbl.Chunks)
+	}
+	rest, ok := tbl.Rest(0)
+	if d := cmp.Diff(Range{From: []string{"9"}}, rest); d != "" || !ok {
+		t.Error(d, ok)
+	}
+	if rest, ok := tbl.Rest(1); !ok || rest.From != nil {
+		t.Errorf("the second piece has left %v", rest)
+	}
+	for i := range data {
+		bad := append([]byte(nil), data...)
+		bad[i] ^= 0x01
+		if s, n := replay(bad); n > int64(i) {
+			t.Fatalf("byte %d is wrong, and %d bytes are taken (%+v)", i, n, s)
+		}
+	}
+	for _, other := range [][3]string{{"task", "src", "other"}, {"task", "src", ""}} {
+		if j, s, err := Resume(dir, other[0], other[1], other[2]); j != nil || s != nil || err != nil {
+			t.Errorf("%v: %v, %v", other, s, err)
+		}
+	}
+	if _, _, err := Resume(dir, "other", "src", "id"); err == nil {
+		t.Error("the directory of another task is taken up")
+	}
+}

@@ -1,0 +1,241 @@
+package dump
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+)
+
+// changedSince is why a table that another one has replaced begins anew.
+const changedSince = "its structure has changed since, or it was recreated"
+
+// inherit takes over what earlier attempts have read of a table, and tells why
+// it does not; "" also when there is nothing to take over.
+func (t *table) inherit(prior *dumpdir.State, where string) (refused string) {
+	if prior == nil {
+		return ""
+	}
+	p := prior.Tables[t.Name]
+	switch {
+	case p == nil:
+		return ""
+	case p.Created != t.created || !sameStructure(p.Create, t.create):
+		return changedSince
+	case !sameKey(p.Key, t.key.describe()):
+		return "it is cut along another key now"
+	case !p.Complete() && !p.Keyed:
+		return "it has no primary key and no unique key without NULLs, so all of its rows have to be of one moment"
+	case !p.Complete() && where != "":
+		return "with a where filter all rows of a table have to be of one moment"
+	}
+	t.prior, t.keyed = p, p.Keyed
+	t.plan = nil
+	for _, piece := range p.Pieces {
+		t.plan = append(t.plan, pieceOf(piece))
+	}
+	return ""
+}
+
+func pieceOf(p dumpdir.Piece) piece {
+	return piece{keyRange: keyRange{from: p.From, to: p.To}, walk: p.Walk}
+}
+
+func (k *key) describe() *dumpdir.Key {
+	if k == nil {
+		return nil
+	}
+	d := &dumpdir.Key{Index: k.index}
+	for _, c := range k.columns {
+		d.Columns = append(d.Columns, c.name)
+	}
+	return d
+}
+
+func sameKey(a, b *dumpdir.Key) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Index == b.Index && slices.Equal(a.Columns, b.Columns)
+}
+
+// identity tells one server from another, as far as binlog files are concerned.
+func identity(ctx context.Context, db *dbconn.DB) (string, error) {
+	q := "SELECT @@server_uuid"
+	if db.Server.Flavor == binlog.MariaDB {
+		q = "SELECT CONCAT(@@server_id, ' ', @@hostname, ' ', @@port, ' ', @@datadir)"
+	}
+	var id string
+	err := db.QueryRowContext(ctx, q).Scan(&id)
+	return id, dbconn.Error(fault.Upstream, "ask which server the source is", err)
+}
+
+// errOutlived means that what was read before cannot be brought to the state of
+// now. The dump begins anew.
+var errOutlived = errors.New("the source's history is not the one that the dump began in")
+
+// outlived tells why the changes since an earlier snapshot cannot be replayed
+// on what was read at it; "" when they can.
+func outlived(ctx context.Context, db *dbconn.DB, prior *dumpdir.State, h dumpdir.Header) (string, error) {
+	switch {
+	case prior.Settings != h.Settings:
+		return "the settings of the dump have changed", nil
+	case prior.Identity != h.Identity:
+		return "the source is another server now", nil
+	}
+	if len(prior.Snapshots) == 0 {
+		return "", nil
+	}
+	oldest := prior.Snapshots[0]
+	from := oldest.At
+	if !oldest.Prepared.IsZero() {
+		from = oldest.Prepared
+	}
+	rows, err := db.QueryContext(ctx, "SHOW BINARY LOGS")
+	if err != nil {
+		return "", dbconn.Error(fault.Upstream, "list the binlog files", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row, err := scanNamed(rows)
+		if err != nil {
+			return "", dbconn.Error(fault.Upstream, "list the binlog files", err)
+		}
+		if row["LOG_NAME"] == from.Position.Name && count(row["FILE_SIZE"]) >= int64(from.Position.Pos) {
+			return "", nil
+		}
+	}
+	return fmt.Sprintf("the source has removed the binlog file %s, which holds the changes since then", from.Position.Name),
+		dbconn.Error(fault.Upstream, "list the binlog files", rows.Err())
+}
+
+// follows tells whether a snapshot is behind another one in the same history.
+func follows(at, earlier binlog.Location) bool {
+	if !earlier.GTID.IsEmpty() {
+		return at.GTID.Contains(earlier.GTID)
+	}
+	return at.Position.Compare(earlier.Position) >= 0
+}
+
+// arrange brings the journal to what is read now: tables that are not there any
+// more go, and those that are not taken over begin anew. Their files are removed
+// once the journal says so.
+func (a *attempt) arrange(tables []*table) error {
+	const op = "arrange the dump"
+	gone := map[schema.Name]*dumpdir.Progress{}
+	if a.prior != nil {
+		gone = maps.Clone(a.prior.Tables)
+	}
+	var outdated []*dumpdir.Progress
+	for _, t := range tables {
+		old := gone[t.Name]
+		delete(gone, t.Name)
+		if t.prior != nil {
+			continue
+		}
+		if old != nil {
+			why := cmp.Or(t.refused, changedSince)
+			a.log.Warn("dumped anew from the start", "schema", t.Schema, "table", t.Table, "why", why)
+			outdated = append(outdated, old)
+		}
+		if err := a.journal.Table(t.progress()); err != nil {
+			return a.local(op, err)
+		}
+	}
+	for n, p := range gone {
+		a.log.Warn("not part of the dump any more: the table is gone or excluded", "schema", n.Schema, "table", n.Table)
+		outdated = append(outdated, p)
+		if err := a.journal.Gone(n); err != nil {
+			return a.local(op, err)
+		}
+	}
+	if err := a.journal.Sync(); err != nil {
+		return a.local(op, err)
+	}
+	for _, p := range outdated {
+		if err := dumpdir.RemoveChunks(a.cfg.Subtask.Load.Dir, p); err != nil {
+			return a.local(op, err)
+		}
+	}
+	return nil
+}
+
+// settings is what of the configuration shapes the files of a dump.
+func settings(d config.Dump) string {
+	return fmt.Sprintf("rows=%t where=%s", d.Rows > 0, d.Where)
+}
+
+// open goes on with an earlier attempt or begins a new dump. A manifest is
+// answered when nothing is left to do but to record it.
+func (a *attempt) open(ctx context.Context, db *dbconn.DB, p checkpoint.Phase) (*dumpdir.Manifest, error) {
+	const op = "prepare the dump directory"
+	sub := a.cfg.Subtask
+	id, err := identity(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	h := dumpdir.Header{DumpID: p.DumpID, Task: sub.Task, Source: sub.SourceID, Server: db.Server.Version, Identity: id,
+		Settings: settings(sub.Dump), Started: a.started}
+	if a.cfg.Resume && p.DumpID != "" && !a.anew() {
+		if m, err := dumpdir.ReadManifest(sub.Load.Dir); err == nil && m.DumpID == p.DumpID {
+			return m, nil
+		}
+		j, prior, err := dumpdir.Resume(sub.Load.Dir, sub.Task, sub.SourceID, p.DumpID)
+		if err != nil {
+			return nil, a.local(op, err)
+		}
+		if prior != nil {
+			why, err := outlived(ctx, db, prior, h)
+			if err == nil && why == "" {
+				a.journal, a.prior, a.id, a.started = j, prior, p.DumpID, prior.Started
+				a.log.Info("the dump goes on where it was", "snapshots", len(prior.Snapshots), "tables", len(prior.Tables))
+				return nil, nil
+			}
+			if err := errors.Join(err, j.Close()); err != nil {
+				return nil, err
+			}
+			a.log.Warn("the dump cannot go on and begins anew", "why", why)
+		}
+	}
+	return nil, a.create(ctx, db, h)
+}
+
+// create begins a dump in an emptied directory: of everything, or of what
+// Config.Prior lacks.
+func (a *attempt) create(ctx context.Context, db *dbconn.DB, h dumpdir.Header) error {
+	const op = "prepare the dump directory"
+	dir, prior := a.cfg.Subtask.Load.Dir, a.cfg.Prior
+	a.id = newDumpID()
+	if prior != nil {
+		why, err := outlived(ctx, db, prior, h)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return &fault.Error{Op: "dump what is missing on the target", Kind: fault.Conflict, Code: codeRuntime, Msg: why,
+				Hint: "stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"}
+		}
+		a.id, a.prior = prior.DumpID, prior
+	}
+	h.DumpID = a.id
+	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitDump, DumpID: a.id}, prior == nil); err != nil {
+		return err
+	}
+	if err := dumpdir.Prepare(dir, h.Task, h.Source, a.id); err != nil {
+		return a.local(op, err)
+	}
+	var err error
+	a.journal, err = dumpdir.Begin(dir, h, prior)
+	return a.local(op, err)
+}
