@@ -67,6 +67,17 @@ func NewEvents(rules []EventRule, caseSensitive bool) (*Events, error) {
 	return e, nil
 }
 
+// Both applies the rules of two filters, of which either may be nil.
+func Both(a, b *Events) *Events {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	return &Events{rules: slices.Concat(a.rules, b.rules)}
+}
+
 func quotedName(name string) string {
 	if name == "" {
 		return "another rule"
