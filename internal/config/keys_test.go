@@ -7,6 +7,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/route"
 )
 
 // sourceTable and its siblings are the keys of DM's documentation, one list per
@@ -29,7 +31,8 @@ const (
 	loaderTable     = `pool-size dir`
 	syncerTable     = `worker-count batch queue-size checkpoint-flush-interval compact multiple-rows safe-mode enable-ansi-quotes disable-detect max-retry auto-fix-gtid enable-gtid meta-file strict`
 	tidbTable       = `status-port pd-addr backend`
-	routeTable      = `schema-pattern table-pattern target-schema target-table`
+	routeTable      = `schema-pattern table-pattern target-schema target-table extract-table extract-schema extract-source`
+	extractTable    = `table-regexp target-column`
 	filterTable     = `schema-pattern table-pattern events sql-pattern action`
 	expressionTable = `schema table insert-value-expr update-old-value-expr update-new-value-expr delete-value-expr`
 	listTable       = `do-dbs ignore-dbs do-tables ignore-tables`
@@ -46,7 +49,7 @@ func TestEveryKeyIsKnown(t *testing.T) {
 		{"from.security", securityTable, security},
 		{"purge", purgeTable, purge},
 		{"checker", checkerTable, checker(&Checker{})},
-		{"source filters", filterTable, filterRule},
+		{"source filters", filterTable, filterRule(&filter.EventRule{})},
 		{"task", taskTable, func(v value) error { return v.object((&taskFile{}).keys()) }},
 		{"instance", instanceTable, func(v value) error { return v.object((&instanceFile{}).keys()) }},
 		{"meta", metaTable, (&instanceFile{}).meta},
@@ -54,7 +57,8 @@ func TestEveryKeyIsKnown(t *testing.T) {
 		{"loaders", loaderTable, func(v value) error { return v.object(loadKeys(&Load{})) }},
 		{"syncers", syncerTable, func(v value) error { return v.object(syncKeys(&Sync{})) }},
 		{"tidb", tidbTable, tidb},
-		{"routes", routeTable, routeRule},
+		{"routes", routeTable, routeRule(&route.Rule{})},
+		{"routes.extract-table", extractTable, extract(new(*route.Extract), "table-regexp")},
 		{"expression-filter", expressionTable, expressionRule},
 		{"block-allow-list", listTable, func(v value) error {
 			return (&lists{}).read(value{doc: v.doc, node: wrap("a", v.node)})

@@ -72,7 +72,7 @@ func sourceKeys(s *Source) keys {
 		"purge":             purge,
 		"checker":           checker(&s.Checker),
 		"case-sensitive":    boolean(&s.CaseSensitive),
-		"filters":           binlogFilters,
+		"filters":           sourceFilters(&s.Events),
 	}
 }
 
@@ -181,19 +181,6 @@ func positive(dst *time.Duration) func(value) error {
 	}
 }
 
-// binlogFilters reads the filters list of a source, which may only be empty.
-func binlogFilters(v value) error {
-	n := 0
-	err := v.list(func(_ int, v value) error {
-		n++
-		return filterRule(v)
-	})
-	if err == nil && n > 0 {
-		return v.unsupported()
-	}
-	return err
-}
-
 // Encode gives YAML that DecodeSource reads as the same value; the password is
 // encrypted in it. The masters store this text with what CheckSource detected.
 func (s Source) Encode() string {
@@ -211,6 +198,7 @@ func (s Source) Encode() string {
 	s.From.encode(&b, "  ")
 	fmt.Fprintf(&b, "checker:\n  check-enable: %t\n  backoff-rollback: %s\n  backoff-max: %s\n",
 		s.Checker.Enable, s.Checker.BackoffRollback, s.Checker.BackoffMax)
+	encodeEvents(&b, s.Events)
 	return b.String()
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/route"
 )
 
 // Task is a task file, validated, with its defaults filled in and its rule
@@ -29,6 +30,8 @@ type Instance struct {
 	Start     *StartPoint // nil without a meta section, and outside of incremental mode
 	RulesName string      // "" when no block-allow-list is named
 	Rules     filter.Rules
+	Routes    []route.Rule
+	Events    []filter.EventRule
 	Dump      Dump
 	Load      Load
 	Sync      Sync
@@ -59,7 +62,8 @@ func DecodeTask(file string, data []byte) (Task, []string, error) {
 		return Task{}, nil, err
 	}
 	t := &taskFile{Task: Task{MetaSchema: defaultMetaSchema, CleanDumpFile: true},
-		dumps: set[Dump]{kind: "mydumpers"}, loads: set[Load]{kind: "loaders"}, syncs: set[Sync]{kind: "syncers"}}
+		dumps: set[Dump]{kind: "mydumpers"}, loads: set[Load]{kind: "loaders"}, syncs: set[Sync]{kind: "syncers"},
+		routes: set[route.Rule]{kind: "routes"}, events: set[filter.EventRule]{kind: "filters"}}
 	if err := root.object(t.keys()); err != nil {
 		return Task{}, nil, err
 	}
@@ -133,6 +137,10 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 	if err != nil {
 		return Subtask{}, fault.Wrap(op, err)
 	}
+	routes, events, err := t.where(src, in)
+	if err != nil {
+		return Subtask{}, fault.Wrap(op, err)
+	}
 	load := in.Load
 	if !strings.HasSuffix(load.Dir, "."+t.Name) {
 		load.Dir += "." + t.Name
@@ -141,7 +149,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		Task: t.Name, SourceID: src.SourceID, Mode: t.Mode, MetaSchema: t.MetaSchema,
 		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile,
 		Source: src, Target: t.Target, Start: in.Start,
-		Filter: f, Rules: in.Rules, RulesName: in.RulesName,
+		Filter: f, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events,
 		Dump: in.Dump, Load: load, Sync: in.Sync,
 	}, nil
 }

@@ -22,6 +22,8 @@ type instanceFile struct {
 	loadThreads   int
 	syncThreads   int
 	missingBefore error // the first reference to a section that can only be empty
+	routes        references
+	events        references
 }
 
 // section is how an instance chooses the settings of a unit: by name, inline,
@@ -56,10 +58,10 @@ func (in *instanceFile) keys() keys {
 			return nil
 		},
 		"meta":                 in.meta,
-		"route-rules":          in.references("routes", 20023),
-		"filter-rules":         in.references("filters", 20024),
-		"column-mapping-rules": in.references("column-mappings", 20025),
-		"expression-filters":   in.references("expression-filter", 20040),
+		"route-rules":          in.routes.read,
+		"filter-rules":         in.events.read,
+		"column-mapping-rules": in.toNothing("column-mappings", 20025),
+		"expression-filters":   in.toNothing("expression-filter", 20040),
 		"block-allow-list":     in.rules.read,
 		"black-white-list":     in.oldRules.read,
 		"mydumper-config-name": in.dump.named.read,
@@ -97,27 +99,55 @@ func (r *reference) read(v value) error {
 	return text(&r.name)(v)
 }
 
-// references reads names of rules in a section that can only be empty. A name
-// twice is DM's 20032; any name is missing, which is reported after the
-// sections themselves had their say.
-func (in *instanceFile) references(section string, code int) func(value) error {
+// references are names of entries of one section.
+type references struct {
+	names []string
+	at    value
+}
+
+// read reads a list of names. A name twice is DM's 20032.
+func (r *references) read(v value) error {
+	r.at = v
+	if err := texts(&r.names)(v); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, n := range r.names {
+		if seen[n] {
+			return v.hinted(20032, "name every rule once", "%q is named twice", n)
+		}
+		seen[n] = true
+	}
+	return nil
+}
+
+// toNothing reads names of rules in a section that can only be empty: any name
+// is missing, which is reported after the sections themselves had their say.
+func (in *instanceFile) toNothing(section string, code int) func(value) error {
 	return func(v value) error {
-		var names []string
-		if err := texts(&names)(v); err != nil {
+		var r references
+		if err := r.read(v); err != nil {
 			return err
 		}
-		seen := map[string]bool{}
-		for _, n := range names {
-			if seen[n] {
-				return v.hinted(20032, "name every rule once", "%q is named twice", n)
-			}
-			seen[n] = true
-			if in.missingBefore == nil {
-				in.missingBefore = v.missing(code, section, n)
-			}
+		if len(r.names) > 0 && in.missingBefore == nil {
+			in.missingBefore = v.missing(code, section, r.names[0])
 		}
 		return nil
 	}
+}
+
+// rulesOf gives the entries that an instance refers to; absent is DM's number
+// for a name without an entry.
+func rulesOf[T any](all *set[T], r *references, absent int) ([]T, error) {
+	var out []T
+	for _, n := range r.names {
+		item, ok := all.use(n)
+		if !ok {
+			return nil, r.at.missing(absent, all.kind, n)
+		}
+		out = append(out, item)
+	}
+	return out, nil
 }
 
 // missing is the error for a reference to nothing.

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/route"
 )
 
 // taskFile is a task while it is being read: the task and the rule sets that
@@ -18,6 +21,8 @@ type taskFile struct {
 	dumps     set[Dump]
 	loads     set[Load]
 	syncs     set[Sync]
+	routes    set[route.Rule]
+	events    set[filter.EventRule]
 	targetSet bool
 }
 
@@ -44,8 +49,8 @@ func (t *taskFile) keys() keys {
 		"remove-meta":               inert(aBool, "deprecated, ignored: use `start-task --remove-meta` instead"),
 		"target-database":           t.target,
 		"mysql-instances":           t.mysqlInstances,
-		"routes":                    refusedRules(routeRule),
-		"filters":                   refusedRules(filterRule),
+		"routes":                    rules(&t.routes, routeRule),
+		"filters":                   rules(&t.events, filterRule),
 		"column-mappings":           refusedRules(nil),
 		"expression-filter":         refusedRules(expressionRule),
 		"block-allow-list":          t.lists.read,

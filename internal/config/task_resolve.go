@@ -46,7 +46,13 @@ func (t *taskFile) unused() error {
 	if err := t.loads.unused(); err != nil {
 		return err
 	}
-	return t.syncs.unused()
+	if err := t.syncs.unused(); err != nil {
+		return err
+	}
+	if err := t.routes.unused(); err != nil {
+		return err
+	}
+	return t.events.unused()
 }
 
 func (t *taskFile) resolveInstance(in *instanceFile) error {
@@ -57,6 +63,9 @@ func (t *taskFile) resolveInstance(in *instanceFile) error {
 		return err
 	}
 	if err := t.resolveRules(in); err != nil {
+		return err
+	}
+	if err := t.resolveWhere(in); err != nil {
 		return err
 	}
 	var err error

@@ -115,20 +115,6 @@ func refusedRules(rule func(value) error) func(value) error {
 	}
 }
 
-func routeRule(v value) error {
-	return v.object(keys{
-		"schema-pattern": inert(aText, ""), "table-pattern": inert(aText, ""),
-		"target-schema": inert(aText, ""), "target-table": inert(aText, ""),
-	})
-}
-
-func filterRule(v value) error {
-	return v.object(keys{
-		"schema-pattern": inert(aText, ""), "table-pattern": inert(aText, ""),
-		"events": inert(someTexts, ""), "sql-pattern": inert(someTexts, ""), "action": inert(aText, ""),
-	})
-}
-
 func expressionRule(v value) error {
 	return v.object(keys{
 		"schema": inert(aText, ""), "table": inert(aText, ""),

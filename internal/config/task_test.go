@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,13 @@ func TestSourceEncodeRoundTrip(t *testing.T) {
 				BackoffMax:      time.Duration(rapid.Int64Range(int64(time.Second), 1<<50).Draw(t, "max")),
 			},
 		}
+		if rapid.Bool().Draw(t, "filters") {
+			events := rapid.SliceOfN(rapid.SampledFrom([]string{"delete", "ALL ddl"}), 1, 2)
+			want.Events = []filter.EventRule{
+				{Schema: "a*", Table: "~" + regexp.QuoteMeta(text.Draw(t, "table")), Events: events.Draw(t, "events"), Action: "Ignore"},
+				{Schema: "b", SQL: []string{regexp.QuoteMeta(text.Draw(t, "sql"))}, Action: "Ignore"},
+			}
+		}
 		if rapid.Bool().Draw(t, "session") {
 			want.From.Session = map[string]string{"wait_timeout": text.Draw(t, "value"), "x_1": "1"}
 		}
@@ -187,4 +195,43 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSubtaskWhere: a subtask gets the routes and filters that its source names,
+// and the filters of the source itself, each under its own file's letters' case.
+func TestSubtaskWhere(t *testing.T) {
+	task, warnings, err := DecodeTask("", []byte(`
+name: t
+task-mode: all
+target-database: {host: h, port: 1, user: u}
+mysql-instances:
+  - {source-id: s1, route-rules: [merge], filter-rules: [keep]}
+  - {source-id: s2}
+routes: {merge: {schema-pattern: "shop_*", table-pattern: "t_*", target-schema: shop, target-table: t, extract-source: {source-regexp: "s(.)", target-column: c}}}
+filters: {keep: {schema-pattern: "shop_*", table-pattern: "*", events: [delete], action: Ignore}}
+`))
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	src := Source{SourceID: "s1", CaseSensitive: true, Events: []filter.EventRule{{Schema: "Shop_*", Events: []string{"update"}, Action: "Ignore"}}}
+	sub, err := task.Subtask(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := sub.Routes.Table("SHOP_1", "t_1")
+	if err != nil || target.Schema != "shop" || target.Table != "t" || len(target.Columns) != 1 || target.Columns[0].Value != "1" || target.Rule != "merge" {
+		t.Errorf("routed to %+v, %v", target, err)
+	}
+	if _, update, del := sub.Events.Rows("shop_1", "t"); update || !del {
+		t.Errorf("shop_1: update %v, delete %v", update, del)
+	}
+	if _, update, del := sub.Events.Rows("Shop_1", "t"); !update || !del {
+		t.Errorf("Shop_1: update %v, delete %v", update, del)
+	}
+	if rule, _ := sub.Events.Statement("x", "", filter.DropDatabase, ""); rule != "" {
+		t.Errorf("left out by %s", rule)
+	}
+	if sub, err = task.Subtask(Source{SourceID: "s2"}); err != nil || !sub.Routes.Empty() || !sub.Events.Empty() {
+		t.Errorf("s2: %+v, %v", sub, err)
+	}
 }

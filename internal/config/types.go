@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/route"
 )
 
 // Database is how to reach one MySQL-protocol server.
@@ -28,6 +29,8 @@ type Source struct {
 	Checker  Checker
 	// CaseSensitive follows the upstream's lower_case_table_names.
 	CaseSensitive bool
+	// Events are the binlog event filters for all tasks of the source.
+	Events []filter.EventRule
 }
 
 // Checker is the auto-resume setting of a source.
@@ -75,9 +78,13 @@ type Subtask struct {
 	Filter    TableFilter
 	Rules     filter.Rules
 	RulesName string
-	Dump      Dump
-	Load      Load
-	Sync      Sync
+	// Routes says what tables are called on the target, Events which changes of
+	// them are left out; nil where no rule says anything.
+	Routes *route.Router
+	Events *filter.Events
+	Dump   Dump
+	Load   Load
+	Sync   Sync
 }
 
 // TableFilter tells which upstream tables belong to a task.

@@ -34,13 +34,13 @@ type Options struct {
 type Filter struct {
 	fold         bool
 	internal     map[string]bool // lower case
-	doDBs        []pattern
-	ignoreDBs    []pattern
+	doDBs        []Pattern
+	ignoreDBs    []Pattern
 	doTables     []tablePattern
 	ignoreTables []tablePattern
 }
 
-type tablePattern struct{ schema, table pattern }
+type tablePattern struct{ schema, table Pattern }
 
 // New compiles rules.
 func New(r Rules, o Options) (*Filter, error) {
@@ -64,10 +64,10 @@ func New(r Rules, o Options) (*Filter, error) {
 	return f, nil
 }
 
-func (f *Filter) names(key string, entries []string) ([]pattern, error) {
-	var out []pattern
+func (f *Filter) names(key string, entries []string) ([]Pattern, error) {
+	var out []Pattern
 	for i, e := range entries {
-		p, err := compile(e, f.fold)
+		p, err := CompilePattern(e, f.fold)
 		if err != nil {
 			return nil, invalid(fmt.Sprintf("%s[%d]", key, i), err)
 		}
@@ -79,11 +79,11 @@ func (f *Filter) names(key string, entries []string) ([]pattern, error) {
 func (f *Filter) tables(key string, entries []TablePattern) ([]tablePattern, error) {
 	var out []tablePattern
 	for i, e := range entries {
-		s, err := compile(e.Schema, f.fold)
+		s, err := CompilePattern(e.Schema, f.fold)
 		if err != nil {
 			return nil, invalid(fmt.Sprintf("%s[%d].db-name", key, i), err)
 		}
-		t, err := compile(e.Table, f.fold)
+		t, err := CompilePattern(e.Table, f.fold)
 		if err != nil {
 			return nil, invalid(fmt.Sprintf("%s[%d].tbl-name", key, i), err)
 		}
@@ -103,7 +103,6 @@ func (f *Filter) MatchSchema(schema string) bool {
 	if IsSystemSchema(schema) || f.internal[strings.ToLower(schema)] {
 		return false
 	}
-	schema = f.name(schema)
 	switch {
 	case len(f.doDBs) > 0:
 		return anyName(f.doDBs, schema)
@@ -119,7 +118,6 @@ func (f *Filter) MatchTable(schema, table string) bool {
 	if !f.MatchSchema(schema) {
 		return false
 	}
-	schema, table = f.name(schema), f.name(table)
 	switch {
 	case anyTable(f.doTables, schema, table):
 		return true
@@ -130,16 +128,9 @@ func (f *Filter) MatchTable(schema, table string) bool {
 	}
 }
 
-func (f *Filter) name(s string) string {
-	if f.fold {
-		return strings.ToLower(s)
-	}
-	return s
-}
-
-func anyName(list []pattern, name string) bool {
-	for _, p := range list {
-		if p.match(name) {
+func anyName(list []Pattern, name string) bool {
+	for i := range list {
+		if list[i].Match(name) {
 			return true
 		}
 	}
@@ -147,8 +138,8 @@ func anyName(list []pattern, name string) bool {
 }
 
 func anyTable(list []tablePattern, schema, table string) bool {
-	for _, p := range list {
-		if p.schema.match(schema) && p.table.match(table) {
+	for i := range list {
+		if list[i].schema.Match(schema) && list[i].table.Match(table) {
 			return true
 		}
 	}

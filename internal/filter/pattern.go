@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// pattern matches one name: an exact text, a wildcard or a regular expression.
-// Names are given to match in lower case when the pattern was compiled with fold.
-type pattern struct {
+// Pattern matches one name: an exact text, a wildcard or, behind a ~, a regular
+// expression. It is made by CompilePattern.
+type Pattern struct {
+	fold  bool
 	exact string
 	wild  []element      // nil unless a wildcard
 	re    *regexp.Regexp // nil unless a regular expression
@@ -39,10 +40,11 @@ func isPattern(s string) bool {
 	return strings.HasPrefix(s, "~") || strings.ContainsAny(s, wildcards)
 }
 
-// compile reads an entry of a block-allow list.
-func compile(s string, fold bool) (pattern, error) {
+// CompilePattern reads a pattern, which is not empty. With fold the letters' case
+// does not count.
+func CompilePattern(s string, fold bool) (Pattern, error) {
 	if s == "" {
-		return pattern{}, errors.New("the name is empty")
+		return Pattern{}, errors.New("the name is empty")
 	}
 	if expr, ok := strings.CutPrefix(s, "~"); ok {
 		return compileRegexp(expr, fold)
@@ -51,22 +53,22 @@ func compile(s string, fold bool) (pattern, error) {
 		s = strings.ToLower(s)
 	}
 	if !strings.ContainsAny(s, wildcards) {
-		return pattern{exact: s}, nil
+		return Pattern{fold: fold, exact: s}, nil
 	}
 	wild, err := compileWild([]rune(s))
-	return pattern{wild: wild}, err
+	return Pattern{fold: fold, wild: wild}, err
 }
 
-func compileRegexp(expr string, fold bool) (pattern, error) {
+func compileRegexp(expr string, fold bool) (Pattern, error) {
 	flags := ""
 	if fold {
 		flags = "(?i)" // lower-casing the expression would turn \S into \s
 	}
 	re, err := regexp.Compile(flags + expr)
 	if err != nil {
-		return pattern{}, fmt.Errorf("%q is not a regular expression: %w", expr, err)
+		return Pattern{}, fmt.Errorf("%q is not a regular expression: %w", expr, err)
 	}
-	return pattern{re: re}, nil
+	return Pattern{re: re}, nil
 }
 
 func compileWild(s []rune) ([]element, error) {
@@ -122,11 +124,16 @@ func compileClass(s []rune) (element, int, error) {
 	return e, i + 1, nil
 }
 
-func (p pattern) match(name string) bool {
-	switch {
-	case p.re != nil:
-		return p.re.MatchString(name)
-	case p.wild == nil:
+// Match tells whether the pattern matches all of a name; a regular expression
+// may match a part of it.
+func (p *Pattern) Match(name string) bool {
+	if p.re != nil {
+		return p.re.MatchString(name) // which folds by itself
+	}
+	if p.fold {
+		name = strings.ToLower(name)
+	}
+	if p.wild == nil {
 		return p.exact == name
 	}
 	rest := []rune(name)

@@ -31,6 +31,7 @@ const (
 const (
 	codeSameTable  = 26001
 	codeOpenFailed = 26002
+	codeRoutes     = 26003
 )
 
 // limit bounds all checks of a task, as in DM.
@@ -74,7 +75,7 @@ func Check(ctx context.Context, subs []config.Subtask, ignore []string) (Report,
 	var tables []schema.Name
 	for _, s := range perSource {
 		results = append(results, s.results...)
-		tables = append(tables, s.tables...)
+		tables = append(tables, s.targets...)
 	}
 	if err := sameTarget(tables); err != nil {
 		return Report{}, err
@@ -107,7 +108,7 @@ func nothingLeft(mode config.Mode, ignore []string) bool {
 // sourceResults is what the checks of one source found.
 type sourceResults struct {
 	results []Result
-	tables  []schema.Name // selected by the task
+	targets []schema.Name // where the tables that the task selects go
 }
 
 func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sourceResults, error) {
@@ -121,6 +122,10 @@ func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sou
 	if err != nil {
 		return sourceResults{}, fault.Wrap(op, err)
 	}
+	targets, err := routed(sub, tables)
+	if err != nil {
+		return sourceResults{}, fault.Wrap(op, err)
+	}
 	c := &checker{db: db, sub: sub, selected: tables}
 	var checks []check
 	for _, item := range items(sub.Mode) {
@@ -128,7 +133,39 @@ func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sou
 			checks = append(checks, c.check(item))
 		}
 	}
-	return sourceResults{results: run(ctx, checks, addressOf(sub.Source.From)), tables: tables}, nil
+	return sourceResults{results: run(ctx, checks, addressOf(sub.Source.From)), targets: targets}, nil
+}
+
+// routed gives the names that tables have on the target. Of the tables for which
+// there are two routes the first is named.
+func routed(sub *config.Subtask, tables []schema.Name) ([]schema.Name, error) {
+	if sub.Routes.Empty() {
+		return tables, nil
+	}
+	out := make([]schema.Name, len(tables))
+	for i, n := range tables {
+		_, err := sub.Routes.Schema(n.Schema)
+		if err != nil {
+			return nil, unroutable(err)
+		}
+		to, err := sub.Routes.Table(n.Schema, n.Table)
+		if err != nil {
+			return nil, unroutable(err)
+		}
+		out[i] = schema.Name{Schema: to.Schema, Table: to.Table}
+	}
+	return out, nil
+}
+
+// unroutable gives an error of the routes DM's number for it at this place.
+func unroutable(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	out := *f
+	out.Code = codeRoutes
+	return &out
 }
 
 // unopened gives a connection error DM's number for it at this place.

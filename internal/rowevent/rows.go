@@ -15,11 +15,12 @@ import (
 // Kind says what a rows event did.
 type Kind uint8
 
-// The kinds of rows events.
+// The kinds of rows events, and their number.
 const (
 	Insert Kind = iota
 	Update
 	Delete
+	Kinds
 )
 
 // String gives the word for the kind.
@@ -78,6 +79,9 @@ func forms() *[256]form {
 
 // IsRows tells whether events of a type are for Rows.
 func (d *Decoder) IsRows(eventType byte) bool { return d.layout[eventType].known }
+
+// Kind tells what rows events of a type do.
+func (d *Decoder) Kind(eventType byte) Kind { return d.layout[eventType].kind }
 
 // TableMap takes the body of a table map event, without header and checksum.
 // The same table comes with each statement, mostly as it was: the answer is the

@@ -177,6 +177,21 @@ func (x *indexDef) render() string {
 	return string(b)
 }
 
+// drop takes columns out, and indexes that have nothing left.
+func (d *definition) drop(columns []string) {
+	if len(columns) == 0 {
+		return
+	}
+	gone := func(name string) bool {
+		return slices.ContainsFunc(columns, func(c string) bool { return strings.EqualFold(c, name) })
+	}
+	d.columns = slices.DeleteFunc(d.columns, func(c columnDef) bool { return gone(c.Name) })
+	for i := range d.indexes {
+		d.indexes[i].parts = slices.DeleteFunc(d.indexes[i].parts, func(p partDef) bool { return gone(p.column) })
+	}
+	d.indexes = slices.DeleteFunc(d.indexes, func(x indexDef) bool { return len(x.parts) == 0 })
+}
+
 // table makes the public form.
 func (d *definition) table(schema string) *Table {
 	t := &Table{

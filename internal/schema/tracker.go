@@ -110,6 +110,22 @@ func (t *Tracker) Put(schema, createSQL string) (*Table, error) {
 	return table, nil
 }
 
+// PutAs makes a table known under the name that it has on the source, from the
+// text of SHOW CREATE TABLE of a server that may call it something else. without
+// lists columns that the source does not have, and with them go their parts of
+// indexes.
+func (t *Tracker) PutAs(n Name, createSQL string, without ...string) (*Table, error) {
+	d, _, err := parseCreate(createSQL, t.sqlMode, t.schemaCharset(n.Schema))
+	if err != nil {
+		return nil, readError(createSQL, err)
+	}
+	d.name = n.Table
+	d.drop(without)
+	table := d.table(n.Schema)
+	t.PutTable(table)
+	return table, nil
+}
+
 // PutTable makes a table known, or replaces it.
 func (t *Tracker) PutTable(table *Table) {
 	if _, known := t.schemas[t.fold(table.Name.Schema)]; !known {

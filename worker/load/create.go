@@ -11,6 +11,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
@@ -23,12 +24,19 @@ func (r *run) createAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		name, err := r.cfg.Subtask.Routes.Schema(s.Name)
+		if err != nil {
+			return err
+		}
+		if name != s.Name {
+			text = renamedSchema(text, name)
+		}
 		text, changed := fit(r.db.Server, text)
 		for _, c := range changed {
 			r.log.Warn("collation replaced: the target does not know it", "schema", s.Name, "source", c.from, "target", c.to)
 		}
-		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, s.Name) {
-			return r.createError("schema "+s.Name, err)
+		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, name) {
+			return r.createError("schema "+name, err)
 		}
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -51,22 +59,37 @@ func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
 	if err != nil {
 		return err
 	}
-	there, err := r.tableThere(ctx, t)
+	to, err := r.to(nameOf(t))
+	if err != nil {
+		return err
+	}
+	if err := r.needSchema(ctx, to, t); err != nil {
+		return err
+	}
+	there, err := r.tableThere(ctx, to)
 	if err != nil {
 		return err
 	}
 	if !there {
+		if to.Routed {
+			if text, err = renamedTable(text, nameOf(t), r.cfg.Subtask.Routes); err != nil {
+				return err
+			}
+		}
 		text, changed := fit(r.db.Server, ifNotExists(text))
 		for _, c := range changed {
 			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Name,
 				"source", c.from, "target", c.to)
 		}
-		if err := r.inSchema(ctx, t.Schema, text); err != nil {
-			return r.createError(fmt.Sprintf("table %s.%s", t.Schema, t.Name), err)
+		if err := r.inSchema(ctx, to.Schema, text); err != nil {
+			return r.createError(fmt.Sprintf("table %s.%s", to.Schema, to.Table), err)
 		}
-		return nil
+		return r.checkColumns(ctx, to)
 	}
-	return r.checkEmpty(ctx, t)
+	if err := r.checkColumns(ctx, to); err != nil {
+		return err
+	}
+	return r.checkEmpty(ctx, t, to)
 }
 
 // inSchema executes a statement with a current schema.
@@ -83,9 +106,26 @@ func (r *run) inSchema(ctx context.Context, name, text string) error {
 	return err
 }
 
-func (r *run) tableThere(ctx context.Context, t dumpdir.Table) (bool, error) {
+// needSchema looks for the schema that a route names, which nobody may have
+// created: only a route of schemas would.
+func (r *run) needSchema(ctx context.Context, to *route.Target, t dumpdir.Table) error {
+	if !to.Routed {
+		return nil
+	}
 	var one int
-	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", t.Schema, t.Name).Scan(&one)
+	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", to.Schema).Scan(&one)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return dbconn.Error(fault.Downstream, "look for the schema on the target", err)
+	}
+	return &fault.Error{Op: "create table " + dbconn.Ident(to.Schema, to.Table), Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
+		Msg: fmt.Sprintf("schema %s doesn't exist", to.Schema),
+		Hint: fmt.Sprintf("create it on the target, or give the task a route with a schema-pattern for %q, target-schema %q and no table-pattern; then resume-task",
+			t.Schema, to.Schema)}
+}
+
+func (r *run) tableThere(ctx context.Context, t *route.Target) (bool, error) {
+	var one int
+	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", t.Schema, t.Table).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -94,15 +134,15 @@ func (r *run) tableThere(ctx context.Context, t dumpdir.Table) (bool, error) {
 
 // checkEmpty refuses a table without unique keys that holds rows which are not
 // ours: nothing would notice a row that is there already.
-func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table) error {
+func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table, to *route.Target) error {
 	const op = "look into the table on the target"
-	if r.begun(t) {
+	if r.begun(t) || to.Routed && r.shares(nameOf(t), to) {
 		return nil
 	}
-	name := dbconn.Ident(t.Schema, t.Name)
+	name := dbconn.Ident(to.Schema, to.Table)
 	var unique int
 	if err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.STATISTICS"+
-		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", t.Schema, t.Name).Scan(&unique); err != nil {
+		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", to.Schema, to.Table).Scan(&unique); err != nil {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
 	if unique > 0 {

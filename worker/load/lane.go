@@ -12,6 +12,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
@@ -27,6 +28,7 @@ type lane struct {
 type item struct {
 	table dumpdir.Table
 	file  dumpdir.File
+	to    *route.Target // set by the lane
 }
 
 // load brings one file into the target, however often the connection breaks.
@@ -85,7 +87,12 @@ func (l *lane) recover(ctx context.Context, it item, c *checkpoint.Chunk, cause 
 // attempt loads from c on until the end of the file or the first failure; c
 // follows what is committed.
 func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error {
-	if err := l.connect(ctx, it.table.Schema); err != nil {
+	to, err := l.to(nameOf(it.table))
+	if err != nil {
+		return err
+	}
+	it.to = to
+	if err := l.connect(ctx, to.Schema); err != nil {
 		return dbconn.Error(fault.Downstream, "connect to the target", err)
 	}
 	in, err := openStatements(l.cfg.Subtask.Load.Dir, it.file, c.Offset)
@@ -162,8 +169,15 @@ func (l *lane) insert(ctx context.Context, tx *sql.Tx, it item, s statement) err
 			return err
 		}
 	}
+	text := s.text
+	if it.to.Routed {
+		var err error
+		if text, err = moved(text, it.to); err != nil {
+			return fault.Wrap(place(it, s), err)
+		}
+	}
 	// The driver only reads the text, and the bytes do not change meanwhile.
-	if _, err := tx.ExecContext(ctx, unsafe.String(unsafe.SliceData(s.text), len(s.text))); err != nil {
+	if _, err := tx.ExecContext(ctx, unsafe.String(unsafe.SliceData(text), len(text))); err != nil {
 		return l.rowError(it, s, err)
 	}
 	l.metrics.stmt.Observe(time.Since(begin).Seconds())

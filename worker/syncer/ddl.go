@@ -105,6 +105,10 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 
 // attempt makes one attempt on a session of its own.
 func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoint.Intent, replay *bool, before binlog.Location) error {
+	if one.idle {
+		d.log.Info("a statement is not executed on the target", "statement", excerpt(one.text), "why", one.why, "pos", t.Begin)
+		return d.structures.prepare(ctx, one, in, *replay)
+	}
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -117,11 +121,11 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		if i > 0 && n == in.Table {
 			continue
 		}
-		if err := d.settled(ctx, conn, n); err != nil {
+		if err := d.settled(ctx, conn, one.onTarget(n)); err != nil {
 			return err
 		}
 	}
-	now, err := d.state(ctx, one, in.Table)
+	now, err := d.state(ctx, one, one.onTarget(in.Table))
 	if err != nil {
 		return err
 	}
@@ -131,7 +135,9 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		}
 		return err
 	}
-	if *replay && !in.Refused && now != in.Before {
+	if *replay && !in.Refused && now != in.Before && one.on != nil && !one.swaps {
+		in.ByHand = true // others write to this table, too: it may be their statement that has changed it
+	} else if *replay && !in.Refused && now != in.Before {
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}

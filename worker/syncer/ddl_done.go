@@ -120,7 +120,8 @@ func (s *structures) complete(ctx context.Context, one *ddl) error {
 		if err != nil {
 			continue // renamed or dropped
 		}
-		text, err := s.target.CreateTable(ctx, n)
+		on := one.onTarget(n)
+		text, err := s.target.CreateTable(ctx, on)
 		if err != nil {
 			return err
 		}
@@ -132,7 +133,7 @@ func (s *structures) complete(ctx context.Context, one *ddl) error {
 		for _, c := range columnNames(want) {
 			if !slices.Contains(there, c) {
 				return &fault.Error{Kind: fault.Schema, Side: fault.Downstream,
-					Msg: fmt.Sprintf("the target's table %s has no column %s, which the statement gives it", dbconn.Ident(n.Schema, n.Table), dbconn.Ident(c))}
+					Msg: fmt.Sprintf("the target's table %s has no column %s, which the statement gives it", dbconn.Ident(on.Schema, on.Table), dbconn.Ident(c))}
 			}
 		}
 	}

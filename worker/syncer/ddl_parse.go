@@ -15,6 +15,8 @@ import (
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	filters "github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
@@ -54,6 +56,13 @@ type ddl struct {
 	cascades []string
 	// ifExists tells that the statement is about a table that may not be there.
 	ifExists bool
+	// on are the names on the target of what a route moves there, nil where none
+	// does. All other names here are the source's.
+	on map[schema.Name]schema.Name
+	// idle means that the target executes nothing and only the structures follow,
+	// for the reason why.
+	idle bool
+	why  string
 }
 
 // ddlParser cuts source statements into statements for the target.
@@ -70,7 +79,10 @@ type ddlParser struct {
 	// silent tells that the source's binlog does not show what foreign keys change,
 	// inline that the source makes one of the REFERENCES of a column.
 	silent, inline bool
-	log            *slog.Logger // nil for none
+	// routes and events are the task's rules, nil for none.
+	routes *route.Router
+	events *filters.Events
+	log    *slog.Logger // nil for none
 }
 
 // newDDLParser asks the two servers what they are.
@@ -114,8 +126,9 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	plain := *st
 	plain.Text = words.Text()
 	st = &plain
+	everywhere, left := d.events.Statement("", "", filters.Other, st.Text)
 	if known && head.Visible == "" && head.Object == "DATABASE" {
-		return d.remark(&head, st), nil
+		return d.remark(&head, st)
 	}
 	if known && head.Visible == "" && !d.same {
 		d.note("ALTER TABLE with attributes of a storage engine")
@@ -123,13 +136,16 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	}
 	nodes, err := d.read(st, &words, &head, known)
 	if err != nil {
+		if left || known && d.leavesOutUnread(&head, st) {
+			return d.unread(&head, st, known), nil
+		}
 		if words.Writes() {
 			return nil, dmlFound(st)
 		}
 		if d.same && known {
 			if one, ok := d.raw(&head, st); ok {
 				d.cascades(&one, &words)
-				return []ddl{one}, nil
+				return []ddl{one}, d.unmoved(&one)
 			}
 		}
 		return nil, &fault.Error{Kind: fault.Unsupported, Code: codeParseDDL, Err: err,
@@ -144,10 +160,18 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 			if err != nil {
 				return nil, err
 			}
+			if err := d.apply(first, st, left, everywhere); err != nil {
+				return nil, err
+			}
 			out = append(out, first...)
 		}
 		list, err := d.split(n, st)
-		if err != nil {
+		if err != nil && left {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if err := d.apply(list, st, left, everywhere); err != nil {
 			return nil, err
 		}
 		if known {
@@ -188,19 +212,32 @@ func (d *ddlParser) words(list []ddl, head *schema.Head, st *Statement, alone bo
 	if d.maria && head.Remark != "" {
 		list[0].text += " " + head.Remark
 	}
-	inOwnWords(&list[0], head, st)
+	if list[0].on == nil {
+		inOwnWords(&list[0], head, st)
+	}
 }
 
 // remark executes an ALTER DATABASE that sets only what a MariaDB keeps beside a
 // schema, its COMMENT, where the target is one. That a schema is READ ONLY is
 // for the clients of the source.
-func (d *ddlParser) remark(head *schema.Head, st *Statement) []ddl {
+func (d *ddlParser) remark(head *schema.Head, st *Statement) ([]ddl, error) {
 	if !d.same || !d.maria {
 		d.note("ALTER DATABASE " + head.Remark)
-		return nil
+		return nil, nil
 	}
 	name := d.named(head, st)[0].Schema
-	return []ddl{{text: "ALTER DATABASE " + dbconn.Ident(name) + " " + head.Remark, watch: schema.Name{Schema: name}}}
+	if _, left := d.events.Statement(name, "", filters.AlterDatabase, st.Text); left {
+		return nil, nil
+	}
+	on, err := d.routes.Schema(name)
+	if err != nil {
+		return nil, err
+	}
+	one := ddl{text: "ALTER DATABASE " + dbconn.Ident(on) + " " + head.Remark, watch: schema.Name{Schema: name}}
+	if on != name {
+		one.on = map[schema.Name]schema.Name{one.watch: {Schema: on}}
+	}
+	return []ddl{one}, nil
 }
 
 // inOwnWords lets a target of the source's kind have the source's words, as the

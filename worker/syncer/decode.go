@@ -26,6 +26,10 @@ type decoder struct {
 	// include is the task's filter, wanted what it said of tables.
 	include func(schema, table string) bool
 	wanted  map[*rowevent.Table]bool
+	// leaves tells which changes of a table's rows are left out, nil for none;
+	// left is what it said.
+	leaves func(schema, table string) [rowevent.Kinds]bool
+	left   map[*rowevent.Table][rowevent.Kinds]bool
 	// place is where the last event ended. In MariaDB since 11.4 some events
 	// inside a transaction do not know where they end; counts is set there.
 	place  uint32
@@ -85,8 +89,12 @@ func (d *decoder) one(h *replication.EventHeader, raw, body []byte, parser *repl
 		_, err := d.rows.TableMap(body)
 		return err
 	case d.rows.IsRows(byte(typ)):
+		want := d.want
+		if d.leaves != nil {
+			want = d.wantKind(d.rows.Kind(byte(typ)))
+		}
 		var err error
-		if d.image, err = d.rows.Rows(byte(typ), body, d.want); err != nil {
+		if d.image, err = d.rows.Rows(byte(typ), body, want); err != nil {
 			return err
 		}
 		return to(h, &d.image)
@@ -165,6 +173,24 @@ func (d *decoder) want(t *rowevent.Table) bool {
 		d.wanted[t] = yes
 	}
 	return yes
+}
+
+// wantKind is want for one kind of change, of which some may be left out.
+func (d *decoder) wantKind(k rowevent.Kind) func(*rowevent.Table) bool {
+	return func(t *rowevent.Table) bool {
+		if !d.want(t) {
+			return false
+		}
+		out, known := d.left[t]
+		if !known {
+			if d.left == nil || len(d.left) > len(d.wanted) { // what want has forgotten
+				d.left = map[*rowevent.Table][rowevent.Kinds]bool{}
+			}
+			out = d.leaves(t.Schema, t.Name)
+			d.left[t] = out
+		}
+		return !out[k]
+	}
 }
 
 // payload reads the events of a compressed transaction one by one. They are at

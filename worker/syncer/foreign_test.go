@@ -78,7 +78,7 @@ func (k *kin) anySchedule(t *rapid.T, down *testbed.Server, schemaName string, t
 	}
 	var again []*Txn
 	for _, tx := range txns[rapid.IntRange(0, last).Draw(t, "from"):] {
-		again = append(again, &Txn{Last: true, Rows: tx.Rows, plans: tx.plans, safe: true})
+		again = append(again, &Txn{Last: true, Rows: tx.Rows, safe: true})
 	}
 	l.follow(t, again)
 	k.same(t, down, schemaName)

@@ -31,6 +31,10 @@ type plan struct {
 	other     bool
 	documents []int // columns that the target has in that type
 	fit       fit
+	// fixedValues and fixedMatch are about the columns that say which table a row
+	// came from: ",'1'" behind its values, and " AND `c` = '1'" of a condition.
+	fixedValues []byte
+	fixedMatch  string
 }
 
 func newPlan(t *schema.Table, on *there, other bool) *plan {
@@ -51,7 +55,7 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 			p.enums = append(p.enums, i)
 		}
 	}
-	p.insert = string(append(cols, ") VALUES "...))
+	p.insert = string(append(cols, valuesTail...))
 	p.fit = newFit(t, on)
 	switch key := t.Key(); {
 	case p.fit.where != nil:
@@ -174,7 +178,7 @@ func (p *plan) appendValues(dst []byte, image rowevent.Image) ([]byte, error) {
 			return dst, err
 		}
 	}
-	return append(dst, ')'), nil
+	return append(append(dst, p.fixedValues...), ')'), nil
 }
 
 func (p *plan) appendDelete(dst []byte, r *Row, _ string) ([]byte, error) {
@@ -245,7 +249,7 @@ func (p *plan) appendMatch(dst []byte, image rowevent.Image) ([]byte, error) {
 		}
 		dst = append(dst, right...)
 	}
-	return dst, nil
+	return append(dst, p.fixedMatch...), nil
 }
 
 // comparison gives what stands around the literal of a condition. A key's

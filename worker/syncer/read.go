@@ -19,6 +19,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/replica"
+	"github.com/raftdm/raftdm/internal/rowevent"
 )
 
 // DM's numbers for what can go wrong with the binlog.
@@ -55,9 +56,11 @@ type reader struct {
 	// GTID in many files takes time in which MariaDB sends nothing; a fixed
 	// limit would give up and search anew for ever (peer-bugs 42).
 	patience time.Duration
-	bytes    atomic.Uint64
-	ahead    *budget
-	meter    *readMeter
+	// leaves tells which changes of a table's rows are left out; nil for none.
+	leaves func(schema, table string) [rowevent.Kinds]bool
+	bytes  atomic.Uint64
+	ahead  *budget
+	meter  *readMeter
 }
 
 // budget bounds the memory of what is read and not yet taken: a channel counts
@@ -145,6 +148,13 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 	}
 }
 
+// decoder makes one for a connection.
+func (r *reader) decoder() *decoder {
+	d := newDecoder(r.flavor, r.group.include)
+	d.leaves = r.leaves
+	return d
+}
+
 // stream reads over one connection until it breaks. got tells whether
 // anything of worth was read. While the coordinator has enough, nothing is read,
 // and so the source is not read any faster than it is applied.
@@ -167,7 +177,7 @@ func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err err
 		}
 	}
 	group := func(h *replication.EventHeader, content any) error { return r.group.event(h, content, emit) }
-	decode := newDecoder(r.flavor, r.group.include)
+	decode := r.decoder()
 	decode.counts = r.uncounted()
 	for {
 		r.meter.reads()

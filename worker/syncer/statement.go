@@ -99,7 +99,8 @@ func (b *sqlBatch) makeWay(p *plan, r *Row) error {
 		}
 		err := b.one(p, r, false, func(dst []byte, r *Row, _ string) ([]byte, error) {
 			dst = append(append(append(dst, "DELETE FROM "...), p.name...), " WHERE "...)
-			return p.appendEntry(dst, ix, r.After)
+			dst, err := p.appendEntry(dst, ix, r.After)
+			return append(dst, p.fixedMatch...), err
 		}, "")
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
@@ -30,6 +31,9 @@ type structures struct {
 	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
 	plans   map[schema.Name]*plan
 	targets map[schema.Name]*there
+	// routes tells what the tables are called on the target; nil for what the
+	// source calls them.
+	routes *route.Router
 	// foreignKeys tells that the lanes' sessions check foreign keys.
 	foreignKeys bool
 	log         *slog.Logger
@@ -80,25 +84,37 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 	if p := s.plans[n]; p != nil {
 		return p, nil
 	}
+	to, err := s.routes.Table(n.Schema, n.Table)
+	if err != nil {
+		return nil, err
+	}
 	t, err := s.table(ctx, n, columns)
 	if absent(err) {
 		return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Err: err,
-			Msg:  "rows arrive for " + dbconn.Ident(n.Schema, n.Table) + ", which is not on the target",
+			Msg:  "rows arrive for " + goesTo(n, to) + ", which is not on the target",
 			Hint: "create the table on the target with the source's structure, then resume-task; or exclude it in the task's block-allow-list"}
 	}
 	if err != nil {
 		return nil, err
 	}
 	named := *t
-	named.Name = n // the binlog's spelling, whatever the letters' case of the structure's
+	named.Name = schema.Name{Schema: to.Schema, Table: to.Table} // in the binlog's or the route's spelling
 	if !s.target.Server.TiDB {
 		named = *named.NamingCharsets()
 	}
-	on, err := s.there(ctx, n)
+	on, err := s.there(ctx, named.Name)
 	if err != nil {
 		return nil, err
 	}
+	if len(to.Columns) > 0 {
+		on = on.filledBy(to.Columns)
+	}
 	p := newPlan(&named, on, s.target.Server.Flavor == "mysql")
+	if len(to.Columns) > 0 {
+		if err := p.extract(to.Columns, on); err != nil {
+			return nil, err
+		}
+	}
 	s.plans[n] = p
 	return p, nil
 }
@@ -124,15 +140,9 @@ func (s *structures) learn(ctx context.Context, n schema.Name, text string) (*sc
 	if err := s.learnSchema(ctx, n.Schema); err != nil {
 		return nil, err
 	}
-	t, err := s.tracker.Put(n.Schema, text)
+	t, err := s.tracker.PutAs(n, text) // a structure keeps the name under which it was saved
 	if err != nil {
 		return nil, fault.Wrap("read the structure of "+dbconn.Ident(n.Schema, n.Table), err)
-	}
-	if t.Name != n {
-		named := *t
-		named.Name = n // a structure keeps the name under which it was saved
-		s.tracker.PutTable(&named)
-		t = &named
 	}
 	delete(s.saved, n)
 	return t, nil
@@ -147,7 +157,7 @@ func (s *structures) learnSchema(ctx context.Context, name string) error {
 	text, ok := s.saved[n]
 	if !ok {
 		var err error
-		if text, err = s.target.CreateSchema(ctx, name); absent(err) {
+		if text, err = s.schemaText(ctx, name); absent(err) {
 			return nil
 		} else if err != nil {
 			return err
@@ -169,7 +179,7 @@ func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Inten
 			if n != in.Table || in.Before == "" {
 				continue
 			}
-			_, err = s.learn(ctx, n, in.Before)
+			_, err = s.learn(ctx, n, s.own(n, in.Before))
 		} else {
 			_, err = s.table(ctx, n, anyColumns)
 		}
@@ -210,7 +220,9 @@ func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
 		return b, s.afterText(ctx, &b, one)
 	}
 	changed, err := b.tracker.Apply("", one.stmt)
-	if err != nil {
+	if err != nil && one.idle {
+		changed = s.unknownFrom(&b, one)
+	} else if err != nil {
 		s.log.Warn("the structure behind a DDL is read from the target", "statement", one.text, "why", err)
 		if changed, err = s.reread(ctx, &b, one); err != nil {
 			return b, err
@@ -246,7 +258,11 @@ func (b *behind) record(tables []schema.Name) {
 // reread reads the tables that one touched from the target.
 func (s *structures) reread(ctx context.Context, b *behind, one *ddl) ([]schema.Name, error) {
 	for _, n := range one.tables {
-		text, err := s.target.CreateTable(ctx, n)
+		without, err := s.extracted(n)
+		if err != nil {
+			return nil, err
+		}
+		text, err := s.target.CreateTable(ctx, one.onTarget(n))
 		if absent(err) {
 			b.tracker.Drop(n)
 			continue
@@ -254,7 +270,7 @@ func (s *structures) reread(ctx context.Context, b *behind, one *ddl) ([]schema.
 		if err != nil {
 			return nil, err
 		}
-		if _, err := b.tracker.Put(n.Schema, text); err != nil {
+		if _, err := b.tracker.PutAs(n, text, without...); err != nil {
 			s.log.Warn("the structure of a table cannot be read; the task stops when a row of it comes", "table", dbconn.Ident(n.Schema, n.Table), "why", err)
 			b.tracker.Drop(n)
 		}

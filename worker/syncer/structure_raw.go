@@ -22,6 +22,10 @@ func (s *structures) afterText(ctx context.Context, b *behind, one *ddl) error {
 		}))
 		return nil
 	}
+	if one.idle {
+		b.record(s.unknownFrom(b, one))
+		return nil
+	}
 	n := one.watch
 	_, unknown := b.tracker.Table(n)
 	if one.creates && (unknown != nil || one.replaces) {
@@ -41,7 +45,7 @@ func (s *structures) afterText(ctx context.Context, b *behind, one *ddl) error {
 // read there.
 func (s *structures) comparable(ctx context.Context, one *ddl) error {
 	tracked, err := s.tracker.Table(one.watch)
-	if err != nil || one.creates {
+	if err != nil || one.creates || one.idle {
 		return nil //nolint:nilerr // what is not known, or not there, is read from the target anyhow
 	}
 	text, err := s.target.CreateTable(ctx, one.watch)

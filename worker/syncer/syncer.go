@@ -163,11 +163,12 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	tables.foreignKeys = checks == "ON"
+	tables.foreignKeys, tables.routes = checks == "ON", sub.Routes
 	dp, err := newDDLParser(ctx, up, defs, u.tables, u.log)
 	if err != nil {
 		return nil, err
 	}
+	dp.routes, dp.events = sub.Routes, sub.Events
 	return u.wire(up, rows, defs, from, tables, dp), nil
 }
 
@@ -181,6 +182,9 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
+	if !sub.Events.Empty() {
+		read.leaves = leftRows(sub.Events)
+	}
 	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
 		stats: u.stats, log: u.log, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,

@@ -76,10 +76,12 @@ func (s *structures) any(ctx context.Context, query string, args ...any) (bool, 
 // forget drops what a DDL may have changed on the target. A new foreign key
 // also changes the table at its other end, which the DDL does not name as changed.
 func (s *structures) forget(changed map[schema.Name]string) {
+	on := make(map[schema.Name]bool, len(changed))
+	for n := range changed {
+		on[s.on(n)] = true
+	}
 	for n := range s.targets {
-		_, table := changed[n]
-		_, whole := changed[schema.Name{Schema: n.Schema}]
-		if table || whole || s.foreignKeys {
+		if on[n] || on[schema.Name{Schema: n.Schema}] || s.foreignKeys {
 			delete(s.targets, n)
 		}
 	}

@@ -20,10 +20,15 @@ const anyColumns = -1
 // source's of now is taken. Nothing is guessed about the columns' order: a row
 // has no names, and in the wrong order its values would land in other columns.
 func (s *structures) unrecorded(ctx context.Context, n schema.Name, columns int) (string, error) {
-	theirs, err := s.target.CreateTable(ctx, n)
+	on, err := s.routes.Table(n.Schema, n.Table)
 	if err != nil {
 		return "", err
 	}
+	theirs, err := s.target.CreateTable(ctx, schema.Name{Schema: on.Schema, Table: on.Table})
+	if err != nil {
+		return "", err
+	}
+	theirs = s.own(n, theirs)
 	ours, err := s.source.CreateTable(ctx, n)
 	if absent(err) { // dropped since
 		return theirs, nil
@@ -37,6 +42,9 @@ func (s *structures) unrecorded(ctx context.Context, n schema.Name, columns int)
 		return theirs, nil // learn says what is wrong with it
 	}
 	there, here := columnNames(a), columnNames(b)
+	if slices.ContainsFunc(here, func(c string) bool { return extracts(on, c) }) {
+		return ours, nil // the plan says what is wrong with it
+	}
 	if slices.Equal(there, here) {
 		return theirs, nil
 	}

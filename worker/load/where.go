@@ -1,0 +1,149 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/route"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+// to tells where a table of the dump goes: its own name without routes.
+func (r *run) to(n schema.Name) (*route.Target, error) {
+	return r.cfg.Subtask.Routes.Table(n.Schema, n.Table)
+}
+
+// createHead is how SHOW CREATE begins, up to the name.
+var createHead = regexp.MustCompile("^CREATE (?:TABLE|DATABASE) (?:IF NOT EXISTS |/\\*!32312 IF NOT EXISTS\\*/ )?(`(?:[^`]|``)+`)")
+
+// reference is a line of a CREATE TABLE up to and with the other table's name.
+var reference = regexp.MustCompile("(?m)^( *(?:CONSTRAINT `(?:[^`]|``)+` )?FOREIGN KEY .* REFERENCES )(?:(`(?:[^`]|``)+`)\\.)?(`(?:[^`]|``)+`)")
+
+// renamedSchema is a CREATE DATABASE under the name that the schema has on the target.
+func renamedSchema(create, name string) string {
+	at := createHead.FindStringSubmatchIndex(create)
+	if at == nil {
+		return create
+	}
+	return create[:at[2]] + dbconn.Ident(name) + create[at[3]:]
+}
+
+// renamedTable is a CREATE TABLE under the name that table n has on the target, with the
+// names of the tables there to which its foreign keys point.
+func renamedTable(create string, n schema.Name, r *route.Router) (string, error) {
+	to, err := r.Table(n.Schema, n.Table)
+	if err != nil {
+		return "", err
+	}
+	at := createHead.FindStringSubmatchIndex(create)
+	if at == nil {
+		return "", fault.New(fault.Internal, fmt.Sprintf("no name is found in the CREATE TABLE of %s", dbconn.Ident(n.Schema, n.Table)))
+	}
+	create = create[:at[2]] + dbconn.Ident(to.Table) + create[at[3]:]
+	create = reference.ReplaceAllStringFunc(create, func(line string) string {
+		m := reference.FindStringSubmatch(line)
+		parent := schema.Name{Schema: n.Schema, Table: unquote(m[3])}
+		if m[2] != "" {
+			parent.Schema = unquote(m[2])
+		}
+		there, e := r.Table(parent.Schema, parent.Table)
+		if e != nil {
+			err = e
+			return line
+		}
+		name := dbconn.Ident(there.Table)
+		if there.Schema != to.Schema {
+			name = dbconn.Ident(there.Schema, there.Table)
+		}
+		return m[1] + name
+	})
+	return create, err
+}
+
+// unquote gives the name in backquotes.
+func unquote(ident string) string {
+	return strings.ReplaceAll(ident[1:len(ident)-1], "``", "`")
+}
+
+// insertInto is an INSERT up to and with the table's name, behind what InsertHead writes.
+var insertInto = regexp.MustCompile("^(INSERT (?:/\\*[^*]*\\*/ )?INTO )`(?:[^`]|``)+`")
+
+// moved is an INSERT of a data file for the table that its rows go to, with the
+// values that say where they came from.
+func moved(text []byte, to *route.Target) ([]byte, error) {
+	at := insertInto.FindSubmatchIndex(text)
+	head, rows, ok := bytes.Cut(text, []byte(" VALUES\n"))
+	if at == nil || !ok {
+		return nil, fault.New(fault.Internal, "an INSERT of the dump does not begin as one")
+	}
+	out := make([]byte, 0, len(text)+len(text)/8)
+	out = append(append(out, text[:at[3]]...), dbconn.Ident(to.Schema, to.Table)...)
+	columns := head[at[1]:]
+	if len(to.Columns) == 0 {
+		return append(append(append(out, columns...), " VALUES\n"...), rows...), nil
+	}
+	columns, ok = bytes.CutSuffix(columns, []byte(")"))
+	if !ok {
+		return nil, &fault.Error{Kind: fault.Unsupported,
+			Msg:  "an INSERT of the dump does not name its columns, so that a route cannot add one",
+			Hint: "let the task take the dump itself"}
+	}
+	out = append(out, columns...)
+	values := []byte{}
+	for _, c := range to.Columns {
+		out = append(append(out, ','), dbconn.Ident(c.Name)...)
+		values = append(append(values, ','), literal(c.Value)...)
+	}
+	out = append(out, ") VALUES\n"...)
+	for line := range bytes.Lines(rows) { // one row each: line breaks in values are escaped
+		end := bytes.LastIndexByte(line, ')')
+		if end < 0 {
+			return nil, fault.New(fault.Internal, "a row of the dump has no end")
+		}
+		out = append(append(append(out, line[:end]...), values...), line[end:]...)
+	}
+	return out, nil
+}
+
+// literal writes a text for a session without ANSI_QUOTES.
+func literal(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''", "\n", `\n`, "\x00", `\0`).Replace(s) + "'"
+}
+
+// checkColumns refuses a table that lacks a column which a route fills.
+func (r *run) checkColumns(ctx context.Context, to *route.Target) error {
+	for _, c := range to.Columns {
+		var found int
+		err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND COLUMN_NAME = ?",
+			to.Schema, to.Table, c.Name).Scan(&found)
+		if err != nil {
+			return dbconn.Error(fault.Downstream, "look into the table on the target", err)
+		}
+		if found == 0 {
+			name := dbconn.Ident(to.Schema, to.Table)
+			return &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
+				Msg:  fmt.Sprintf("the route %q fills the column %s of %s, which the target's table does not have", to.Rule, dbconn.Ident(c.Name), name),
+				Hint: fmt.Sprintf("on the target ALTER TABLE %s ADD COLUMN %s VARCHAR(64), then resume-task", name, dbconn.Ident(c.Name))}
+		}
+	}
+	return nil
+}
+
+// shares tells whether another table of the dump goes where n goes.
+func (r *run) shares(n schema.Name, to *route.Target) bool {
+	for _, other := range r.manifest.Tables {
+		o := nameOf(other)
+		if o == n {
+			continue
+		}
+		if there, err := r.to(o); err == nil && there.Schema == to.Schema && there.Table == to.Table && r.begun(other) {
+			return true
+		}
+	}
+	return false
+}
