@@ -247,7 +247,8 @@ func (k *kin) drawChange(t *rapid.T, tx *Txn) {
 	if r.Kind != Delete {
 		r.After = imageOf(t, p, image(to, after)...)
 	}
-	tx.Rows, tx.plans = append(tx.Rows, r), append(tx.plans, p)
+	r.plan = p
+	tx.Rows = append(tx.Rows, r)
 }
 
 // content lists all rows.
