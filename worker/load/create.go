@@ -11,29 +11,29 @@ import (
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/internal/schema"
-	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // createAll makes the schemas and tables that are missing on the target.
 func (r *run) createAll(ctx context.Context) error {
-	dir := r.cfg.Subtask.Load.Dir
-	for _, s := range r.manifest.Schemas {
-		text, err := s.Create(dir)
+	for _, s := range r.content.schemas {
+		text, err := s.text()
 		if err != nil {
 			return err
 		}
+		if text == "" { // a foreign dump may come without it
+			text = "CREATE DATABASE " + dbconn.Ident(s.name)
+		}
 		text, changed := fit(r.db.Server, text)
 		for _, c := range changed {
-			r.log.Warn("collation replaced: the target does not know it", "schema", s.Name, "source", c.from, "target", c.to)
+			r.log.Warn("collation replaced: the target does not know it", "schema", s.name, "source", c.from, "target", c.to)
 		}
-		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, s.Name) {
-			return r.createError("schema "+s.Name, err)
+		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, s.name) {
+			return r.createError("schema "+s.name, err)
 		}
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.cfg.Subtask.Load.PoolSize))
-	for _, t := range r.manifest.Tables {
+	for _, t := range r.content.tables {
 		g.Go(func() error { return r.createTable(gctx, t) })
 	}
 	return g.Wait()
@@ -46,8 +46,8 @@ func (r *run) schemaThere(ctx context.Context, name string) bool {
 	return err == nil
 }
 
-func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
-	text, err := t.Create(r.cfg.Subtask.Load.Dir)
+func (r *run) createTable(ctx context.Context, t *table) error {
+	text, err := t.text()
 	if err != nil {
 		return err
 	}
@@ -55,14 +55,19 @@ func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
 	if err != nil {
 		return err
 	}
+	if !there && text == "" {
+		return &fault.Error{Op: "create table " + dbconn.Ident(t.Schema, t.Table), Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
+			Msg:  "neither the target nor the dump has the structure of the table",
+			Hint: "create the table on the target, or put the file with its CREATE TABLE beside the data; then resume-task"}
+	}
 	if !there {
 		text, changed := fit(r.db.Server, ifNotExists(text))
 		for _, c := range changed {
-			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Name,
+			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Table,
 				"source", c.from, "target", c.to)
 		}
 		if err := r.inSchema(ctx, t.Schema, text); err != nil {
-			return r.createError(fmt.Sprintf("table %s.%s", t.Schema, t.Name), err)
+			return r.createError(fmt.Sprintf("table %s.%s", t.Schema, t.Table), err)
 		}
 		return nil
 	}
@@ -83,9 +88,9 @@ func (r *run) inSchema(ctx context.Context, name, text string) error {
 	return err
 }
 
-func (r *run) tableThere(ctx context.Context, t dumpdir.Table) (bool, error) {
+func (r *run) tableThere(ctx context.Context, t *table) (bool, error) {
 	var one int
-	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", t.Schema, t.Name).Scan(&one)
+	err := r.db.QueryRowContext(ctx, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", t.Schema, t.Table).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -94,15 +99,15 @@ func (r *run) tableThere(ctx context.Context, t dumpdir.Table) (bool, error) {
 
 // checkEmpty refuses a table without unique keys that holds rows which are not
 // ours: nothing would notice a row that is there already.
-func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table) error {
+func (r *run) checkEmpty(ctx context.Context, t *table) error {
 	const op = "look into the table on the target"
 	if r.begun(t) {
 		return nil
 	}
-	name := dbconn.Ident(t.Schema, t.Name)
+	name := dbconn.Ident(t.Schema, t.Table)
 	var unique int
 	if err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.STATISTICS"+
-		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", t.Schema, t.Name).Scan(&unique); err != nil {
+		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", t.Schema, t.Table).Scan(&unique); err != nil {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
 	if unique > 0 {
@@ -126,9 +131,9 @@ func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table) error {
 }
 
 // begun tells whether rows of the table have been loaded already.
-func (r *run) begun(t dumpdir.Table) bool {
-	for _, f := range t.Data {
-		if r.chunks[f.Name].Offset > 0 {
+func (r *run) begun(t *table) bool {
+	for _, f := range t.files {
+		if r.chunks[f.name].Offset > 0 {
 			return true
 		}
 	}
@@ -146,6 +151,3 @@ func (r *run) createError(what string, err error) error {
 		Msg:  "the target refuses the structure that the source has",
 		Hint: "create it on the target by hand in a form that the target accepts, with the same column names, then resume-task"}
 }
-
-// nameOf is the qualified name of a table of the dump.
-func nameOf(t dumpdir.Table) schema.Name { return schema.Name{Schema: t.Schema, Table: t.Name} }
