@@ -73,6 +73,7 @@ func (a *attempt) run(ctx context.Context, sub config.Subtask, epoch fsm.Epoch) 
 		}
 		kind := nextUnit(sub.Mode, phase.Unit)
 		if kind == status.UnitInvalid {
+			a.set(nil, lastUnit(sub.Mode))
 			return nil
 		}
 		u := a.newUnit(kind, sub, meta)
@@ -172,8 +173,12 @@ func (a *attempt) newUnit(kind status.Unit, sub config.Subtask, meta *checkpoint
 // lastUnit is the unit after which a task of a mode is finished; the syncer
 // never is, by itself.
 func lastUnit(m config.Mode) status.Unit {
-	if m == config.ModeFull {
+	switch m {
+	case config.ModeDump:
+		return status.UnitDump
+	case config.ModeFull, config.ModeLoad:
 		return status.UnitLoad
+	default:
+		return status.UnitSync
 	}
-	return status.UnitSync
 }

@@ -255,9 +255,13 @@ func nextUnit(m config.Mode, p status.Unit) status.Unit {
 	switch {
 	case m == config.ModeIncremental:
 		return status.UnitSync
+	case m == config.ModeLoad && p == status.UnitSync:
+		return status.UnitInvalid
+	case m == config.ModeLoad:
+		return status.UnitLoad
 	case p == status.UnitInvalid:
 		return status.UnitDump
-	case m == config.ModeFull && p == status.UnitSync:
+	case m == config.ModeFull && p == status.UnitSync, m == config.ModeDump && p != status.UnitDump:
 		return status.UnitInvalid
 	default:
 		return p

@@ -142,6 +142,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		return Subtask{}, fault.Wrap(op, err)
 	}
 	load := in.Load
+	load.GivenDir = load.Dir
 	if !strings.HasSuffix(load.Dir, "."+t.Name) {
 		load.Dir += "." + t.Name
 	}

@@ -91,10 +91,10 @@ func mode(dst *Mode) func(value) error {
 			return err
 		}
 		switch *dst = Mode(s); *dst {
-		case ModeFull, ModeIncremental, ModeAll:
+		case ModeFull, ModeIncremental, ModeAll, ModeDump, ModeLoad:
 			return nil
 		}
-		return v.hinted(20020, "choose full, incremental or all", "%q is not a task mode", s)
+		return v.hinted(20020, "choose full, incremental, all, dump or load", "%q is not a task mode", s)
 	}
 }
 

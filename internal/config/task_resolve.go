@@ -13,7 +13,7 @@ func (t *taskFile) resolve(root value) error {
 	case t.Name == "":
 		return nameless(root)
 	case t.Mode == "":
-		return root.hinted(20020, "add the key task-mode: full, incremental or all", "task-mode is missing")
+		return root.hinted(20020, "add the key task-mode: full, incremental, all, dump or load", "task-mode is missing")
 	case !t.targetSet:
 		return root.hinted(20021, "add the key target-database with host, port, user and password", "target-database is missing")
 	case len(t.instances) == 0:

@@ -21,25 +21,6 @@ func dumpKeys(d *Dump) keys {
 	}
 }
 
-// loadKeys are the keys of config.md §5.5.
-func loadKeys(l *Load) keys {
-	return keys{
-		"pool-size": count(&l.PoolSize, maxThreads),
-		"dir": func(v value) error {
-			if err := text(&l.Dir)(v); err != nil {
-				return err
-			}
-			if l.Dir == "" {
-				l.Dir = defaultDumpDir
-			}
-			if strings.Contains(l.Dir, "://") {
-				return v.unsupported()
-			}
-			return nil
-		},
-	}
-}
-
 // syncKeys are the keys of config.md §5.6, and our own: strict.
 func syncKeys(s *Sync) keys {
 	return keys{

@@ -48,6 +48,8 @@ const (
 	ModeFull        Mode = "full"
 	ModeIncremental Mode = "incremental"
 	ModeAll         Mode = "all"
+	ModeDump        Mode = "dump" // full without the load
+	ModeLoad        Mode = "load" // full without the dump: of files that are there
 )
 
 // StartPoint is where an incremental task begins when it has no checkpoint.
@@ -108,6 +110,11 @@ type Dump struct {
 type Load struct {
 	PoolSize int
 	Dir      string // with ".{task}" appended
+	GivenDir string // without it
+	// OnDuplicate is "" for DuplicateError.
+	OnDuplicate OnDuplicate
+	MaxRows     int64 // rows a second at most, 0: any
+	MaxMB       int64 // megabytes (10^6) a second at most, 0: any
 }
 
 // Sync is the resolved syncer section.

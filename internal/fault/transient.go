@@ -30,7 +30,13 @@ func Transient(err error) bool {
 		return !dns.IsNotFound
 	}
 	var network net.Error
-	return errors.As(err, &network) || slices.ContainsFunc(brokenConnection(), func(e error) bool { return errors.Is(err, e) })
+	if errors.As(err, &network) {
+		// A number of the system's is a net.Error too, also one about a file.
+		if _, bare := network.(syscall.Errno); !bare {
+			return true
+		}
+	}
+	return slices.ContainsFunc(brokenConnection(), func(e error) bool { return errors.Is(err, e) })
 }
 
 // brokenConnection lists the forms in which the driver and the system say that

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"syscall"
 	"testing"
@@ -105,6 +106,8 @@ func TestTransientConnections(t *testing.T) {
 		{mysql.ErrPktTooLarge, false},
 		{io.ErrUnexpectedEOF, true},
 		{syscall.ECONNREFUSED, true},
+		{&fs.PathError{Op: "open", Path: "f", Err: syscall.ENOENT}, false},
+		{&fs.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC}, false},
 		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
 		{&net.DNSError{Name: "nowhere", IsNotFound: true}, false},
 		{&net.DNSError{Name: "slow", IsTimeout: true}, true},

@@ -48,9 +48,9 @@ func (c *checker) tables(ctx context.Context) finding {
 var cascade = regexp.MustCompile("(?m)^ *CONSTRAINT (`.+`) FOREIGN KEY .* ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL)")
 
 // cascades lists the foreign keys whose work the source's binlog does not show.
-// Full mode ends with the snapshot and does not need it.
+// A mode that ends with the snapshot does not need it.
 func (c *checker) cascades(ctx context.Context) ([]Detail, error) {
-	if c.sub.Mode == config.ModeFull {
+	if c.sub.Mode == config.ModeFull || c.sub.Mode == config.ModeDump {
 		return nil, nil
 	}
 	if logged, err := c.db.LogsCascades(ctx); logged || err != nil {

@@ -12,28 +12,28 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
-	"github.com/raftdm/raftdm/internal/schema"
-	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
 // createAll makes the schemas and tables that are missing on the target.
 func (r *run) createAll(ctx context.Context) error {
-	dir := r.cfg.Subtask.Load.Dir
-	for _, s := range r.manifest.Schemas {
-		text, err := s.Create(dir)
+	for _, s := range r.content.schemas {
+		text, err := s.text()
 		if err != nil {
 			return err
 		}
-		name, err := r.cfg.Subtask.Routes.Schema(s.Name)
+		if text == "" { // a foreign dump may come without it
+			text = "CREATE DATABASE " + dbconn.Ident(s.name)
+		}
+		name, err := r.cfg.Subtask.Routes.Schema(s.name)
 		if err != nil {
 			return err
 		}
-		if name != s.Name {
+		if name != s.name {
 			text = renamedSchema(text, name)
 		}
 		text, changed := fit(r.db.Server, text)
 		for _, c := range changed {
-			r.log.Warn("collation replaced: the target does not know it", "schema", s.Name, "source", c.from, "target", c.to)
+			r.log.Warn("collation replaced: the target does not know it", "schema", s.name, "source", c.from, "target", c.to)
 		}
 		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, name) {
 			return r.createError("schema "+name, err)
@@ -41,7 +41,7 @@ func (r *run) createAll(ctx context.Context) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.cfg.Subtask.Load.PoolSize))
-	for _, t := range r.manifest.Tables {
+	for _, t := range r.content.tables {
 		g.Go(func() error { return r.createTable(gctx, t) })
 	}
 	return g.Wait()
@@ -54,15 +54,15 @@ func (r *run) schemaThere(ctx context.Context, name string) bool {
 	return err == nil
 }
 
-func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
-	text, err := t.Create(r.cfg.Subtask.Load.Dir)
+func (r *run) createTable(ctx context.Context, t *table) error {
+	text, err := t.text()
 	if err != nil {
 		return err
 	}
-	to, err := r.to(nameOf(t))
-	if err != nil {
+	if t.to, err = r.to(t.Name); err != nil {
 		return err
 	}
+	to := t.to
 	if err := r.needSchema(ctx, to, t); err != nil {
 		return err
 	}
@@ -70,15 +70,20 @@ func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
 	if err != nil {
 		return err
 	}
+	if !there && text == "" {
+		return &fault.Error{Op: "create table " + dbconn.Ident(t.Schema, t.Table), Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
+			Msg:  "neither the target nor the dump has the structure of the table",
+			Hint: "create the table on the target, or put the file with its CREATE TABLE beside the data; then resume-task"}
+	}
 	if !there {
 		if to.Routed {
-			if text, err = renamedTable(text, nameOf(t), r.cfg.Subtask.Routes); err != nil {
+			if text, err = renamedTable(text, t.Name, r.cfg.Subtask.Routes); err != nil {
 				return err
 			}
 		}
 		text, changed := fit(r.db.Server, ifNotExists(text))
 		for _, c := range changed {
-			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Name,
+			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Table,
 				"source", c.from, "target", c.to)
 		}
 		if err := r.inSchema(ctx, to.Schema, text); err != nil {
@@ -89,7 +94,7 @@ func (r *run) createTable(ctx context.Context, t dumpdir.Table) error {
 	if err := r.checkColumns(ctx, to); err != nil {
 		return err
 	}
-	return r.checkEmpty(ctx, t, to)
+	return r.checkEmpty(ctx, t)
 }
 
 // inSchema executes a statement with a current schema.
@@ -108,7 +113,7 @@ func (r *run) inSchema(ctx context.Context, name, text string) error {
 
 // needSchema looks for the schema that a route names, which nobody may have
 // created: only a route of schemas would.
-func (r *run) needSchema(ctx context.Context, to *route.Target, t dumpdir.Table) error {
+func (r *run) needSchema(ctx context.Context, to *route.Target, t *table) error {
 	if !to.Routed {
 		return nil
 	}
@@ -134,15 +139,15 @@ func (r *run) tableThere(ctx context.Context, t *route.Target) (bool, error) {
 
 // checkEmpty refuses a table without unique keys that holds rows which are not
 // ours: nothing would notice a row that is there already.
-func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table, to *route.Target) error {
+func (r *run) checkEmpty(ctx context.Context, t *table) error {
 	const op = "look into the table on the target"
-	if r.begun(t) || to.Routed && r.shares(nameOf(t), to) {
+	if r.begun(t) || t.to.Routed && r.shares(t) {
 		return nil
 	}
-	name := dbconn.Ident(to.Schema, to.Table)
+	name := dbconn.Ident(t.to.Schema, t.to.Table)
 	var unique int
 	if err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.STATISTICS"+
-		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", to.Schema, to.Table).Scan(&unique); err != nil {
+		" WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0", t.to.Schema, t.to.Table).Scan(&unique); err != nil {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
 	if unique > 0 {
@@ -166,9 +171,9 @@ func (r *run) checkEmpty(ctx context.Context, t dumpdir.Table, to *route.Target)
 }
 
 // begun tells whether rows of the table have been loaded already.
-func (r *run) begun(t dumpdir.Table) bool {
-	for _, f := range t.Data {
-		if r.chunks[f.Name].Offset > 0 {
+func (r *run) begun(t *table) bool {
+	for _, f := range t.files {
+		if r.chunks[f.name].Offset > 0 {
 			return true
 		}
 	}
@@ -186,6 +191,3 @@ func (r *run) createError(what string, err error) error {
 		Msg:  "the target refuses the structure that the source has",
 		Hint: "create it on the target by hand in a form that the target accepts, with the same column names, then resume-task"}
 }
-
-// nameOf is the qualified name of a table of the dump.
-func nameOf(t dumpdir.Table) schema.Name { return schema.Name{Schema: t.Schema, Table: t.Name} }

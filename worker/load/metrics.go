@@ -11,7 +11,7 @@ import (
 
 // metrics are the load's series for one task and source, under DM's names.
 type metrics struct {
-	failed, exits                  prometheus.Counter
+	failed, exits, conflicts       prometheus.Counter
 	query                          prometheus.Observer
 	txn                            *prometheus.HistogramVec
 	begin, stmt, commit            prometheus.Observer
@@ -38,6 +38,7 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 	return &metrics{
 		failed:    counter("dm_loader_tidb_execution_error", "Failures on the target, those that are retried included."),
 		exits:     counter("dm_loader_exit_with_error_count", "Loads that ended with an error for the operator."),
+		conflicts: counter("dm_loader_conflict_rows", "Rows of the dump that the target held already."),
 		query:     histogram("dm_loader_query_duration_time", "Seconds to read a batch from its file.", "task", "source_id").WithLabelValues(task, source),
 		txn:       histogram("dm_loader_txn_duration_time", "Seconds of one transaction on the target.", "task", "worker", "source_id", "target_schema", "target_table"),
 		begin:     stmt.WithLabelValues("begin", task),
@@ -68,18 +69,18 @@ func (u *Unit) export(ctx context.Context) {
 
 func (u *Unit) exportNow() {
 	u.mu.Lock()
-	m := u.manifest
+	c := u.content
 	u.mu.Unlock()
-	if m == nil {
+	if c == nil {
 		return
 	}
-	total, done := m.Bytes(), u.bytes.Load()
+	total, done := c.total, u.bytes.Load()
 	files := 0
-	for _, t := range m.Tables {
-		files += len(t.Data)
+	for _, t := range c.tables {
+		files += len(t.files)
 	}
 	u.metrics.files.Set(float64(files))
-	u.metrics.tables.Set(float64(len(m.Tables)))
+	u.metrics.tables.Set(float64(len(c.tables)))
 	u.metrics.bytes.Set(float64(total))
 	if total > 0 {
 		u.metrics.progress.Set(float64(done) / float64(total))
@@ -91,8 +92,8 @@ func (u *Unit) exportNow() {
 		return // no speed, no forecast
 	}
 	// All tables are loaded side by side, so each ends about when all do.
-	for _, t := range m.Tables {
-		u.metrics.remaining.WithLabelValues(u.cfg.Subtask.Task, u.cfg.Worker, u.cfg.Subtask.SourceID, t.Schema, t.Name).
+	for _, t := range c.tables {
+		u.metrics.remaining.WithLabelValues(u.cfg.Subtask.Task, u.cfg.Worker, u.cfg.Subtask.SourceID, t.Schema, t.Table).
 			Set(float64(total-done) / float64(max(rate, 1)))
 	}
 }

@@ -2,8 +2,10 @@ package load
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,10 +28,15 @@ const lenientMode = "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
 // run is one pass over the dump: it ends with the load complete or with an error.
 type run struct {
 	*Unit
-	db       *dbconn.DB
-	phase    checkpoint.Phase
-	manifest *dumpdir.Manifest
-	chunks   map[string]checkpoint.Chunk // as they were when the pass began
+	db      *dbconn.DB
+	phase   checkpoint.Phase
+	content *content
+	chunks  map[string]checkpoint.Chunk // as they were when the pass began
+	// foreignZone is the time zone of files that name none.
+	foreignZone string
+
+	pressure          *pressure
+	maxRows, maxBytes pace
 }
 
 // openTarget opens the pool of the lanes.
@@ -55,39 +62,57 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	defer r.db.Close()
+	if err := r.setUp(ctx); err != nil {
+		return err
+	}
 	if err := r.createAll(ctx); err != nil {
 		return err
 	}
-	var names []string
-	for _, it := range r.items() {
-		names = append(names, it.file.Name)
-	}
-	if err := r.cfg.Meta.AddChunks(ctx, r.manifest.DumpID, names); err != nil {
-		return err
-	}
-	if r.chunks, err = r.cfg.Meta.Chunks(ctx); err != nil {
-		return err
-	}
-	r.setProgress(r.manifest, r.chunks)
+	r.setProgress()
 	if err := r.loadAll(ctx); err != nil {
 		return err
 	}
 	return r.finish(ctx)
 }
 
-// openDump reads the manifest and compares it with what the target says was
-// loaded so far.
+// setUp prepares what the lanes share.
+func (r *run) setUp(ctx context.Context) error {
+	cfg := r.cfg.Subtask.Load
+	r.pressure = newPressure(max(1, cfg.PoolSize))
+	r.maxRows.perSecond, r.maxRows.unit = float64(cfg.MaxRows), "rows/s"
+	r.maxBytes.perSecond, r.maxBytes.unit = float64(cfg.MaxMB)*1e6, "bytes/s"
+	if r.content.own {
+		return nil
+	}
+	if len(r.content.left) > 0 {
+		r.log.Warn("files of the dump are not loaded: views, triggers, routines, events and what is no SQL", "files", r.content.left)
+	}
+	if r.foreignZone = r.cfg.Subtask.Timezone; r.foreignZone != "" {
+		return nil
+	}
+	// As the tools that read such files do.
+	err := r.db.QueryRowContext(ctx, "SELECT @@GLOBAL.time_zone").Scan(&r.foreignZone)
+	return dbconn.Error(fault.Downstream, "ask for the time zone of the target", err)
+}
+
+// openDump opens the dump and compares it with what the target says was loaded
+// so far.
 func (r *run) openDump(ctx context.Context) error {
 	var err error
 	if r.chunks, err = r.cfg.Meta.Chunks(ctx); err != nil {
 		return err
 	}
-	dir := r.cfg.Subtask.Load.Dir
-	r.manifest, err = dumpdir.ReadManifest(dir)
-	if err == nil && r.manifest.DumpID != r.phase.DumpID {
-		err = fmt.Errorf("%s: %w: it is dump %s, while the task is at dump %s", dir, dumpdir.ErrMissing, r.manifest.DumpID, r.phase.DumpID)
+	sub := r.cfg.Subtask
+	r.content, err = openContent(sub)
+	adopt := sub.Mode == config.ModeLoad && r.phase.Unit == status.UnitInvalid
+	if err == nil && r.content.id != r.phase.DumpID && !adopt {
+		err = fmt.Errorf("%s: %w: it is dump %s, while the task is at dump %s", r.content.dir, dumpdir.ErrMissing, r.content.id, r.phase.DumpID)
 	}
 	if err == nil {
+		r.content.choose(sub.Filter)
+		if adopt {
+			return r.adopt(ctx)
+		}
 		return nil
 	}
 	for _, c := range r.chunks {
@@ -95,7 +120,32 @@ func (r *run) openDump(ctx context.Context) error {
 			return r.lost(err)
 		}
 	}
+	if sub.Mode == config.ModeLoad {
+		if adopt || !errors.Is(err, dumpdir.ErrMissing) {
+			return noDump(sub, err)
+		}
+		r.content.choose(sub.Filter)
+		return r.adopt(ctx) // nothing was loaded of the one that it was before
+	}
 	return r.dumpAgain(ctx, err)
+}
+
+// adopt makes the dump that is there the task's, in mode load.
+func (r *run) adopt(ctx context.Context) error {
+	meta := r.cfg.Meta
+	r.phase = checkpoint.Phase{Unit: status.UnitLoad, DumpID: r.content.id, Snapshot: r.content.snapshot, Prepared: r.content.prepared}
+	tx, err := meta.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return dbconn.Error(fault.Downstream, "begin the load", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := meta.SetPhase(ctx, tx, r.phase); err != nil {
+		return err
+	}
+	if err := meta.ForgetChunks(ctx, tx); err != nil {
+		return err
+	}
+	return dbconn.Error(fault.Downstream, "begin the load", tx.Commit())
 }
 
 // lost is the end of a load whose dump is gone while it was half loaded.
@@ -131,46 +181,26 @@ func (r *run) dumpAgain(ctx context.Context, cause error) error {
 		Hint: "resume-task begins the dump anew; auto-resume does so by itself"}
 }
 
-// items lists the data files, tables side by side, so that the lanes do not
-// all write to the same end of the same table.
-func (r *run) items() []item {
-	var out []item
-	for i, more := 0, true; more; i++ {
-		more = false
-		for _, t := range r.manifest.Tables {
-			if i < len(t.Data) {
-				out = append(out, item{table: t, file: t.Data[i]})
-				more = true
-			}
-		}
-	}
-	return out
+// work is a file for a lane, and how far it is.
+type work struct {
+	item
+	chunk checkpoint.Chunk
 }
 
 // loadAll runs the lanes over all files that are not complete.
 func (r *run) loadAll(ctx context.Context) error {
-	queue := make(chan item)
+	queue := make(chan work)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(queue)
-		for _, it := range r.items() {
-			if c := r.chunks[it.file.Name]; c.Offset >= it.file.Bytes {
-				continue
-			}
-			select {
-			case queue <- it:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return nil
+		return r.hand(ctx, queue)
 	})
 	for range max(1, r.cfg.Subtask.Load.PoolSize) {
 		g.Go(func() error {
 			l := &lane{run: r}
 			defer l.drop()
-			for it := range queue {
-				if err := l.load(ctx, it); err != nil {
+			for w := range queue {
+				if err := l.load(ctx, w.item, w.chunk); err != nil {
 					return err
 				}
 			}
@@ -178,6 +208,43 @@ func (r *run) loadAll(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// hand gives the lanes the files as the dump hands them out; each has its chunk
+// row before.
+func (r *run) hand(ctx context.Context, queue chan<- work) error {
+	for {
+		items, err := r.content.files.next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, it := range items {
+			if _, known := r.chunks[it.file.name]; !known {
+				names = append(names, it.file.name)
+			}
+		}
+		if err := r.cfg.Meta.AddChunks(ctx, r.content.id, names); err != nil {
+			return err
+		}
+		for _, it := range items {
+			c, known := r.chunks[it.file.name]
+			if !known {
+				c = checkpoint.Chunk{File: it.file.name, DumpID: r.content.id}
+			}
+			if c.Offset >= it.file.bytes {
+				continue
+			}
+			select {
+			case queue <- work{it, c}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
 }
 
 // finish records in one transaction what the syncer begins with.
@@ -189,21 +256,15 @@ func (r *run) finish(ctx context.Context) error {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.manifest.Snapshot, Prepared: r.manifest.Prepared}
-	if sub.Mode == config.ModeFull {
+	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.content.snapshot, Prepared: r.content.prepared}
+	if sub.Mode == config.ModeFull || sub.Mode == config.ModeLoad {
 		next.Unit, next.Finished = status.UnitLoad, true
 	}
 	if err := meta.SetPhase(ctx, tx, next); err != nil {
 		return err
 	}
-	for _, t := range r.manifest.Tables {
-		text, err := t.Create(sub.Load.Dir)
-		if err != nil {
-			return err
-		}
-		if err := meta.SaveStructure(ctx, tx, nameOf(t), text); err != nil {
-			return err
-		}
+	if err := r.saveStructures(ctx, tx); err != nil {
+		return err
 	}
 	if err := meta.ForgetChunks(ctx, tx); err != nil {
 		return err
@@ -211,8 +272,27 @@ func (r *run) finish(ctx context.Context) error {
 	if err := tx.Commit(); err != nil {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
-	r.log.Info("all data files have been finished", "cost time", time.Since(r.began), "bytes", r.manifest.Bytes())
+	r.log.Info("all data files have been finished", "cost time", time.Since(r.began), "bytes", r.content.total, "rows", r.rows.Load(),
+		"rows that were there", r.conflicts.Load())
 	r.clean()
+	return nil
+}
+
+// saveStructures records the structures of the snapshot. A foreign dump has no
+// syncer behind it.
+func (r *run) saveStructures(ctx context.Context, tx *sql.Tx) error {
+	if !r.content.own {
+		return nil
+	}
+	for _, t := range r.content.tables {
+		text, err := t.text()
+		if err != nil {
+			return err
+		}
+		if err := r.cfg.Meta.SaveStructure(ctx, tx, t.Name, text); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -224,7 +304,10 @@ func (r *run) clean() {
 		return
 	}
 	remove := dumpdir.RemoveData
-	if sub.Mode == config.ModeFull {
+	switch {
+	case sub.Mode == config.ModeLoad && !dumpdir.OwnedBy(sub.Load.Dir, sub.Task, sub.SourceID):
+		return // somebody else's files are not ours to remove
+	case sub.Mode == config.ModeFull, sub.Mode == config.ModeLoad:
 		remove = dumpdir.Remove
 	}
 	if err := remove(sub.Load.Dir); err != nil {

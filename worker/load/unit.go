@@ -53,13 +53,16 @@ type Unit struct {
 	began   time.Time // when Run began
 
 	bytes, rows atomic.Int64 // on the target
+	conflicts   atomic.Int64 // rows that were there already, since the unit began
 	rate        meter.Rate
 
 	mu sync.Mutex
 
 	// mu guards the following.
-	manifest *dumpdir.Manifest
-	trouble  map[*lane]error // the failures that are being retried; of the pass itself under nil
+	content      *content
+	pass         *run            // the present one
+	trouble      map[*lane]error // the failures that are being retried; of the pass itself under nil
+	lastConflict string
 }
 
 // New makes a unit; nothing happens before Run.
@@ -124,7 +127,7 @@ func (u *Unit) step(ctx context.Context) error {
 		r.clean() // in case the end was recorded and we never heard of it
 		return nil
 	}
-	if p.Unit != status.UnitLoad {
+	if p.Unit != status.UnitLoad && (p.Unit != status.UnitInvalid || u.cfg.Subtask.Mode != config.ModeLoad) {
 		return &fault.Error{Kind: fault.Conflict, Code: codeDirNotFound, Msg: "there is no complete dump to load",
 			Hint: "resume-task: the subtask begins with the dump"}
 	}
@@ -138,9 +141,9 @@ func (u *Unit) Fill(s *status.Subtask) {
 		BytesPerSecond: u.rate.PerSecond(), Progress: "0.00 %"}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if m := u.manifest; m != nil {
-		l.TotalBytes = m.Bytes()
-		l.MetaBinlog, l.MetaBinlogGTID = m.Snapshot.Position.String(), m.Snapshot.GTID.String()
+	if c := u.content; c != nil {
+		l.TotalBytes = c.total
+		l.MetaBinlog, l.MetaBinlogGTID = c.metaBinlog, c.metaGTID
 		l.Progress = "100.00 %"
 		if l.FinishedBytes < l.TotalBytes {
 			l.Progress = fmt.Sprintf("%.2f %%", min(99.99, 100*float64(l.FinishedBytes)/float64(l.TotalBytes)))
@@ -153,19 +156,19 @@ func (u *Unit) Fill(s *status.Subtask) {
 }
 
 // setProgress begins to count from what the target holds.
-func (u *Unit) setProgress(m *dumpdir.Manifest, chunks map[string]checkpoint.Chunk) {
+func (r *run) setProgress() {
 	var bytes, rows int64
-	for _, t := range m.Tables {
-		for _, f := range t.Data {
-			bytes += chunks[f.Name].Offset
-			rows += chunks[f.Name].Rows
+	for _, t := range r.content.tables {
+		for _, f := range t.files {
+			bytes += r.chunks[f.name].Offset
+			rows += r.chunks[f.name].Rows
 		}
 	}
-	u.bytes.Store(bytes)
-	u.rows.Store(rows)
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.manifest, u.trouble = m, map[*lane]error{}
+	r.bytes.Store(bytes)
+	r.rows.Store(rows)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Unit.content, r.pass, r.trouble = r.content, r, map[*lane]error{}
 }
 
 func (u *Unit) count(bytes, rows int64) {

@@ -11,6 +11,7 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/load/sqlfile"
 )
 
 // to tells where a table of the dump goes: its own name without routes.
@@ -73,7 +74,7 @@ func unquote(ident string) string {
 // insertInto is an INSERT up to and with the table's name, behind what InsertHead writes.
 var insertInto = regexp.MustCompile("^(INSERT (?:/\\*[^*]*\\*/ )?INTO )`(?:[^`]|``)+`")
 
-// moved is an INSERT of a data file for the table that its rows go to, with the
+// moved is an INSERT of a file of ours for the table that its rows go to, with the
 // values that say where they came from.
 func moved(text []byte, to *route.Target) ([]byte, error) {
 	at := insertInto.FindSubmatchIndex(text)
@@ -134,16 +135,46 @@ func (r *run) checkColumns(ctx context.Context, to *route.Target) error {
 	return nil
 }
 
-// shares tells whether another table of the dump goes where n goes.
-func (r *run) shares(n schema.Name, to *route.Target) bool {
-	for _, other := range r.manifest.Tables {
-		o := nameOf(other)
-		if o == n {
+// shares tells whether another table of the dump, of which something is loaded,
+// goes where t goes.
+func (r *run) shares(t *table) bool {
+	for _, o := range r.content.tables {
+		if o == t {
 			continue
 		}
-		if there, err := r.to(o); err == nil && there.Schema == to.Schema && there.Table == to.Table && r.begun(other) {
+		if there, err := r.to(o.Name); err == nil && there.Schema == t.to.Schema && there.Table == t.to.Table && r.begun(o) {
 			return true
 		}
 	}
 	return false
+}
+
+// toTarget is an INSERT of a file as it is for the table that its rows go to.
+func (r *run) toTarget(it item, text []byte) ([]byte, error) {
+	to := it.table.to
+	switch {
+	case !to.Routed:
+		return text, nil
+	case r.content.own:
+		return moved(text, to)
+	}
+	in, err := sqlfile.ParseInsert(text, nil)
+	if err != nil {
+		return nil, err
+	}
+	columns := in.Columns
+	var values []byte
+	for _, c := range to.Columns {
+		columns = append(columns[:len(columns):len(columns)], c.Name)
+		values = append(append(values, ','), literal(c.Value)...)
+	}
+	out := []byte(insertHead("INSERT", schema.Name{Schema: to.Schema, Table: to.Table}, columns))
+	for i, row := range in.Rows {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		one := row.Of(text)
+		out = append(append(append(append(out, '\n'), one[:len(one)-1]...), values...), ')')
+	}
+	return append(out, ";\n"...), nil
 }

@@ -168,3 +168,16 @@ func list(dir string) ([]string, error) {
 	}
 	return names, nil
 }
+
+// Owned tells whether a directory was made by Prepare, for whatever task.
+func Owned(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, markerName))
+	return err == nil
+}
+
+// OwnedBy tells whether a directory was made by Prepare for this task and source.
+func OwnedBy(dir, task, source string) bool {
+	data, err := os.ReadFile(filepath.Join(dir, markerName))
+	var m marker
+	return err == nil && json.Unmarshal(data, &m) == nil && m.Task == task && m.Source == source
+}

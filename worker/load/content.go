@@ -1,0 +1,216 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/route"
+	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+	"github.com/raftdm/raftdm/worker/load/foreign"
+)
+
+// content is a dump as the load sees it, whoever wrote it.
+type content struct {
+	dir                string
+	id                 string
+	own                bool // written by us: checked by a manifest
+	snapshot, prepared binlog.Location
+	metaBinlog         string // the snapshot as status shows it
+	metaGTID           string
+	schemas            []creation
+	tables             []*table
+	total              int64 // bytes of all data files
+	files              feed
+	left               []string // files that are not loaded
+}
+
+// creation is a schema and its CREATE statement.
+type creation struct {
+	name string
+	text func() (string, error)
+}
+
+// table is one table of a dump.
+type table struct {
+	schema.Name
+	// text gives the CREATE TABLE statement, "" when the dump has none.
+	text  func() (string, error)
+	files []file
+	to    *route.Target // where its rows go; set before any is loaded
+
+	once    sync.Once // guards columns and broken
+	columns []string
+	broken  error
+}
+
+// file is one complete data file.
+type file struct {
+	name  string
+	bytes int64
+	rows  int64 // -1 when nobody has counted them
+	// check compares the whole file with what its writer said about it.
+	check func() error
+	open  func() (io.ReadCloser, error)
+}
+
+// item is one data file to load and its table.
+type item struct {
+	table *table
+	file  file
+}
+
+// feed hands out the files of a dump. A dump that is still being written hands
+// out what is complete: next waits until there is more, and answers io.EOF when
+// all has been handed out. One goroutine calls it.
+type feed interface {
+	next(ctx context.Context) ([]item, error)
+}
+
+// list is the feed of a dump that is complete.
+type list []item
+
+func (l *list) next(context.Context) ([]item, error) {
+	if len(*l) == 0 {
+		return nil, io.EOF
+	}
+	out := *l
+	*l = nil
+	return out, nil
+}
+
+// inTurn lists the data files, tables side by side, so that the lanes do not
+// all write to the same end of the same table.
+func inTurn(tables []*table) *list {
+	var out list
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, t := range tables {
+			if i < len(t.files) {
+				out = append(out, item{table: t, file: t.files[i]})
+				more = true
+			}
+		}
+	}
+	return &out
+}
+
+// openContent opens the dump of a subtask.
+func openContent(sub config.Subtask) (*content, error) {
+	if sub.Mode != config.ModeLoad {
+		return openOwn(sub.Load.Dir)
+	}
+	dir := sub.Load.Dir
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) && sub.Load.GivenDir != "" {
+		dir = sub.Load.GivenDir
+	}
+	if dumpdir.Owned(dir) {
+		return openOwn(dir)
+	}
+	return openForeign(dir)
+}
+
+// openOwn opens a dump of ours.
+func openOwn(dir string) (*content, error) {
+	m, err := dumpdir.ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &content{dir: dir, id: m.DumpID, own: true, snapshot: m.Snapshot, prepared: m.Prepared, total: m.Bytes(),
+		metaBinlog: m.Snapshot.Position.String(), metaGTID: m.Snapshot.GTID.String()}
+	for _, s := range m.Schemas {
+		c.schemas = append(c.schemas, creation{s.Name, func() (string, error) { return s.Create(dir) }})
+	}
+	for _, t := range m.Tables {
+		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create(dir) }}
+		for _, f := range t.Data {
+			out.files = append(out.files, ownFile(dir, f))
+		}
+		c.tables = append(c.tables, out)
+	}
+	c.files = inTurn(c.tables)
+	return c, nil
+}
+
+func ownFile(dir string, f dumpdir.File) file {
+	return file{name: f.Name, bytes: f.Bytes, rows: f.Rows, check: func() error { return f.Check(dir) },
+		open: func() (io.ReadCloser, error) {
+			in, err := os.Open(filepath.Join(dir, f.Name))
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", dumpdir.ErrDamaged, err)
+			}
+			return in, nil
+		}}
+}
+
+// openForeign opens a dump that another tool has written.
+func openForeign(dir string) (*content, error) {
+	d, err := foreign.Read(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", dumpdir.ErrMissing, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &content{dir: dir, id: d.ID, left: d.Left, metaGTID: d.GTID}
+	if pos, err := strconv.ParseUint(d.Pos, 10, 32); err == nil && d.Log != "" {
+		c.metaBinlog = binlog.Position{Name: d.Log, Pos: uint32(pos)}.String()
+	}
+	for _, s := range d.Schemas {
+		c.schemas = append(c.schemas, creation{s.Name, func() (string, error) { return s.Create, nil }})
+	}
+	for _, t := range d.Tables {
+		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create, nil }}
+		for _, f := range t.Data {
+			c.total += f.Bytes
+			out.files = append(out.files, file{name: f.Name, bytes: f.Bytes, rows: -1, check: func() error { return nil }, open: f.Open})
+		}
+		c.tables = append(c.tables, out)
+	}
+	c.files = inTurn(c.tables)
+	return c, nil
+}
+
+// choose leaves out what the task's block-allow-list does not let through. Of a
+// dump of our own nothing is left out: the list has chosen already.
+func (c *content) choose(f config.TableFilter) {
+	if c.own || f == nil {
+		return
+	}
+	var tables []*table
+	used := map[string]bool{}
+	for _, t := range c.tables {
+		if f.MatchTable(t.Schema, t.Table) {
+			tables = append(tables, t)
+			used[t.Schema] = true
+			continue
+		}
+		for _, file := range t.files {
+			c.total -= file.bytes
+		}
+	}
+	var schemas []creation
+	for _, s := range c.schemas {
+		if used[s.name] || f.MatchSchema(s.name) {
+			schemas = append(schemas, s)
+		}
+	}
+	c.schemas, c.tables, c.files = schemas, tables, inTurn(tables)
+}
+
+// noDump is the error of task-mode load without a dump to load.
+func noDump(sub config.Subtask, err error) error {
+	return &fault.Error{Op: "open the dump", Kind: fault.NotFound, Code: codeDirNotFound, Err: err,
+		Msg: "there is no dump to load on this worker",
+		Hint: fmt.Sprintf("put the files of raftdm, mydumper or dumpling into %s (or %s) on the worker of source %s; then resume-task",
+			sub.Load.GivenDir, sub.Load.Dir, sub.SourceID)}
+}

@@ -1,0 +1,216 @@
+package load_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
+	"github.com/raftdm/raftdm/worker/load"
+)
+
+// mydumper lets the real mydumper dump a schema of the source.
+func (b *bed) mydumper(schema string, args ...string) string {
+	b.t.Helper()
+	dir := filepath.Join(b.t.TempDir(), "mydumper")
+	b.command("mydumper", append([]string{"-h", b.src.Host, "-P", strconv.Itoa(b.src.Port), "-u", b.src.User, "-p", b.src.Password,
+		"-B", schema, "-o", dir, "-t", "2"}, args...)...)
+	return dir
+}
+
+// loadOnly makes the bed's task one that loads dir.
+func (b *bed) loadOnly(dir string) {
+	b.sub.Mode = config.ModeLoad
+	b.sub.Load.GivenDir, b.sub.Load.Dir = dir, dir+"."+b.sub.Task
+}
+
+// TestMydumpersOwnFiles: what mydumper has written arrives byte by byte, whole
+// and in chunks, compressed too, in tables whose columns stand in another order.
+func TestMydumpersOwnFiles(t *testing.T) {
+	src, dst := servers.MariaDB(t), mariaTarget(t)
+	for i, args := range [][]string{{}, {"-r", "100", "-s", "2000"}, {"-c", "-F", "1"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			name := "mydumper" + strconv.Itoa(i)
+			b := newBed(t, name, src, dst)
+			b.fillTypes(name)
+			// mydumper takes floating-point numbers as the server shows them, with six digits.
+			// It cannot write these two: a quote in a column's name, a slash in a table's.
+			b.exec(src, "DROP TABLE "+name+".gen", "DROP TABLE "+name+".`odd.name-schema%/ü`", "CREATE TABLE "+name+".`odd.name-schema` (a INT)",
+				"INSERT INTO "+name+".`odd.name-schema` VALUES (1)", "CREATE TABLE "+name+".gen2 (id INT PRIMARY KEY, a INT, b INT AS (a + 1) VIRTUAL, c INT AS (a * 2) STORED)",
+				"INSERT INTO "+name+".gen2 (id, a) VALUES (1, 5), (2, NULL)")
+			b.exec(src, "UPDATE "+name+".nums SET f = 0.5, f2 = 1.5, g = 0.25", "CREATE TABLE "+name+".hidden (a INT, b INT INVISIBLE DEFAULT 7, c INT)",
+				"INSERT INTO "+name+".hidden VALUES (1, 2), (3, NULL)",
+				"CREATE TABLE "+name+".wide (id INT PRIMARY KEY, t LONGTEXT)",
+				"INSERT INTO "+name+".wide SELECT seq, REPEAT('ab;\\n\\'\"\\\\', 500) FROM "+name+".seq_1_to_700")
+			b.exec(dst, "CREATE DATABASE "+name, "CREATE TABLE "+name+".comp (c INT, b VARCHAR(20), a INT, extra INT DEFAULT 3, PRIMARY KEY (a, b)) DEFAULT CHARSET latin1")
+			b.loadOnly(b.mydumper(name, args...))
+			b.sub.CleanDumpFile = true
+			s := b.loadAlone()
+			b.equal(name, append(mydumpable(), "odd.name-schema", "gen2", "hidden", "wide")...)
+			if s.Load.FinishedBytes != s.Load.TotalBytes || s.Load.TotalBytes == 0 || !strings.HasPrefix(s.Load.MetaBinlog, "(mariadb-bin.") {
+				t.Errorf("status at the end: %+v", *s.Load)
+			}
+			if _, err := os.Stat(filepath.Join(b.sub.Load.GivenDir, dumpdir.MetadataName)); err != nil {
+				t.Errorf("the files of somebody else were removed: %v", err)
+			}
+		})
+	}
+}
+
+// mydumpable are the type tables that mydumper can write.
+func mydumpable() []string {
+	return slices.DeleteFunc(typeNames(), func(n string) bool { return n == "gen" || strings.HasPrefix(n, "odd") })
+}
+
+// loadAlone runs the load of a task in mode load and gives its status at the end.
+func (b *bed) loadAlone() status.Subtask {
+	b.t.Helper()
+	m, closeMeta := b.meta(b.t.Context())
+	defer closeMeta()
+	u := load.New(load.Config{Subtask: b.sub, Meta: m, Log: b.log()})
+	if err := u.Run(b.t.Context()); err != nil {
+		b.t.Fatalf("load: %v (hint: %s)", err, fault.HintOf(err))
+	}
+	p, err := m.Phase(b.t.Context())
+	if err != nil || p.Unit != status.UnitLoad || !p.Finished {
+		b.t.Errorf("phase at the end: %+v, %v", p, err)
+	}
+	var s status.Subtask
+	u.Fill(&s)
+	if s.Load.Progress != "100.00 %" {
+		b.t.Errorf("progress at the end: %s", s.Load.Progress)
+	}
+	return s
+}
+
+// TestMydumpersFilesResume: stopped at random and taken up again, nothing is
+// lost and nothing doubled, in a table without a key and one large statement.
+func TestMydumpersFilesResume(t *testing.T) {
+	const name = "mdresume"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	tables := append(b.sysbench(name, 1, 20_000), "nokey")
+	b.keyless(name, 60_000)
+	b.loadOnly(b.mydumper(name))
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	b.loadSome(m, name)
+	if chunks, err := m.Chunks(t.Context()); err != nil || len(chunks) != 2 {
+		t.Errorf("chunk rows: %v, %v", chunks, err)
+	}
+	b.loadAlone()
+	b.equal(name, tables...)
+}
+
+// TestADumpThatChangesIsNotGoneOnWith: half loaded, then dumped anew.
+func TestADumpThatChangesIsNotGoneOnWith(t *testing.T) {
+	const name = "mdchanged"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.keyless(b.fresh(name), 60_000)
+	b.loadOnly(b.mydumper(name))
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	b.loadSome(m, name)
+	b.exec(b.src, "INSERT INTO "+name+".nokey VALUES (1, 'new')")
+	first := b.sub.Load.GivenDir
+	b.loadOnly(b.mydumper(name))
+	if err := b.load(t.Context(), m); fault.KindOf(err) != fault.Conflict || fault.HintOf(err) == "" {
+		t.Fatalf("another dump: %v", err)
+	}
+	b.loadOnly(first)
+	if err := b.load(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(b.dst, name+".nokey"); n != 60_000 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// fresh makes a schema of the source.
+func (b *bed) fresh(schema string) string {
+	b.t.Helper()
+	b.exec(b.src, "CREATE DATABASE "+schema)
+	return schema
+}
+
+// TestTheDumpOfAnotherTask: a task in mode dump leaves files that one in mode
+// load takes, and each is finished then.
+func TestTheDumpOfAnotherTask(t *testing.T) {
+	const name = "dumponly"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	tables := b.sysbench(name, 2, 1000)
+	b.sub.Mode = config.ModeDump
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	dir := b.sub.Load.Dir
+	b.sub.Task = "loadonly"
+	b.loadOnly(dir)
+	b.sub.CleanDumpFile = true
+	b.loadAlone()
+	b.equal(name, tables...)
+	if _, err := os.Stat(filepath.Join(dir, dumpdir.ManifestName)); err != nil {
+		t.Errorf("the files of another task were removed: %v", err)
+	}
+}
+
+// TestNoDumpToLoad names the directories in which files are looked for.
+func TestNoDumpToLoad(t *testing.T) {
+	const name = "nodump"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	for _, files := range []string{"", "metadata.partial", "raftdm-dump.json"} {
+		dir := filepath.Join(t.TempDir(), "x")
+		if files != "" {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, files), []byte("{}"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.loadOnly(dir)
+		if err := b.load(t.Context(), m); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error()+fault.HintOf(err), dir) || fault.HintOf(err) == "" {
+			t.Errorf("with %q: %v (%s)", files, err, fault.HintOf(err))
+		}
+	}
+	if p, err := m.Phase(t.Context()); err != nil || p.Unit != status.UnitInvalid {
+		t.Errorf("phase %+v, %v", p, err)
+	}
+}
+
+// TestStatementsThatAreNoRows end the load with their place.
+func TestStatementsThatAreNoRows(t *testing.T) {
+	const name = "norows"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	for i, c := range []struct{ text, says string }{
+		{"DROP DATABASE mysql;\n", "known setting"},
+		{"INSERT INTO `other` VALUES (1);\n", "another table"},
+		{"INSERT INTO `t` SELECT 1;\n", "INSERT of rows"},
+		{"INSERT INTO `t` VALUES (1", "ends inside"},
+	} {
+		b.sub.Task = name + strconv.Itoa(i)
+		dir := t.TempDir()
+		for file, text := range map[string]string{"metadata": "", name + ".t-schema.sql": "CREATE TABLE `t` (`a` int PRIMARY KEY);\n",
+			name + ".t.sql": "/*!40101 SET NAMES binary*/;\nINSERT INTO `t` VALUES (" + strconv.Itoa(10+i) + ");\n" + c.text} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.loadOnly(dir)
+		m, closeMeta := b.meta(t.Context())
+		err := b.load(t.Context(), m)
+		if err == nil || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" || !strings.Contains(err.Error(), name+".t.sql") {
+			t.Errorf("%q: %v (%s)", c.text, err, fault.HintOf(err))
+		}
+		closeMeta()
+	}
+}
