@@ -162,7 +162,8 @@ func (a *attempt) newUnit(kind status.Unit, sub config.Subtask, meta *checkpoint
 	log := a.log.With("unit", kind.String())
 	switch kind {
 	case status.UnitDump:
-		return dump.New(dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics})
+		// Rows of several moments need the syncer behind the load.
+		return dump.New(dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Resume: sub.Mode == config.ModeAll})
 	case status.UnitLoad:
 		return load.New(load.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker})
 	default:

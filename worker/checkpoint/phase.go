@@ -24,20 +24,27 @@ type Phase struct {
 	// Prepared is further back, where the syncer begins to read for the sake of XA
 	// transactions that were prepared at the snapshot; zero when there were none.
 	Prepared binlog.Location
+	// Replay is set when the dump was read at several moments.
+	Replay *Replay
 }
 
 // phaseMore is what the column snapshot holds beside the snapshot itself.
 type phaseMore struct {
 	Prepared *binlog.Location `json:"prepared,omitempty"`
+	Replay   *Replay          `json:"replay,omitempty"`
 }
 
 // snapshot gives the text of the column.
 func (p *Phase) snapshot() ([]byte, error) {
 	text, err := json.Marshal(p.Snapshot)
-	if err != nil || p.Prepared.IsZero() {
+	if err != nil || p.Prepared.IsZero() && p.Replay == nil {
 		return text, err
 	}
-	more, err := json.Marshal(phaseMore{&p.Prepared})
+	with := phaseMore{Replay: p.Replay}
+	if !p.Prepared.IsZero() {
+		with.Prepared = &p.Prepared
+	}
+	more, err := json.Marshal(with)
 	return append(append(text[:len(text)-1], ','), more[1:]...), err
 }
 
@@ -62,10 +69,11 @@ func (m *Meta) Phase(ctx context.Context) (Phase, error) {
 		if err := json.Unmarshal(snapshot, &p.Snapshot); err != nil {
 			return Phase{}, m.corrupt(op, fmt.Errorf("snapshot %q: %w", snapshot, err))
 		}
-		more := phaseMore{&p.Prepared}
+		more := phaseMore{Prepared: &p.Prepared}
 		if err := json.Unmarshal(snapshot, &more); err != nil {
 			return Phase{}, m.corrupt(op, fmt.Errorf("snapshot %q: %w", snapshot, err))
 		}
+		p.Replay = more.Replay
 	}
 	return p, nil
 }

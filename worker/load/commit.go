@@ -45,11 +45,19 @@ func (l *lane) commit(ctx context.Context, it item, next checkpoint.Chunk, b bat
 	if !duplicate(at.err) {
 		return l.rowError(it, at.statement, at.err)
 	}
-	if l.cfg.Subtask.Load.OnDuplicate == config.DuplicateError || l.cfg.Subtask.Load.OnDuplicate == "" {
+	if way := l.way(it.table); way == config.DuplicateError || way == "" {
 		return l.clash(ctx, it, b, at)
 	}
 	l.careful = true
 	return l.resolve(ctx, it, next, b)
+}
+
+// way is what to do with a row that is there already.
+func (r *run) way(t *table) config.OnDuplicate {
+	if t.mixed {
+		return config.DuplicateReplace
+	}
+	return r.cfg.Subtask.Load.OnDuplicate
 }
 
 // refusal is what the target has answered to a statement, or to the COMMIT

@@ -15,6 +15,7 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 	"github.com/raftdm/raftdm/worker/load/foreign"
 )
@@ -25,6 +26,7 @@ type content struct {
 	id                 string
 	own                bool // written by us: checked by a manifest
 	snapshot, prepared binlog.Location
+	replay             *checkpoint.Replay // of a dump of several moments
 	metaBinlog         string // the snapshot as status shows it
 	metaGTID           string
 	schemas            []creation
@@ -46,6 +48,9 @@ type table struct {
 	// text gives the CREATE TABLE statement, "" when the dump has none.
 	text  func() (string, error)
 	files []file
+	// mixed tells that its rows are of several moments: two of them may have the
+	// same unique value, and either may stay, for the syncer writes it again.
+	mixed bool
 	to    *route.Target // where its rows go; set before any is loaded
 
 	once    sync.Once // guards columns and broken
@@ -125,13 +130,13 @@ func openOwn(dir string) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &content{dir: dir, id: m.DumpID, own: true, snapshot: m.Snapshot, prepared: m.Prepared, total: m.Bytes(),
+	c := &content{dir: dir, id: m.DumpID, own: true, snapshot: m.Snapshot, prepared: m.Prepared, replay: replayOf(m), total: m.Bytes(),
 		metaBinlog: m.Snapshot.Position.String(), metaGTID: m.Snapshot.GTID.String()}
 	for _, s := range m.Schemas {
 		c.schemas = append(c.schemas, creation{s.Name, func() (string, error) { return s.Create(dir) }})
 	}
 	for _, t := range m.Tables {
-		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create(dir) }}
+		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create(dir) }, mixed: m.Mixed(t)}
 		for _, f := range t.Data {
 			out.files = append(out.files, ownFile(dir, f))
 		}
@@ -139,6 +144,36 @@ func openOwn(dir string) (*content, error) {
 	}
 	c.files = inTurn(c.tables)
 	return c, nil
+}
+
+// replayOf says of which moments the rows of a dump are; nil when of one.
+func replayOf(m *dumpdir.Manifest) *checkpoint.Replay {
+	out := &checkpoint.Replay{}
+	number := map[string]int{}
+	place := func(at binlog.Location) int {
+		n, known := number[at.String()]
+		if !known {
+			n = len(out.Places)
+			number[at.String()] = n
+			out.Places = append(out.Places, at)
+		}
+		return n
+	}
+	for _, s := range m.Snapshots {
+		place(s.At)
+		place(s.End())
+	}
+	one := true
+	for _, t := range m.Tables {
+		from, to := m.Window(t)
+		at := checkpoint.ReplayTable{Schema: t.Schema, Table: t.Name, From: place(from), To: place(to)}
+		one = one && from.String() == m.Snapshot.String() && at.From == at.To
+		out.Tables = append(out.Tables, at)
+	}
+	if one && m.Newest().String() == m.Snapshot.String() {
+		return nil
+	}
+	return out
 }
 
 func ownFile(dir string, f dumpdir.File) file {

@@ -208,21 +208,20 @@ func (c *careful) first(ctx context.Context, i, j int) (int, error) {
 	return c.first(ctx, mid, j)
 }
 
-// enough tells whether the conflicts to show have been met.
-func (c *careful) enough() bool { return c.conflicts.Load()+c.n >= shownConflicts }
+// enough tells whether the conflicts to show have been met. In a mixed table they
+// are no conflicts.
+func (c *careful) enough() bool { return c.it.table.mixed || c.conflicts.Load()+c.n >= shownConflicts }
 
 // bulk tells whether one statement may do for many rows: REPLACE must not
 // delete by a key that the source does not have.
 func (c *careful) bulk() bool {
-	return c.now.invalid == 0 && (c.way() == config.DuplicateIgnore || len(c.keys.extra) == 0)
+	return c.now.invalid == 0 && (c.way(c.it.table) == config.DuplicateIgnore || len(c.keys.extra) == 0)
 }
-
-func (c *careful) way() config.OnDuplicate { return c.cfg.Subtask.Load.OnDuplicate }
 
 // putAll leaves to the server which rows are there already.
 func (c *careful) putAll(ctx context.Context, i, j int) error {
 	s := part(c.now, c.in, i, j)
-	verb, ignore := "REPLACE", c.way() == config.DuplicateIgnore
+	verb, ignore := "REPLACE", c.way(c.it.table) == config.DuplicateIgnore
 	if ignore {
 		verb = "INSERT IGNORE"
 	}
@@ -256,7 +255,7 @@ func (c *careful) one(ctx context.Context, i int, cause error) error {
 		c.met = append(c.met, both)
 	}
 	c.n++
-	if c.way() == config.DuplicateIgnore {
+	if c.way(c.it.table) == config.DuplicateIgnore {
 		return nil
 	}
 	values := c.values(i)
@@ -356,6 +355,9 @@ func cut(v []byte, n int) []byte {
 
 // met counts conflicts whose rows are committed, and logs the first.
 func (u *Unit) met(it item, shown []conflict, n int64) {
+	if it.table.mixed {
+		return
+	}
 	for _, c := range shown {
 		u.log.Warn("a row of the dump is on the target already", slog.String("on-duplicate", string(u.cfg.Subtask.Load.OnDuplicate)),
 			"table", dbconn.Ident(it.table.Schema, it.table.Table), "rows", c.text())

@@ -256,7 +256,8 @@ func (r *run) finish(ctx context.Context) error {
 		return dbconn.Error(fault.Downstream, op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.content.snapshot, Prepared: r.content.prepared}
+	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.content.snapshot, Prepared: r.content.prepared,
+		Replay: r.content.replay}
 	if sub.Mode == config.ModeFull || sub.Mode == config.ModeLoad {
 		next.Unit, next.Finished = status.UnitLoad, true
 	}

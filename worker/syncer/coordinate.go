@@ -26,6 +26,7 @@ type coordinator struct {
 	// safeUntil ends the window in which rows may be on the target already.
 	safeUntil binlog.Location
 	dumped    binlog.Location // what ends before it is on the target by the dump
+	replay    *replay         // nil when the dump is of one moment, or behind us
 	byGTID    bool
 	flushing  chan struct{} // the flush that lane 0 was asked for last
 	flushed   binlog.Location
@@ -83,6 +84,9 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 	c.meter.begins()
 	t.safe = c.safeMode || c.inSafeWindow(t)
 	if err := c.leaveDumped(t); err != nil {
+		return err
+	}
+	if err := c.replayed(t); err != nil {
 		return err
 	}
 	if t.DDL != nil {

@@ -34,6 +34,9 @@ func (c *coordinator) xa(ctx context.Context, t *Txn) error {
 		if err := w.bring(t, known.events); err != nil {
 			return err
 		}
+		if err := c.replayed(t); err != nil {
+			return err
+		}
 		return c.hand(ctx, t)
 	}
 	return c.xaStored(ctx, t)
@@ -119,6 +122,9 @@ func (c *coordinator) xaRead(ctx context.Context, t *Txn, p checkpoint.XAPart) e
 	events, err := xaStored(data)
 	if err == nil {
 		err = w.bring(t, events)
+	}
+	if err == nil {
+		err = c.replayed(t)
 	}
 	return err
 }

@@ -18,6 +18,8 @@ type start struct {
 	safeUntil binlog.Location
 	// dumped is the place of the dump's snapshot when reading begins before it.
 	dumped binlog.Location
+	// replay is what to do up to the end of a dump of several moments.
+	replay *replay
 	intent checkpoint.Intent
 }
 
@@ -61,6 +63,9 @@ func begin(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbco
 	})
 	if err != nil {
 		return s, err
+	}
+	if end := phase.Replay.End(); !end.IsZero() && !reached(s.lane.Watermark, end, sub.Source.EnableGTID) {
+		s.replay = newReplay(phase.Replay, sub.Source.EnableGTID)
 	}
 	if !phase.Prepared.IsZero() && !reached(s.lane.Watermark, phase.Snapshot, sub.Source.EnableGTID) {
 		s.dumped = phase.Snapshot

@@ -147,6 +147,10 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil {
 		return nil, err
 	}
+	if from.replay != nil {
+		u.log.Info("the dump was read at several moments: up to the last one, changes are applied so that they may be there already",
+			"until", from.replay.places[len(from.replay.places)-1].String())
+	}
 	if !from.dumped.IsZero() {
 		u.log.Info("reading begins before the dump's snapshot, for XA transactions that were prepared then", "snapshot", from.dumped.String())
 	}
@@ -189,7 +193,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 		stats: u.stats, log: u.log, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
 		flushEvery: sub.Sync.CheckpointFlushInterval, safeMode: sub.Sync.SafeMode, safeUntil: from.safeUntil, flushed: at, prepared: newPrepared(u.cfg.MaxTxnBytes / 2),
-		dumped: from.dumped, byGTID: sub.Source.EnableGTID}
+		dumped: from.dumped, replay: from.replay, byGTID: sub.Source.EnableGTID}
 	lanes := make([]*lane, sub.Sync.WorkerCount)
 	for i := range lanes {
 		lanes[i] = &lane{id: i, batch: sub.Sync.Batch, meta: u.cfg.Meta, target: &target{db: rows}, window: w, order: o,

@@ -77,6 +77,9 @@ type Txn struct {
 	// RowsBefore counts the rows of the pieces before this one.
 	RowsBefore int64
 
+	// left counts the rows that were left out, because the dump has brought them.
+	left int64
+
 	// Events and Bytes are what was read for it, for the metrics.
 	Events int
 	Bytes  int64

@@ -1,0 +1,109 @@
+package syncer
+
+import (
+	"fmt"
+
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/checkpoint"
+)
+
+// replay brings the rows of a dump that was read at several moments to one
+// state. Of each table it knows two places in the binlog, From and To:
+//
+//   - up to From, a change is in the rows that were dumped, and is left out;
+//   - behind To, it is in none, and is applied as always;
+//   - in between it is in some, and is applied so that it gives the same result
+//     whether the row has it or not. Only tables with a key have such a stretch.
+//     Each row that any change in it touches ends as the last of them says.
+//
+// DDL up to the last place of all is left out, since the structures are those of
+// the last snapshot; so are rows of tables that were not there any more.
+// worker/dump/DESIGN.md has the other half of this. It is the coordinator's.
+type replay struct {
+	places []binlog.Location
+	tables map[schema.Name]checkpoint.ReplayTable
+	byGTID bool
+}
+
+func newReplay(r *checkpoint.Replay, byGTID bool) *replay {
+	out := &replay{places: r.Places, tables: make(map[schema.Name]checkpoint.ReplayTable, len(r.Tables)), byGTID: byGTID}
+	for _, t := range r.Tables {
+		out.tables[t.Name()] = t
+	}
+	return out
+}
+
+// reached counts the places that t is behind, so t is behind place number i when
+// i is less.
+func (r *replay) reached(t *Txn) (int, error) {
+	for i := len(r.places) - 1; i >= 0; i-- {
+		in := t.Begin.Compare(r.places[i].Position) < 0
+		if r.byGTID {
+			var err error
+			if in, err = r.places[i].GTID.Has(t.GTID); err != nil {
+				return 0, err
+			}
+		}
+		if !in {
+			return i + 1, nil
+		}
+	}
+	return 0, nil
+}
+
+// replayed leaves out what t does to rows that have it already, and marks t as
+// safe where some may. It may be called again when t has got more rows.
+func (c *coordinator) replayed(t *Txn) error {
+	if c.replay == nil || c.byGTID && t.GTID == "" {
+		return nil
+	}
+	n, err := c.replay.reached(t)
+	if err != nil {
+		return err
+	}
+	if n == len(c.replay.places) {
+		c.replay = nil // what follows is all behind it
+		return nil
+	}
+	if t.DDL != nil {
+		if err := c.outdated(t, n); err != nil {
+			return err
+		}
+		t.DDL = nil
+	}
+	kept := t.Rows[:0]
+	for i := range t.Rows {
+		at, dumped := c.replay.tables[t.Rows[i].Table]
+		if !dumped || n <= at.From {
+			t.left++
+			continue
+		}
+		t.safe = t.safe || n <= at.To
+		kept = append(kept, t.Rows[i])
+	}
+	t.Rows = kept
+	return nil
+}
+
+// outdated refuses a DDL about a table that has rows from before and from behind
+// it. The dump reads such a table anew, so this is never so; if it were, rows
+// would be lost silently.
+func (c *coordinator) outdated(t *Txn, n int) error {
+	list, err := c.parser.parse(t.DDL)
+	if err != nil {
+		return nil //nolint:nilerr // it is left out, whatever it says
+	}
+	for i := range list {
+		for _, name := range list[i].tables {
+			if at, dumped := c.replay.tables[name]; dumped && n > at.From && n <= at.To {
+				return &fault.Error{Kind: fault.Internal, Side: fault.Upstream,
+					Msg:  fmt.Sprintf("the structure of %s changed at %s while it was dumped, and a part of its rows is from before", dbconn.Ident(name.Schema, name.Table), t.Begin),
+					Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
+			}
+		}
+	}
+	return nil
+}
