@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -79,7 +80,12 @@ func (a *attempt) run(ctx context.Context, sub config.Subtask, epoch fsm.Epoch) 
 		u := a.newUnit(kind, sub, meta)
 		a.set(u, kind)
 		a.log.Info("unit starts", "unit", kind.String())
-		if err := u.Run(ctx); err != nil {
+		err = u.Run(ctx)
+		if errors.Is(err, load.ErrDumpAgain) {
+			a.log.Info("the dump is not on this worker, and goes on here", "unit", kind.String())
+			continue
+		}
+		if err != nil {
 			return fault.Wrap(fmt.Sprintf("%s task=%s source=%s", strings.ToLower(kind.String()), sub.Task, sub.SourceID), err)
 		}
 		a.log.Info("unit is done", "unit", kind.String())

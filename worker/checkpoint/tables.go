@@ -24,6 +24,7 @@ func tables() []tableDef {
 		{suffix: suffixHead, body: headColumns},
 		{suffix: suffixStructure, body: structureColumns},
 		{suffix: suffixXA, body: xaColumns},
+		{suffix: suffixDump, body: dumpColumns},
 		{suffix: suffixSyncer, body: syncerColumns},
 	}
 }
@@ -43,6 +44,7 @@ const (
 	suffixHead      = "_raftdm_head"
 	suffixStructure = "_raftdm_structure"
 	suffixXA        = "_raftdm_xa"
+	suffixDump      = "_raftdm_dump"
 	suffixSyncer    = "_syncer_checkpoint"
 )
 

@@ -28,6 +28,9 @@ type attempt struct {
 	started time.Time
 	journal *dumpdir.Journal
 	prior   *dumpdir.State // nil for nothing
+	header  dumpdir.Header
+	// missing tells that prior is what the target has, when the files of it are lost.
+	missing bool
 }
 
 // run makes the dump, up to the closed manifest, and records it on the target.
@@ -50,7 +53,7 @@ func (a *attempt) run(ctx context.Context, p checkpoint.Phase) error {
 		}
 	}
 	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitLoad, DumpID: m.DumpID, Snapshot: m.Snapshot, Prepared: m.Prepared},
-		a.cfg.Prior == nil); err != nil {
+		!a.missing); err != nil {
 		return err
 	}
 	a.log.Info("dump finished", "cost time", time.Since(a.started), "bytes", m.Bytes(), "position", m.Snapshot.String(),
@@ -226,7 +229,7 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 	const op = "write the schema files"
 	sub := a.cfg.Subtask
 	m := &dumpdir.Manifest{Version: dumpdir.Version, DumpID: a.id, Task: sub.Task, Source: sub.SourceID,
-		Server: db.Server.Version, Started: a.started}
+		Server: db.Server.Version, Identity: a.header.Identity, Settings: a.header.Settings, Started: a.started}
 	if a.prior != nil {
 		m.Snapshots = slices.Clone(a.prior.Snapshots)
 	}

@@ -103,7 +103,7 @@ func (c *catalogue) confirm(ctx context.Context, db *dbconn.DB) ([]*table, error
 	tables := make(map[schema.Name]*table, len(names))
 	for _, n := range names {
 		old, is := c.tables[n], now[n]
-		if old == nil || old.created != is.created || !sameStructure(old.create, is.create) {
+		if old == nil || old.created != is.created || !dumpdir.SameStructure(old.create, is.create) {
 			changed = append(changed, n)
 			continue
 		}
@@ -226,7 +226,7 @@ func unchanged(ctx context.Context, db *dbconn.DB, t *table) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return dbconn.Error(fault.Upstream, "read the table's creation time", err)
 	}
-	if created != t.created || !sameStructure(create, t.create) {
+	if created != t.created || !dumpdir.SameStructure(create, t.create) {
 		return fmt.Errorf("%s.%s: %w", t.Schema, t.Table, errStructureChanged)
 	}
 	return nil

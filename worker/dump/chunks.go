@@ -36,7 +36,7 @@ type tableState struct {
 func newTableState(t *table) *tableState {
 	s := &tableState{table: t, state: t.progress()}
 	if t.prior != nil {
-		s.state.Chunks = slices.Clone(t.prior.Chunks)
+		s.state.Chunks, s.state.Left = slices.Clone(t.prior.Chunks), t.prior.Left
 	}
 	for _, c := range s.state.Chunks {
 		if !c.Done {
@@ -109,7 +109,8 @@ func (t *tableState) part() float64 {
 func (t *tableState) listed(create dumpdir.File) dumpdir.Table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := dumpdir.Table{Schema: t.Schema, Name: t.Table, File: create, Keyed: t.state.Keyed, Key: t.state.Key}
+	out := dumpdir.Table{Schema: t.Schema, Name: t.Table, File: create, Created: t.state.Created, Keyed: t.state.Keyed, Key: t.state.Key,
+		Pieces: t.state.Pieces, Left: t.state.Left}
 	for i, c := range t.state.Chunks {
 		out.Data = append(out.Data, c.Files...)
 		if i == 0 {
@@ -118,6 +119,9 @@ func (t *tableState) listed(create dumpdir.File) dumpdir.Table {
 		out.Oldest, out.Newest = min(out.Oldest, c.Snapshot), max(out.Newest, c.Snapshot)
 		c.Files = nil // they are in Data
 		out.Chunks = append(out.Chunks, c)
+	}
+	if l := t.state.Left; l != nil {
+		out.Oldest = min(out.Oldest, *l)
 	}
 	return out
 }

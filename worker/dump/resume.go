@@ -31,7 +31,7 @@ func (t *table) inherit(prior *dumpdir.State, where string) (refused string) {
 	switch {
 	case p == nil:
 		return ""
-	case p.Created != t.created || !sameStructure(p.Create, t.create):
+	case p.Created != t.created || !dumpdir.SameStructure(p.Create, t.create):
 		return changedSince
 	case !sameKey(p.Key, t.key.describe()):
 		return "it is cut along another key now"
@@ -187,6 +187,14 @@ func (a *attempt) open(ctx context.Context, db *dbconn.DB, p checkpoint.Phase) (
 	}
 	h := dumpdir.Header{DumpID: p.DumpID, Task: sub.Task, Source: sub.SourceID, Server: db.Server.Version, Identity: id,
 		Settings: settings(sub.Dump), Started: a.started}
+	a.header = h
+	var prior *dumpdir.State
+	if a.cfg.Resume && p.DumpID != "" {
+		if prior, err = a.lost(ctx, p.DumpID); err != nil {
+			return nil, err
+		}
+		a.missing = prior != nil
+	}
 	if a.cfg.Resume && p.DumpID != "" && !a.anew() {
 		if m, err := dumpdir.ReadManifest(sub.Load.Dir); err == nil && m.DumpID == p.DumpID {
 			return m, nil
@@ -208,15 +216,29 @@ func (a *attempt) open(ctx context.Context, db *dbconn.DB, p checkpoint.Phase) (
 			a.log.Warn("the dump cannot go on and begins anew", "why", why)
 		}
 	}
-	return nil, a.create(ctx, db, h)
+	return nil, a.create(ctx, db, h, prior)
+}
+
+// lost gives what the target says of a dump whose files are lost after some of
+// them were loaded; nil when the dump with that id is another one.
+func (a *attempt) lost(ctx context.Context, id string) (*dumpdir.State, error) {
+	text, err := a.cfg.Meta.Dump(ctx)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	s, err := dumpdir.ReadState(text)
+	if err != nil || s.DumpID != id {
+		return nil, err
+	}
+	return s.Prior(), nil
 }
 
 // create begins a dump in an emptied directory: of everything, or of what
-// Config.Prior lacks.
-func (a *attempt) create(ctx context.Context, db *dbconn.DB, h dumpdir.Header) error {
+// prior lacks.
+func (a *attempt) create(ctx context.Context, db *dbconn.DB, h dumpdir.Header, prior *dumpdir.State) error {
 	const op = "prepare the dump directory"
-	dir, prior := a.cfg.Subtask.Load.Dir, a.cfg.Prior
-	a.id = newDumpID()
+	dir := a.cfg.Subtask.Load.Dir
+	a.id = dumpdir.NewID()
 	if prior != nil {
 		why, err := outlived(ctx, db, prior, h)
 		if err != nil {

@@ -435,7 +435,18 @@ func TestDumpOfWhatIsMissing(t *testing.T) {
 		c.Files = nil
 	}
 	b.sub.Load.Dir = filepath.Join(t.TempDir(), "other")
-	if err := b.run(func(u *Unit) { u.cfg.Prior = prior }); err != nil {
+	prior.DumpID = dumpdir.NewID()
+	text, err := prior.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.run(func(u *Unit) { // as the load leaves it
+		meta, ctx := u.cfg.Meta, context.WithoutCancel(t.Context())
+		phase := checkpoint.Phase{Unit: status.UnitDump, DumpID: prior.DumpID}
+		if err := errors.Join(meta.SetPhase(ctx, meta.DB, phase), meta.SaveDump(ctx, meta.DB, text)); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
 		t.Fatal(err)
 	}
 	m := b.manifest()

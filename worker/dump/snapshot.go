@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -184,12 +183,3 @@ func unlock(ctx context.Context, conn *sql.Conn) error {
 
 // errDiscard makes database/sql close a connection instead of pooling it.
 var errDiscard = fmt.Errorf("discard the connection: %w", driver.ErrBadConn)
-
-// autoIncrement is the one part of a CREATE TABLE that rows change. Line breaks
-// in comments are escaped there, so no other line begins like this one.
-var autoIncrement = regexp.MustCompile(`(?m)^(\) ENGINE=\S+) AUTO_INCREMENT=\d+`)
-
-// sameStructure compares two SHOW CREATE TABLE texts.
-func sameStructure(a, b string) bool {
-	return a == b || autoIncrement.ReplaceAllString(a, "$1") == autoIncrement.ReplaceAllString(b, "$1")
-}

@@ -2,8 +2,6 @@ package dump
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,9 +34,6 @@ type Config struct {
 	// Resume lets a dump go on after an interruption: see DESIGN.md for what
 	// the syncer has to do with it then. Without it each attempt begins anew.
 	Resume bool
-	// Prior is what of a dump is on the target already, when its files are lost:
-	// only the rest is dumped. Nil for a dump of everything.
-	Prior *dumpdir.State
 }
 
 // Unit dumps one source once.
@@ -169,11 +164,4 @@ func (u *Unit) fail(err error) error {
 		out.Hint = "nothing to do: the dump begins anew; it succeeds when no DDL runs on the task's tables meanwhile"
 	}
 	return out
-}
-
-// newDumpID names a dump so that no other has the same name.
-func newDumpID() string {
-	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // it never fails
-	return hex.EncodeToString(b[:])
 }

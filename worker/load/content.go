@@ -25,9 +25,10 @@ type content struct {
 	dir                string
 	id                 string
 	own                bool // written by us: checked by a manifest
+	manifest           *dumpdir.Manifest
 	snapshot, prepared binlog.Location
 	replay             *checkpoint.Replay // of a dump of several moments
-	metaBinlog         string // the snapshot as status shows it
+	metaBinlog         string             // the snapshot as status shows it
 	metaGTID           string
 	schemas            []creation
 	tables             []*table
@@ -51,7 +52,9 @@ type table struct {
 	// mixed tells that its rows are of several moments: two of them may have the
 	// same unique value, and either may stay, for the syncer writes it again.
 	mixed bool
-	to    *route.Target // where its rows go; set before any is loaded
+	// touched tells that the target has rows of it that came with an earlier part.
+	touched bool
+	to      *route.Target // where its rows go; set before any is loaded
 
 	once    sync.Once // guards columns and broken
 	columns []string
@@ -130,13 +133,13 @@ func openOwn(dir string) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &content{dir: dir, id: m.DumpID, own: true, snapshot: m.Snapshot, prepared: m.Prepared, replay: replayOf(m), total: m.Bytes(),
+	c := &content{dir: dir, id: m.DumpID, own: true, manifest: m, snapshot: m.Snapshot, prepared: m.Prepared, replay: replayOf(m), total: m.Bytes(),
 		metaBinlog: m.Snapshot.Position.String(), metaGTID: m.Snapshot.GTID.String()}
 	for _, s := range m.Schemas {
 		c.schemas = append(c.schemas, creation{s.Name, func() (string, error) { return s.Create(dir) }})
 	}
 	for _, t := range m.Tables {
-		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create(dir) }, mixed: m.Mixed(t)}
+		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create(dir) }, mixed: m.Mixed(t), touched: t.Touched()}
 		for _, f := range t.Data {
 			out.files = append(out.files, ownFile(dir, f))
 		}

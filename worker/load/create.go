@@ -172,6 +172,9 @@ func (r *run) checkEmpty(ctx context.Context, t *table) error {
 
 // begun tells whether rows of the table have been loaded already.
 func (r *run) begun(t *table) bool {
+	if t.touched {
+		return true
+	}
 	for _, f := range t.files {
 		if r.chunks[f.name].Offset > 0 {
 			return true

@@ -65,6 +65,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.setUp(ctx); err != nil {
 		return err
 	}
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
 	if err := r.createAll(ctx); err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func (r *run) openDump(ctx context.Context) error {
 	}
 	for _, c := range r.chunks {
 		if c.Offset > 0 {
-			return r.lost(err)
+			return r.handBack(ctx, err)
 		}
 	}
 	if sub.Mode == config.ModeLoad {
@@ -176,7 +179,7 @@ func (r *run) dumpAgain(ctx context.Context, cause error) error {
 	if err := tx.Commit(); err != nil {
 		return dbconn.Error(fault.Downstream, "go back to the dump", err)
 	}
-	return &fault.Error{Op: "open the dump", Kind: fault.Unavailable, Code: codeDirNotFound, Err: cause,
+	return &fault.Error{Op: "open the dump", Kind: fault.Unavailable, Code: codeDirNotFound, Err: fmt.Errorf("%w: %w", ErrDumpAgain, cause),
 		Msg:  "the dump is not on this worker and nothing of it was loaded yet, so it will be taken again",
 		Hint: "resume-task begins the dump anew; auto-resume does so by itself"}
 }
@@ -268,6 +271,9 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	if err := meta.ForgetChunks(ctx, tx); err != nil {
+		return err
+	}
+	if err := meta.SaveDump(ctx, tx, nil); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

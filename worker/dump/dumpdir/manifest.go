@@ -33,6 +33,8 @@ type Manifest struct {
 	Task     string    `json:"task"`
 	Source   string    `json:"source"`
 	Server   string    `json:"server"`
+	Identity string    `json:"identity,omitempty"` // as in Header
+	Settings string    `json:"settings,omitempty"` // as in Header
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 	// Snapshot is the oldest moment that rows are of, where replication begins, and
@@ -91,10 +93,13 @@ type Table struct {
 	Name   string `json:"name"`
 	File   File   `json:"file"` // the CREATE TABLE
 	Data   []File `json:"data"` // none for an empty table
-	// Keyed, Key and Chunks are as in Progress; the files are in Data.
-	Keyed  bool    `json:"keyed,omitempty"`
-	Key    *Key    `json:"key,omitempty"`
-	Chunks []Chunk `json:"chunks,omitempty"`
+	// The following are as in Progress; the files of the chunks are in Data.
+	Created string  `json:"created,omitempty"`
+	Keyed   bool    `json:"keyed,omitempty"`
+	Key     *Key    `json:"key,omitempty"`
+	Pieces  []Piece `json:"pieces,omitempty"`
+	Chunks  []Chunk `json:"chunks,omitempty"`
+	Left    *int    `json:"left,omitempty"`
 	// Oldest and Newest are the snapshots that its rows are of, by number.
 	Oldest int `json:"oldest"`
 	Newest int `json:"newest"`

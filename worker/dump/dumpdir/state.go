@@ -1,6 +1,8 @@
 package dumpdir
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -88,6 +90,9 @@ type Progress struct {
 	Key    *Key    `json:"key,omitempty"`
 	Pieces []Piece `json:"pieces"`
 	Chunks []Chunk `json:"chunks,omitempty"`
+	// Left is set when the target has rows of chunks that are to be read again, as
+	// old as that snapshot.
+	Left *int `json:"left,omitempty"`
 }
 
 // Complete tells whether nothing is left to read.
@@ -148,6 +153,13 @@ func (s *State) apply(r record) bool {
 		t.Chunks[r.Chunk.No] = *r.Chunk
 	}
 	return true
+}
+
+// NewID names a dump so that no other has the same name.
+func NewID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // it never fails
+	return hex.EncodeToString(b[:])
 }
 
 // files names all files of complete chunks.
