@@ -83,8 +83,13 @@ func (m *migration) run(speed tempo) {
 	}()
 	// Two kills in the full phase if it is not over by then, and some while it
 	// replicates; now and then one more while a life begins.
-	for range 2 {
-		m.kill(m.life(""), time.Duration(m.rnd.Int64N(int64(speed.full))))
+	for range 2 + m.rnd.IntN(3) {
+		from, after := m.life(""), time.Duration(m.rnd.Int64N(int64(speed.full)))
+		if m.rnd.IntN(2) == 0 {
+			m.killWithDisk(from, after)
+		} else {
+			m.kill(from, after)
+		}
 	}
 	for range 1 + m.rnd.IntN(2) {
 		if m.rnd.IntN(3) == 0 {
@@ -143,6 +148,18 @@ func (m *migration) life(unit string) place {
 	}
 }
 
+// killWithDisk kills the worker and removes its dump files, as when another worker
+// goes on.
+func (m *migration) killWithDisk(from place, after time.Duration) {
+	m.t.Helper()
+	pause(m.t.Context(), after)
+	m.at = m.look()
+	m.worker.Kill()
+	must(m.t, os.RemoveAll(filepath.Join(m.dir, "dump."+m.name)))
+	m.t.Logf("killed with its disk %s after %s, in %s", after.Round(time.Millisecond), from, m.at)
+	must(m.t, m.worker.Launch())
+}
+
 // kill kills the worker some time after it was in a place, and starts it again.
 func (m *migration) kill(from place, after time.Duration) {
 	m.t.Helper()
@@ -181,7 +198,8 @@ func (m *migration) file() testbed.TaskFile {
 	pick := func(list ...int) int { return list[m.rnd.IntN(len(list))] }
 	file := m.task("all")
 	file.Name, file.Source, file.Schemas = m.name, m.name, []string{m.name}
-	file.Dump = []string{fmt.Sprintf("threads: %d", pick(1, 4)), fmt.Sprintf("statement-size: %d", pick(1000, 1_000_000))}
+	file.Dump = []string{fmt.Sprintf("threads: %d", pick(1, 4)), fmt.Sprintf("statement-size: %d", pick(1000, 1_000_000)),
+		fmt.Sprintf("rows: %d", pick(0, 10, 100))}
 	file.Load = []string{fmt.Sprintf("dir: %q", filepath.Join(m.dir, "dump")), fmt.Sprintf("pool-size: %d", pick(1, 16))}
 	file.Sync = []string{"worker-count: 16", "strict: true", fmt.Sprintf("batch: %d", pick(1, 20, 100)),
 		fmt.Sprintf("compact: %t", pick(0, 1) == 1), fmt.Sprintf("multiple-rows: %t", pick(0, 1) == 1), "checkpoint-flush-interval: 1"}
