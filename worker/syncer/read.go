@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -56,7 +57,8 @@ type reader struct {
 	trouble  *trouble
 	// patience is how long the source may be silent at first. Searching for a
 	// GTID in many files takes time in which MariaDB sends nothing; a fixed
-	// limit would give up and search anew for ever (peer-bugs 42).
+	// limit would give up and search anew for ever (peer-bugs 42). It begins with
+	// readTimeout, unless it is set before.
 	patience time.Duration
 	// leaves tells which changes of a table's rows are left out; nil for none.
 	leaves func(schema, table string) [rowevent.Kinds]bool
@@ -125,7 +127,8 @@ func replicaID(base uint32, task string, epoch uint64) uint32 {
 // between transactions.
 func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 	defer close(out)
-	r.patience = readTimeout
+	first := cmp.Or(r.patience, readTimeout)
+	r.patience = first
 	wait := backoff{}
 	for {
 		got, err := r.stream(ctx, out)
@@ -138,7 +141,7 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 		}
 		if got {
 			wait.reset()
-			r.patience = readTimeout
+			r.patience = first
 		} else {
 			r.patience = min(2*r.patience, maxPatience)
 		}
