@@ -14,17 +14,14 @@ import (
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
-const (
-	// bigLimit is what a worker may hold at most, MiB.
-	bigLimit = 512
-	// bigValue is the size of one value of the fat batch.
-	bigValue = 256 << 10
-)
+// bigValue is the size of one value of the fat batch.
+const bigValue = 256 << 10
 
 // runBig replicates what is large at once, and reports how long it took and the
 // most memory that the worker's process held: a transaction of so many rows, a
-// statement that inserts so many MiB, and so many tables.
-func runBig(ctx context.Context, rows, mebibytes, tables int) (err error) {
+// statement that inserts so many MiB, and so many tables. More than limit MiB of
+// memory is an error.
+func runBig(ctx context.Context, rows, mebibytes, tables, limit int) (err error) {
 	dir, err := os.MkdirTemp("", "raftdm-big-")
 	if err != nil {
 		return err
@@ -69,26 +66,23 @@ func runBig(ctx context.Context, rows, mebibytes, tables int) (err error) {
 			say("writing %s", s.what)
 			began := time.Now()
 			if err := b.up.Exec(ctx, s.text...); err != nil {
-				return err
+				return errors.Join(over, err)
 			}
 			written := time.Since(began)
 			if err := b.reached(ctx, c, name); err != nil {
-				return err
+				return errors.Join(over, err)
 			}
 			held, err := mostHeld(c.Workers()[0].PID())
 			if err != nil {
-				return err
+				return errors.Join(over, err)
 			}
 			fmt.Printf("%-32s written in %6.1f s, on the target after %6.1f s, the worker held at most %d MiB so far\n",
 				s.what, written.Seconds(), time.Since(began).Seconds(), held)
-			if held > bigLimit {
-				over = fmt.Errorf("the worker held %d MiB, more than %d", held, bigLimit)
+			if held > limit {
+				over = fmt.Errorf("the worker held %d MiB, more than %d", held, limit)
 			}
 		}
-		if err := b.compare(ctx, "raftdm's replication", b.ours[0].Server); err != nil {
-			return err
-		}
-		return over
+		return errors.Join(over, b.compare(ctx, "raftdm's replication", b.ours[0].Server))
 	})
 }
 

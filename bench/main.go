@@ -35,6 +35,7 @@ func main() {
 	bigRows := flag.Int("big-rows", 10_000_000, "rows of one transaction")
 	bigMiB := flag.Int("big-mib", 1024, "MiB that one statement inserts")
 	bigTables := flag.Int("big-tables", 10_000, "tables to create and to fill")
+	bigLimit := flag.Int("big-limit", 512, "MiB that a worker may hold at most; more is an error")
 	sync := flag.Bool("sync", false, "measure replication of a backlog instead")
 	o.flags(flag.CommandLine)
 	flag.Parse()
@@ -44,7 +45,7 @@ func main() {
 	case *kills > 0:
 		err = runFailover(ctx, *kills)
 	case *big:
-		err = runBig(ctx, *bigRows, *bigMiB, *bigTables)
+		err = runBig(ctx, *bigRows, *bigMiB, *bigTables, *bigLimit)
 	case *sync:
 		err = runSync(ctx, os.Stdout, o)
 	default:

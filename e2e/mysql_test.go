@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -13,22 +14,47 @@ import (
 
 // MySQL 9 as the source: no SHOW MASTER STATUS, caching_sha2_password only,
 // GTID sets. All mode, with writers and kills.
-func TestMySQLAllMode(t *testing.T) {
-	s := newStandWith(t, testbed.MySQL(t), testbed.TiDB(t))
+func TestMySQLAllMode(t *testing.T) { mysqlAllMode(t) }
+
+// TestMySQLCompressedAndTagged is the same with binlog_transaction_compression and
+// with transactions whose GTIDs have tags, some before the dump, some behind each kill.
+func TestMySQLCompressedAndTagged(t *testing.T) {
+	mysqlAllMode(t, "--binlog-transaction-compression=ON")
+}
+
+func mysqlAllMode(t *testing.T, args ...string) {
+	s := newStandWith(t, testbed.MySQL(t, args...), testbed.TiDB(t))
 	r := rand.New(rand.NewPCG(s.seed, 99))
 	w := mysqlWorkload(s)
+	must(t, s.up.Exec(t.Context(), "CREATE DATABASE "+schemaName, "CREATE TABLE "+schemaName+".tagged (id INT PRIMARY KEY, v INT)"))
+	s.tagged("before", 0)
 	must(t, w.Load(t.Context(), 20_000, s.seed))
 	s.createSource(true)
 	traffic := startWriters(t, w, 8, s.seed)
 	s.startTask(s.task("all"))
-	for range 5 {
+	for i := range 5 {
 		pause(t.Context(), time.Duration(300+r.IntN(2500))*time.Millisecond)
+		s.tagged([]string{"blue", "green"}[i%2], 10+i)
 		s.worker.Kill()
 		must(t, s.worker.Launch())
 	}
+	s.tagged("blue", 20)
 	s.await(90*time.Second, "it replicates after the last kill", running)
 	traffic.stop()
 	s.wantEqual()
+}
+
+// tagged writes a transaction whose GTID has a tag.
+func (s *stand) tagged(tag string, id int) {
+	s.t.Helper()
+	conn, err := s.up.DB().Conn(s.t.Context())
+	must(s.t, err)
+	defer conn.Close()
+	for _, q := range []string{"SET SESSION gtid_next = 'AUTOMATIC:" + tag + "'", "BEGIN", fmt.Sprintf("INSERT INTO %s.tagged VALUES (%d, 0)", schemaName, id),
+		"UPDATE " + schemaName + ".tagged SET v = v + 1", "COMMIT", "SET SESSION gtid_next = 'AUTOMATIC'"} {
+		_, err := conn.ExecContext(s.t.Context(), q)
+		must(s.t, err)
+	}
 }
 
 func TestMySQLIncrementalFromPosition(t *testing.T) {

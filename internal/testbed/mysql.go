@@ -14,8 +14,9 @@ import (
 // StartMySQL starts a MySQL 9 server from Debian's development release, in a
 // chroot that debootstrap makes once in the user's cache; it needs root. The
 // data lives inside the chroot and goes with Close; dir takes the log. Row
-// events and GTIDs are on. ctx bounds the start, and the making of the chroot.
-func StartMySQL(ctx context.Context, dir string) (*Server, error) {
+// events and GTIDs are on; args are more arguments of mysqld, a later one wins over
+// an earlier one. ctx bounds the start, and the making of the chroot.
+func StartMySQL(ctx context.Context, dir string, args ...string) (*Server, error) {
 	root, err := mysqlRoot(ctx)
 	if err != nil {
 		return nil, err
@@ -45,11 +46,11 @@ func StartMySQL(ctx context.Context, dir string) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.cleanup())
 	}
-	s.proc = &process{name: "mysqld", path: chroot, logFile: filepath.Join(dir, "mysqld.log"), args: append(data,
+	s.proc = &process{name: "mysqld", path: chroot, logFile: filepath.Join(dir, "mysqld.log"), args: append(append(data,
 		"--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--mysqlx=OFF", "--sql-mode=STRICT_TRANS_TABLES",
 		"--socket="+inside+"/s.sock", "--pid-file="+inside+"/pid", "--secure-file-priv=", "--skip-name-resolve",
 		"--server-id="+strconv.Itoa(port), "--log-bin="+inside+"/data/mysql-bin", "--gtid-mode=ON", "--enforce-gtid-consistency=ON",
-		"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2", "--init-file="+inside+"/init.sql")}
+		"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2", "--init-file="+inside+"/init.sql"), args...)}
 	if s.pool, err = s.open(rootPassword); err != nil {
 		return nil, errors.Join(err, s.cleanup())
 	}

@@ -29,9 +29,9 @@ func TiDB(t testing.TB) *Server {
 
 // MySQL starts a MySQL 9 server for one test; it ends with the test. It needs
 // root and debootstrap: only for tests with the build tag mysql.
-func MySQL(t testing.TB) *Server {
+func MySQL(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return forTest(t, StartMySQL)
+	return forTest(t, func(ctx context.Context, dir string) (*Server, error) { return StartMySQL(ctx, dir, args...) })
 }
 
 func forTest(t testing.TB, start func(context.Context, string) (*Server, error)) *Server {

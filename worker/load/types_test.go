@@ -23,6 +23,8 @@ func typeTables() []string {
 		`INSERT INTO txt VALUES ('quotes', 'a''b', 'c"d\\e', '\0\n\r\Z\t\b%_', ';\nINSERT INTO x VALUES (1);\n', 'b''c', 'r,b')`,
 		`INSERT INTO txt VALUES ('unicode', 'ünï', '日本語 🎉', '\u0000', 'ß', 'ü', ''), ('spaces', 'x  ', 'y  ', ' z ', '', 'x,y', 'r,g,b'), ('nulls', NULL, NULL, NULL, NULL, NULL, NULL)`,
 		"INSERT INTO txt (id, m) VALUES ('long', REPEAT('0123456789abcdef', 65536))",
+		"CREATE TABLE remarks (id INT PRIMARY KEY COMMENT 'one; two\n;\nDROP TABLE nums; -- it''s', v VARCHAR(9) DEFAULT ';\n' COMMENT '/* ; */') COMMENT 'a;\nb \\\\; # c'",
+		`INSERT INTO remarks (id) VALUES (1)`,
 		`CREATE TABLE lat (id INT PRIMARY KEY, v VARCHAR(100)) DEFAULT CHARSET latin1 COLLATE latin1_swedish_ci`,
 		`INSERT INTO lat VALUES (1, CONVERT(x'E4F6FC80819F' USING latin1)), (2, '')`,
 		`CREATE TABLE bin (id INT PRIMARY KEY, b BINARY(8), v VARBINARY(100), bl BLOB, lb LONGBLOB)`,
@@ -52,7 +54,7 @@ func typeTables() []string {
 }
 
 func typeNames() []string {
-	return []string{"nums", "txt", "lat", "bin", "tim", "js", "gen", "odd.name-schema%/ü", "nokey", "uniq", "comp", "auto0", "empty_one", "my"}
+	return []string{"nums", "txt", "remarks", "lat", "bin", "tim", "js", "gen", "odd.name-schema%/ü", "nokey", "uniq", "comp", "auto0", "empty_one", "my"}
 }
 
 // fillTypes makes the type tables in a schema of the source.

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -50,11 +51,14 @@ type reader struct {
 	version string // of the source
 	id      uint32 // replica id
 	byGTID  bool
-	group   *grouper
-	trouble *trouble
+	// upstream is asked whether the source has what was read of another one.
+	upstream *dbconn.DB
+	group    *grouper
+	trouble  *trouble
 	// patience is how long the source may be silent at first. Searching for a
 	// GTID in many files takes time in which MariaDB sends nothing; a fixed
-	// limit would give up and search anew for ever (peer-bugs 42).
+	// limit would give up and search anew for ever (peer-bugs 42). It begins with
+	// readTimeout, unless it is set before.
 	patience time.Duration
 	// leaves tells which changes of a table's rows are left out; nil for none.
 	leaves func(schema, table string) [rowevent.Kinds]bool
@@ -123,7 +127,8 @@ func replicaID(base uint32, task string, epoch uint64) uint32 {
 // between transactions.
 func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 	defer close(out)
-	r.patience = readTimeout
+	first := cmp.Or(r.patience, readTimeout)
+	r.patience = first
 	wait := backoff{}
 	for {
 		got, err := r.stream(ctx, out)
@@ -136,7 +141,7 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 		}
 		if got {
 			wait.reset()
-			r.patience = readTimeout
+			r.patience = first
 		} else {
 			r.patience = min(2*r.patience, maxPatience)
 		}
@@ -159,6 +164,9 @@ func (r *reader) decoder() *decoder {
 // anything of worth was read. While the coordinator has enough, nothing is read,
 // and so the source is not read any faster than it is applied.
 func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err error) {
+	if err := r.lacking(ctx); err != nil {
+		return false, err
+	}
 	conn, err := replica.Read(ctx, r.config(), r.group.loc, r.byGTID)
 	if err != nil {
 		return false, err
@@ -233,6 +241,7 @@ func (r *reader) explain(err error) error {
 				Msg: "the source cannot send its binlog from " + r.group.loc.String(),
 				Hint: "if the binlog was purged, or the source has lost the end of it in a crash, copy the data anew" +
 					" (stop-task, then start-task --remove-meta), and keep binlogs longer or set sync_binlog = 1;" +
+					" if it is another server of its group that lags behind, wait until it has caught up, then resume-task;" +
 					" if another replica uses the same server id, give the source another server-id"}
 		}
 		if answer.Code == sameReplica {

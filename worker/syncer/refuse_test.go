@@ -36,19 +36,7 @@ func TestPurgedBinlogStops(t *testing.T) {
 		r.caughtUp()
 		r.end()
 		b.exec("INSERT INTO "+b.schema()+".a VALUES (1)", "FLUSH BINARY LOGS", "INSERT INTO "+b.schema()+".a VALUES (2)", "FLUSH BINARY LOGS")
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for left := 2; left > 1; <-tick.C {
-			// The server keeps files for a reader until it notices that it is gone.
-			b.exec("PURGE BINARY LOGS TO '" + b.master().Position.Name + "'")
-			left = 0
-			rows, err := b.up.DB().Query("SHOW BINARY LOGS")
-			b.must(err)
-			for rows.Next() {
-				left++
-			}
-			b.must(rows.Close())
-		}
+		b.awaitPurged()
 		b.epoch++
 		if f := b.start().ends(t); f.Code != codeGetEvent {
 			t.Errorf("code %d", f.Code)

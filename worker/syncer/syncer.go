@@ -185,7 +185,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 	group.sent.id, group.sent.rows = from.lane.Partial.Txn, from.lane.Partial.Rows
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
-		byGTID: sub.Source.EnableGTID, group: group, trouble: u.trouble}
+		byGTID: sub.Source.EnableGTID, upstream: up, group: group, trouble: u.trouble}
 	if !sub.Events.Empty() {
 		read.leaves = leftRows(sub.Events)
 	}
