@@ -22,9 +22,10 @@ import (
 // chunks planned and the server's caches warmed, and confirmed under the lock,
 // where only what has changed in between is read again.
 type catalogue struct {
-	filter   config.TableFilter
-	anyIndex bool
-	threads  int
+	filter      config.TableFilter
+	consistency string
+	anyIndex    bool
+	threads     int
 	// nameCharsets tells that the target knows the source's character sets.
 	nameCharsets bool
 	schemas      map[string]string // name -> CREATE DATABASE

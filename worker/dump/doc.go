@@ -6,14 +6,17 @@
 // # One moment
 //
 // All reading connections begin their transactions while a global read lock
-// (FLUSH TABLES WITH READ LOCK) stops the writers of the source; the position,
+// (FLUSH TABLES WITH READ LOCK) stops the writers of the source, or with the
+// consistency lock LOCK TABLES those of the tables to dump; the position,
 // the GTID set and the table structures are read under the same lock, which is
 // released before the first row is read. How long it was held is logged. The
 // wait for it is bounded, because writers queue up behind the wait. The list of
 // tables, the columns and the ranges of keys are read before, without a lock,
 // and only confirmed under it. Tables of an engine without row versions
 // (MyISAM, Aria, MEMORY) are read while the lock is held: nothing else gives
-// their rows of that moment; the log names them.
+// their rows of that moment; the log names them. The consistency none stops
+// nobody: the snapshot then lies between two positions, and tables without a
+// key, or without row versions, are refused.
 //
 // # Pieces of tables
 //
