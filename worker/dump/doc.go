@@ -34,10 +34,12 @@
 // creation time in the server are compared with what they were under the global
 // lock; a table that was altered, renamed, swapped by an online-schema-change
 // tool or recreated differs in one of them, or the server itself refuses the
-// read (error 1412). Either way the whole dump begins anew with another
-// snapshot. Metadata locks are given back behind each chunk, so a DDL on the
-// source waits for one chunk at most. Two tables swapped within the one second
-// in which both were created are not told apart.
+// read (error 1412). Either way another snapshot is taken. Metadata locks are
+// given back behind each chunk, so a DDL on the source waits for one chunk at
+// most; a MariaDB that writes a binlog does so only for a user with BINLOG
+// ADMIN, and the log says when a DDL would have to wait for the whole dump. Two
+// tables swapped within the one second in which both were created are not told
+// apart.
 //
 // # Values
 //

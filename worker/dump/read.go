@@ -130,10 +130,8 @@ func (r *readers) outdated(ctx context.Context, t *table, err error) error {
 			return uerr
 		}
 	}
-	if r.where != "" && (my.Number == 1054 || my.Number == 1064) {
-		return &fault.Error{Kind: fault.Invalid, Side: fault.Upstream, Code: codeRuntime, Err: err,
-			Msg:  fmt.Sprintf("the where filter %q does not fit the table", r.where),
-			Hint: "correct mydumpers.<name>.where so that it holds for every table of the task, then stop-task and start-task"}
+	if r.where != "" {
+		return whereError(r.where, err)
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -47,6 +48,8 @@ type snapshot struct {
 	prepared binlog.Location
 	tables   []*table
 	held     time.Duration // how long writers were stopped
+	// keepsLocks tells that metadata locks are held until the end of the dump.
+	keepsLocks bool
 }
 
 func (s *snapshot) describe() dumpdir.Snapshot {
@@ -92,6 +95,17 @@ func connect(ctx context.Context, db *dbconn.DB, cfg config.Database, n int) (*s
 				return nil, dbconn.Error(fault.Upstream, "set up a session on the source", err)
 			}
 		}
+		if db.Server.Flavor != binlog.MariaDB {
+			continue
+		}
+		// Only so does a MariaDB with a binlog let go of metadata locks at a savepoint.
+		var answer *mysql.MySQLError
+		if _, err := w.exec(ctx, "SET SESSION sql_log_bin = 0"); errors.As(err, &answer) {
+			s.keepsLocks = true // it takes a privilege that a dump does not need otherwise
+		} else if err != nil {
+			s.close()
+			return nil, dbconn.Error(fault.Upstream, "set up a session on the source", err)
+		}
 	}
 	return s, nil
 }
@@ -106,6 +120,10 @@ func (s *snapshot) take(ctx context.Context, db *dbconn.DB, cat *catalogue, log 
 		return dbconn.Error(fault.Upstream, "connect to the source", err)
 	}
 	defer conn.Close()
+	if s.keepsLocks {
+		log.Warn("a DDL on the source will wait for the end of the dump, and queries on the table for the DDL",
+			"help", "GRANT BINLOG ADMIN ON *.* TO the user of the source, and it waits for one chunk only")
+	}
 	xa, err := lookBack(ctx, db, conn, log)
 	if err != nil {
 		return err
