@@ -126,7 +126,7 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 	sync func(*os.File, func() error) error) ([]*tableState, error) {
 	sub := a.cfg.Subtask
 	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, note: a.note,
-		local: a.local, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
+		local: a.local, compression: sub.Dump.Compress, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
 	if a.prior != nil {
 		r.snapshot = len(a.prior.Snapshots)
 	}

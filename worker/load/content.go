@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -27,7 +26,7 @@ type content struct {
 	own                bool // written by us: checked by a manifest
 	snapshot, prepared binlog.Location
 	replay             *checkpoint.Replay // of a dump of several moments
-	metaBinlog         string // the snapshot as status shows it
+	metaBinlog         string             // the snapshot as status shows it
 	metaGTID           string
 	schemas            []creation
 	tables             []*table
@@ -178,13 +177,7 @@ func replayOf(m *dumpdir.Manifest) *checkpoint.Replay {
 
 func ownFile(dir string, f dumpdir.File) file {
 	return file{name: f.Name, bytes: f.Bytes, rows: f.Rows, check: func() error { return f.Check(dir) },
-		open: func() (io.ReadCloser, error) {
-			in, err := os.Open(filepath.Join(dir, f.Name))
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", dumpdir.ErrDamaged, err)
-			}
-			return in, nil
-		}}
+		open: func() (io.ReadCloser, error) { return f.Open(dir) }}
 }
 
 // openForeign opens a dump that another tool has written.
