@@ -44,7 +44,7 @@ const (
 )
 
 func defaultDump() Dump {
-	return Dump{Threads: 4, ChunkBytes: 64 * mebibyte, StatementSize: 1000000}
+	return Dump{Threads: 4, ChunkBytes: 64 * mebibyte, StatementSize: 1000000, Consistency: ConsistencyAuto}
 }
 
 func defaultLoad() Load { return Load{PoolSize: 16, Dir: defaultDumpDir} }
@@ -133,13 +133,21 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 			Msg:  "the source reads by binlog position, but the task's meta gives no binlog-name to start from",
 			Hint: "add binlog-name and binlog-pos to meta of this source, or create the source with enable-gtid: true"}
 	}
-	f, err := t.filter(in)
+	// The task's meta schema never belongs to what is migrated.
+	o := filter.Options{CaseSensitive: t.CaseSensitive, Internal: []string{t.MetaSchema}}
+	f, err := filter.New(in.Rules, o)
 	if err != nil {
 		return Subtask{}, fault.Wrap(op, err)
 	}
 	routes, events, err := t.where(src, in)
 	if err != nil {
 		return Subtask{}, fault.Wrap(op, err)
+	}
+	var dumped TableFilter = f
+	if in.Dump.Tables != nil {
+		if dumped, err = in.Dump.Tables.filter(o); err != nil {
+			return Subtask{}, fault.Wrap(op, err)
+		}
 	}
 	load := in.Load
 	load.GivenDir = load.Dir
@@ -150,13 +158,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		Task: t.Name, SourceID: src.SourceID, Mode: t.Mode, MetaSchema: t.MetaSchema,
 		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile,
 		Source: src, Target: t.Target, Start: in.Start,
-		Filter: f, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events,
+		Filter: f, DumpFilter: dumped, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events,
 		Dump: in.Dump, Load: load, Sync: in.Sync,
 	}, nil
-}
-
-// filter builds the table filter of one instance. The task's meta schema never
-// belongs to what is migrated.
-func (t Task) filter(in *Instance) (*filter.Filter, error) {
-	return filter.New(in.Rules, filter.Options{CaseSensitive: t.CaseSensitive, Internal: []string{t.MetaSchema}})
 }

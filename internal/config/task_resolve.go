@@ -86,7 +86,8 @@ func (t *taskFile) resolveInstance(in *instanceFile) error {
 			*short.dst = short.given
 		}
 	}
-	return nil
+	_, err = in.Dump.applyArgs()
+	return err
 }
 
 // resolveStart checks meta against the task mode.

@@ -62,7 +62,7 @@ func TestSubtask(t *testing.T) {
 		Task: "orders", SourceID: "s1", Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
 		Source: s1, Target: target, Start: &StartPoint{BinlogName: "bin.000003", BinlogPos: 120, BinlogGTID: "0-1-5"},
 		RulesName: "shop", Rules: filter.Rules{DoDBs: []string{"Shop"}, IgnoreTables: []filter.TablePattern{{Schema: "Shop", Table: "tmp_*"}}},
-		Dump: Dump{Threads: 9, ChunkBytes: 8 << 20, StatementSize: 5000, Rows: 100, Where: "id > 1"},
+		Dump: Dump{Threads: 9, ChunkBytes: 8 << 20, StatementSize: 5000, Rows: 100, Where: "id > 1", Consistency: ConsistencyAuto},
 		Load: Load{PoolSize: 3, Dir: "/dump.orders", GivenDir: "/dump", OnDuplicate: DuplicateIgnore, MaxRows: 9, MaxMB: 8},
 		Sync: Sync{WorkerCount: 2, Batch: 7, QueueSize: 9, CheckpointFlushInterval: 3 * time.Second, SafeMode: true, Strict: true},
 	}, {
@@ -76,12 +76,46 @@ func TestSubtask(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want[i], got, cmpopts.IgnoreFields(Subtask{}, "Filter")); diff != "" {
+		if diff := cmp.Diff(want[i], got, cmpopts.IgnoreFields(Subtask{}, "Filter", "DumpFilter")); diff != "" {
 			t.Errorf("subtask %d (-want +got):\n%s", i, diff)
 		}
 		if got.Filter.MatchSchema("META") || !got.Filter.MatchTable("Shop", "orders") {
 			t.Errorf("subtask %d: the filter is not that of its rules", i)
 		}
+	}
+}
+
+// TestExtraArgsWin: flags of extra-args stand above keys, whatever the order.
+func TestExtraArgsWin(t *testing.T) {
+	task, warnings, err := DecodeTask("task.yaml", []byte(`name: t
+task-mode: full
+target-database: {host: h, port: 1, user: u}
+mysql-instances: [{source-id: s, mydumper-config-name: d, mydumper-thread: 2, block-allow-list: b}]
+block-allow-list: {b: {do-dbs: [a, shop]}}
+mydumpers: {d: {extra-args: "-t 8 -F 32MiB -s=2000 -r10000 --where 'id > 1 AND c = 7' --consistency lock --compress zstd -f shop.* -f !shop.tmp*",
+  threads: 3, chunk-filesize: 1, statement-size: 9, rows: 5, where: x}}
+`))
+	if err != nil || len(warnings) != 1 {
+		t.Fatal(err, warnings)
+	}
+	sub, err := task.Subtask(Source{SourceID: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Dump{Threads: 8, ChunkBytes: 32 << 20, StatementSize: 2000, Rows: 10000, Where: "id > 1 AND c = 7", Consistency: ConsistencyLock,
+		Compress: "zstd", Tables: &DumpTables{Include: []filter.TablePattern{{Schema: "shop", Table: "*"}},
+			Exclude: []filter.TablePattern{{Schema: "shop", Table: "tmp*"}}}}
+	if diff := cmp.Diff(want, sub.Dump, cmpopts.IgnoreFields(Dump{}, "ExtraArgs")); diff != "" {
+		t.Error(diff)
+	}
+	for name, in := range map[string]bool{"a.x": false, "shop.x": true, "shop.tmp1": false} {
+		db, tbl, _ := strings.Cut(name, ".")
+		if sub.DumpFilter.MatchTable(db, tbl) != in {
+			t.Errorf("%s is dumped: %v", name, !in)
+		}
+	}
+	if !sub.Filter.MatchTable("a", "x") {
+		t.Error("the flags of the dump have changed what is replicated")
 	}
 }
 

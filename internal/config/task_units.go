@@ -1,7 +1,6 @@
 package config
 
 import (
-	"strings"
 	"time"
 )
 
@@ -17,7 +16,7 @@ func dumpKeys(d *Dump) keys {
 		"where":          text(&d.Where),
 		"skip-tz-utc":    inert(aBool, ""),
 		"mydumper-path":  inert(aText, ""),
-		"extra-args":     extraArgs,
+		"extra-args":     extraArgs(d),
 	}
 }
 
@@ -82,38 +81,4 @@ func statementSize(dst *int64) func(value) error {
 		}
 		return nil
 	}
-}
-
-// extraArgs reads dumpling's flags. The snapshot is always taken under a short
-// global read lock, which is what auto and flush ask for; no other flag is known yet.
-func extraArgs(v value) error {
-	var s string
-	if err := text(&s)(v); err != nil {
-		return err
-	}
-	args := strings.Fields(s)
-	for i := 0; i < len(args); i++ {
-		name, val, joined := strings.Cut(args[i], "=")
-		if name != "--consistency" {
-			return refuseArg(v, name)
-		}
-		if !joined {
-			i++
-			if i == len(args) {
-				return v.errorf(codeYAML, "--consistency has no value")
-			}
-			val = args[i]
-		}
-		if val != "auto" && val != "flush" {
-			return refuseArg(v, "--consistency "+val)
-		}
-	}
-	return nil
-}
-
-func refuseArg(v value, arg string) error {
-	f := v.unsupported()
-	f.Msg += " " + arg
-	f.Hint = "remove it from extra-args; --consistency auto and flush are supported"
-	return f
 }

@@ -85,8 +85,10 @@ type Subtask struct {
 	Routes *route.Router
 	Events *filter.Events
 	Dump   Dump
-	Load   Load
-	Sync   Sync
+	// DumpFilter is which tables are dumped: Filter, unless Dump.Tables is set.
+	DumpFilter TableFilter
+	Load       Load
+	Sync       Sync
 }
 
 // TableFilter tells which upstream tables belong to a task.
@@ -104,6 +106,13 @@ type Dump struct {
 	StatementSize int64  // size of one INSERT, bytes
 	Rows          int64  // rows per chunk, 0: choose
 	Where         string // filter of exported rows
+	Consistency   string // one of the Consistency constants
+	Compress      string // "gzip", "zstd" or "" for none
+	// Tables replaces the block-allow-list in the dump; nil unless extra-args
+	// chooses tables.
+	Tables *DumpTables
+	// ExtraArgs is the text of extra-args. What it says is in the fields above.
+	ExtraArgs string
 }
 
 // Load is the resolved loader section.

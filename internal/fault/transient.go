@@ -32,7 +32,7 @@ func Transient(err error) bool {
 	var network net.Error
 	if errors.As(err, &network) {
 		// A number of the system's is a net.Error too, also one about a file.
-		if _, bare := network.(syscall.Errno); !bare {
+		if no, is := network.(syscall.Errno); !is || no.Temporary() {
 			return true
 		}
 	}

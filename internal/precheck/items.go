@@ -136,7 +136,14 @@ func (c *checker) global(ctx context.Context, name, want string) finding {
 		"%s is %s, and should be %s", name, got, want)
 }
 
+// dumpPrivileges asks for what the dump's consistency needs.
 func (c *checker) dumpPrivileges(ctx context.Context) finding {
+	switch c.sub.Dump.Consistency {
+	case config.ConsistencyLock:
+		return c.privileges(ctx, []need{{privilege: "LOCK TABLES"}, {privilege: "SELECT"}})
+	case config.ConsistencyNone:
+		return c.privileges(ctx, []need{{privilege: "SELECT"}})
+	}
 	return c.privileges(ctx, []need{{privilege: "RELOAD", global: true}, {privilege: "SELECT"}})
 }
 

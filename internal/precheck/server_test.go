@@ -175,6 +175,12 @@ func findings(r Report) []string {
 	return out
 }
 
+// with is a subtask whose dump has another consistency.
+func with(sub config.Subtask, consistency string) config.Subtask {
+	sub.Dump.Consistency = consistency
+	return sub
+}
+
 func TestCheckTaskOnOneServer(t *testing.T) {
 	s := servers.MariaDB(t)
 	root := s.Config()
@@ -184,6 +190,7 @@ func TestCheckTaskOnOneServer(t *testing.T) {
 		"CREATE OR REPLACE DATABASE cases", "CREATE TABLE cases.T (id INT PRIMARY KEY)", "CREATE TABLE cases.t (id INT PRIMARY KEY)")
 	nobody := user(t, s, "nobody2")
 	reader := user(t, s, "reader", "SELECT ON shop.*", "RELOAD ON *.*")
+	locker := user(t, s, "locker", "SELECT, LOCK TABLES ON shop.*")
 	all := user(t, s, "everything", "SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.*", "ALL ON `dm\\_meta`.*")
 	const tables, keyless = "table structure compatibility check", "warn table structure compatibility check: table `shop`.`log` primary/unique key does not exist | " +
 		"please set primary/unique key for the table: without one each change reads the whole table on the target"
@@ -197,6 +204,9 @@ func TestCheckTaskOnOneServer(t *testing.T) {
 		{"a table without a key is a warning", subtask(t, root, root, "all", "do-dbs: [shop]"), nil, []string{keyless}},
 		{"ignored items are not checked", subtask(t, root, root, "all", "do-dbs: [shop]"), []string{"table_schema"}, nil},
 		{"full needs no replication privileges", subtask(t, reader, root, "full", "do-tables: [{db-name: Shop, tbl-name: ORDERS}]"), nil, nil},
+		{"the consistency lock needs no global lock", with(subtask(t, locker, root, "full", "do-tables: [{db-name: shop, tbl-name: orders}]"), config.ConsistencyLock), nil, nil},
+		{"the consistency lock needs locks", with(subtask(t, reader, root, "full", "do-tables: [{db-name: shop, tbl-name: orders}]"), config.ConsistencyLock), nil, []string{
+			"fail source db dump privilege checker: lack of LOCK TABLES privilege | GRANT LOCK TABLES ON *.* TO 'reader'@'%';"}},
 		{"incremental needs no dump privileges", subtask(t, reader, root, "incremental", "do-tables: [{db-name: shop, tbl-name: orders}]"), nil, []string{
 			"fail source db replication privilege checker: lack of REPLICATION SLAVE,REPLICATION CLIENT privilege | GRANT REPLICATION SLAVE,REPLICATION CLIENT ON *.* TO 'reader'@'%';"}},
 		{"user without privileges", subtask(t, nobody, nobody, "all", "do-dbs: [shop]"), nil, []string{

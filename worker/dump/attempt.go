@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -64,7 +66,15 @@ func (a *attempt) run(ctx context.Context, p checkpoint.Phase) error {
 // dump reads what there is to read and closes the directory.
 func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int) (*dumpdir.Manifest, error) {
 	sub := a.cfg.Subtask
-	cat := &catalogue{filter: sub.Filter, anyIndex: sub.Dump.Rows > 0, threads: threads, nameCharsets: !a.cfg.Meta.DB.Server.TiDB, prior: a.prior}
+	cat := &catalogue{filter: sub.DumpFilter, consistency: cmp.Or(sub.Dump.Consistency, config.ConsistencyAuto), anyIndex: sub.Dump.Rows > 0,
+		threads: threads, nameCharsets: !a.cfg.Meta.DB.Server.TiDB, prior: a.prior}
+	if cat.filter == nil {
+		cat.filter = sub.Filter
+	}
+	if cat.consistency == config.ConsistencyNone && !a.cfg.Resume {
+		return nil, &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream, Code: codeRuntime, Msg: "not supported yet: --consistency none",
+			Hint: "stop-task, write --consistency lock, which needs no global lock, in extra-args of the task file, then start-task"}
+	}
 	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
 		return nil, err
 	}
@@ -119,7 +129,7 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 	sync func(*os.File, func() error) error) ([]*tableState, error) {
 	sub := a.cfg.Subtask
 	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, note: a.note,
-		local: a.local, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
+		local: a.local, compression: sub.Dump.Compress, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
 	if a.prior != nil {
 		r.snapshot = len(a.prior.Snapshots)
 	}

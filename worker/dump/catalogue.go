@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/raftdm/raftdm/internal/config"
@@ -22,9 +23,10 @@ import (
 // chunks planned and the server's caches warmed, and confirmed under the lock,
 // where only what has changed in between is read again.
 type catalogue struct {
-	filter   config.TableFilter
-	anyIndex bool
-	threads  int
+	filter      config.TableFilter
+	consistency string
+	anyIndex    bool
+	threads     int
 	// nameCharsets tells that the target knows the source's character sets.
 	nameCharsets bool
 	schemas      map[string]string // name -> CREATE DATABASE
@@ -42,6 +44,9 @@ func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) e
 		return err
 	}
 	return c.each(c.tables, func(t *table) error {
+		if err := checkWhere(ctx, db, t, dump.Where); err != nil {
+			return explain(t, err)
+		}
 		var err error
 		t.step = rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads)
 		if t.refused = t.inherit(c.prior, dump.Where); t.prior != nil {
@@ -50,6 +55,31 @@ func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) e
 		t.plan, err = planPieces(ctx, db, t)
 		return err
 	})
+}
+
+// checkWhere finds a filter that does not fit a table before anybody is locked.
+func checkWhere(ctx context.Context, db *dbconn.DB, t *table, where string) error {
+	if where == "" {
+		return nil
+	}
+	rows, err := db.QueryContext(ctx, "EXPLAIN SELECT 1 FROM "+dbconn.Ident(t.Schema, t.Table)+" WHERE ("+where+")")
+	if err != nil {
+		return whereError(where, err)
+	}
+	for rows.Next() { // the answer is of no interest
+	}
+	return whereError(where, errors.Join(rows.Err(), rows.Close()))
+}
+
+// whereError tells a filter that does not fit from other failures.
+func whereError(where string, err error) error {
+	var my *mysql.MySQLError
+	if !errors.As(err, &my) || my.Number != 1054 && my.Number != 1064 && my.Number != 1305 && my.Number != 1111 {
+		return err
+	}
+	return &fault.Error{Kind: fault.Invalid, Side: fault.Upstream, Code: codeRuntime, Err: err,
+		Msg:  fmt.Sprintf("the where filter %q does not fit the table", where),
+		Hint: "correct mydumpers.<name>.where, or --where in extra-args, so that it holds for every table of the task, then stop-task and start-task"}
 }
 
 // load reads structures, descriptions and identities of the named tables.

@@ -126,7 +126,7 @@ func TestMissingPrivilege(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_, err = lock(t.Context(), conn)
+	_, _, err = stop(t.Context(), db, conn, &catalogue{})
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(fault.HintOf(err), "GRANT RELOAD") {
 		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
 	}

@@ -6,14 +6,17 @@
 // # One moment
 //
 // All reading connections begin their transactions while a global read lock
-// (FLUSH TABLES WITH READ LOCK) stops the writers of the source; the position,
+// (FLUSH TABLES WITH READ LOCK) stops the writers of the source, or with the
+// consistency lock LOCK TABLES those of the tables to dump; the position,
 // the GTID set and the table structures are read under the same lock, which is
 // released before the first row is read. How long it was held is logged. The
 // wait for it is bounded, because writers queue up behind the wait. The list of
 // tables, the columns and the ranges of keys are read before, without a lock,
 // and only confirmed under it. Tables of an engine without row versions
 // (MyISAM, Aria, MEMORY) are read while the lock is held: nothing else gives
-// their rows of that moment; the log names them.
+// their rows of that moment; the log names them. The consistency none stops
+// nobody: the snapshot then lies between two positions, and tables without a
+// key, or without row versions, are refused.
 //
 // # Pieces of tables
 //
@@ -31,10 +34,12 @@
 // creation time in the server are compared with what they were under the global
 // lock; a table that was altered, renamed, swapped by an online-schema-change
 // tool or recreated differs in one of them, or the server itself refuses the
-// read (error 1412). Either way the whole dump begins anew with another
-// snapshot. Metadata locks are given back behind each chunk, so a DDL on the
-// source waits for one chunk at most. Two tables swapped within the one second
-// in which both were created are not told apart.
+// read (error 1412). Either way another snapshot is taken. Metadata locks are
+// given back behind each chunk, so a DDL on the source waits for one chunk at
+// most; a MariaDB that writes a binlog does so only for a user with BINLOG
+// ADMIN, and the log says when a DDL would have to wait for the whole dump. Two
+// tables swapped within the one second in which both were created are not told
+// apart.
 //
 // # Values
 //

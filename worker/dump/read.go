@@ -20,14 +20,15 @@ import (
 
 // readers read chunks over the connections of one snapshot.
 type readers struct {
-	db       *dbconn.DB
-	dir      string
-	where    string
-	chunk    int64 // size of a file, bytes
-	stmt     int   // size of a statement, bytes
-	log      *slog.Logger
-	progress *progress
-	metrics  *metrics
+	db          *dbconn.DB
+	dir         string
+	where       string
+	chunk       int64 // size of a file, bytes
+	stmt        int   // size of a statement, bytes
+	compression string
+	log         *slog.Logger
+	progress    *progress
+	metrics     *metrics
 	// sync takes over a complete file, and then, behind all files of a chunk,
 	// what notes the chunk.
 	sync func(f *os.File, then func() error) error
@@ -130,17 +131,16 @@ func (r *readers) outdated(ctx context.Context, t *table, err error) error {
 			return uerr
 		}
 	}
-	if r.where != "" && (my.Number == 1054 || my.Number == 1064) {
-		return &fault.Error{Kind: fault.Invalid, Side: fault.Upstream, Code: codeRuntime, Err: err,
-			Msg:  fmt.Sprintf("the where filter %q does not fit the table", r.where),
-			Hint: "correct mydumpers.<name>.where so that it holds for every table of the task, then stop-task and start-task"}
+	if r.where != "" {
+		return whereError(r.where, err)
 	}
 	return err
 }
 
 // copy streams the rows of a chunk into files.
 func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, error) {
-	out := &chunkWriter{dir: r.dir, limit: r.chunk, chunk: j.No, done: func(f *os.File) error { return r.sync(f, nil) },
+	out := &chunkWriter{dir: r.dir, limit: r.chunk, chunk: j.No, compression: r.compression,
+		done: func(f *os.File) error { return r.sync(f, nil) },
 		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.No, part) }}
 	defer out.abort()
 	enc := newEncoder(j.t.Table, j.t.columns, r.stmt)
@@ -168,7 +168,7 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, err
 			return err
 		}
 		rows++
-		if enc.rows <= 1 && len(enc.buf) >= flushBytes { // a statement has just ended
+		if enc.rows <= 1 && int64(len(enc.buf)) >= min(flushBytes, r.chunk) { // a statement has just ended
 			return r.flushWhole(enc, &rows, flush)
 		}
 		return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
@@ -40,15 +41,18 @@ const erTableChanged = 1412
 type snapshot struct {
 	conns []*wire
 	at    binlog.Location
+	until binlog.Location // later than at when no lock made the moment exact; else zero
 	// prepared is where reading has to begin for the XA transactions that are
 	// prepared in this moment; zero when there are none.
 	prepared binlog.Location
 	tables   []*table
 	held     time.Duration // how long writers were stopped
+	// keepsLocks tells that metadata locks are held until the end of the dump.
+	keepsLocks bool
 }
 
 func (s *snapshot) describe() dumpdir.Snapshot {
-	return dumpdir.Snapshot{At: s.at, Prepared: s.prepared}
+	return dumpdir.Snapshot{At: s.at, Until: s.until, Prepared: s.prepared}
 }
 
 func (s *snapshot) close() {
@@ -90,13 +94,24 @@ func connect(ctx context.Context, db *dbconn.DB, cfg config.Database, n int) (*s
 				return nil, dbconn.Error(fault.Upstream, "set up a session on the source", err)
 			}
 		}
+		if db.Server.Flavor != binlog.MariaDB {
+			continue
+		}
+		// Only so does a MariaDB with a binlog let go of metadata locks at a savepoint.
+		var answer *mysql.MySQLError
+		if _, err := w.exec(ctx, "SET SESSION sql_log_bin = 0"); errors.As(err, &answer) {
+			s.keepsLocks = true // it takes a privilege that a dump does not need otherwise
+		} else if err != nil {
+			s.close()
+			return nil, dbconn.Error(fault.Upstream, "set up a session on the source", err)
+		}
 	}
 	return s, nil
 }
 
 // take makes all connections see the same moment, whose binlog position and
-// table structures it records. underLock runs before the global lock is
-// released. The lock is released in any case before take returns.
+// table structures it records. underLock runs before writers go on, which they
+// do in any case when take returns.
 func (s *snapshot) take(ctx context.Context, db *dbconn.DB, cat *catalogue, log *slog.Logger,
 	underLock func(context.Context) error) error {
 	conn, err := db.Conn(ctx)
@@ -104,22 +119,32 @@ func (s *snapshot) take(ctx context.Context, db *dbconn.DB, cat *catalogue, log 
 		return dbconn.Error(fault.Upstream, "connect to the source", err)
 	}
 	defer conn.Close()
+	if s.keepsLocks {
+		log.Warn("a DDL on the source will wait for the end of the dump, and queries on the table for the DDL",
+			"help", "GRANT BINLOG ADMIN ON *.* TO the user of the source, and it waits for one chunk only")
+	}
 	xa, err := lookBack(ctx, db, conn, log)
 	if err != nil {
 		return err
 	}
-	begin, err := lock(ctx, conn)
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		begin, locked, err := stop(ctx, db, conn, cat)
+		if err != nil {
+			return err
+		}
+		err = s.underLock(ctx, db, conn, cat, &xa, locked, underLock)
+		uerr := unlock(ctx, conn)
+		s.held = time.Since(begin)
+		log.Info("read locks released", "consistency", cat.consistency, "held", s.held, "tables", len(s.tables), "position", s.at.String())
+		if errors.Is(err, errNotLocked) && uerr == nil && try < lockTries {
+			continue
+		}
+		return errors.Join(err, uerr)
 	}
-	err = s.underLock(ctx, db, conn, cat, &xa, underLock)
-	uerr := unlock(ctx, conn)
-	s.held = time.Since(begin)
-	log.Info("global read lock released", "held", s.held, "tables", len(s.tables), "position", s.at.String())
-	return errors.Join(err, uerr)
 }
 
-func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue, xa *before, more func(context.Context) error) error {
+func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue, xa *before, locked map[schema.Name]bool,
+	more func(context.Context) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, w := range s.conns {
 		g.Go(func() error {
@@ -140,45 +165,23 @@ func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn,
 	if s.tables, err = cat.confirm(ctx, db); err != nil {
 		return err
 	}
+	for _, t := range s.tables {
+		if locked != nil && !locked[t.Name] {
+			return fmt.Errorf("%s.%s: %w", t.Schema, t.Table, errNotLocked)
+		}
+	}
+	if cat.consistency == config.ConsistencyNone {
+		// A transaction is in the binlog for a moment before a snapshot shows it;
+		// the place noted before is old enough.
+		s.at, s.until = xa.at, s.at
+		if s.until.Position == s.at.Position {
+			s.until = binlog.Location{}
+		}
+		if err := s.inexact(); err != nil {
+			return err
+		}
+	}
 	return more(ctx)
-}
-
-// lock stops all writers of the source and tells since when.
-func lock(ctx context.Context, conn *sql.Conn) (time.Time, error) {
-	const op = "take the global read lock on the source"
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("SET SESSION lock_wait_timeout = %d", lockWaitSeconds)); err != nil {
-		return time.Time{}, dbconn.Error(fault.Upstream, op, err)
-	}
-	begin := time.Now()
-	_, err := conn.ExecContext(ctx, "FLUSH TABLES WITH READ LOCK")
-	var my *mysql.MySQLError
-	switch {
-	case err == nil:
-		return begin, nil
-	case errors.As(err, &my) && (my.Number == 1205 || my.Number == 1969):
-		return time.Time{}, &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Upstream, Code: codeGlobalLock, Err: err,
-			Msg:  fmt.Sprintf("it was not granted within %d s; a long transaction, a DDL or another backup holds it up", lockWaitSeconds),
-			Hint: "look for long queries with SHOW FULL PROCESSLIST on the source, let them end or kill them, then resume-task"}
-	case errors.As(err, &my) && (my.Number == 1227 || my.Number == 1045 || my.Number == 1044):
-		return time.Time{}, &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.Upstream, Code: codeGlobalLock, Err: err,
-			Msg:  "the user may not lock the tables, which a consistent dump needs",
-			Hint: "grant it on the source: GRANT RELOAD ON *.* TO <user>; then resume-task"}
-	}
-	return time.Time{}, dbconn.Error(fault.Upstream, op, err)
-}
-
-// unlock lets writers go on, also when ctx has ended.
-func unlock(ctx context.Context, conn *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	_, err := conn.ExecContext(ctx, "UNLOCK TABLES")
-	if err == nil {
-		return nil
-	}
-	// A connection that does not answer is closed: the server then releases
-	// what it holds.
-	return errors.Join(dbconn.Error(fault.Upstream, "release the global read lock", err),
-		conn.Raw(func(any) error { return errDiscard }))
 }
 
 // errDiscard makes database/sql close a connection instead of pooling it.

@@ -1,7 +1,9 @@
 package dump
 
 import (
+	"errors"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -13,13 +15,15 @@ const flushBytes = 1 << 20
 
 // chunkWriter writes the statements of one chunk into one or more data files.
 type chunkWriter struct {
-	dir   string
-	name  func(part int) string
-	limit int64 // size of a file, bytes
-	chunk int
-	done  func(*os.File) error
+	dir         string
+	name        func(part int) string
+	limit       int64 // size of a file's contents, bytes
+	chunk       int
+	compression string // "" for none
+	done        func(*os.File) error
 
 	file  *os.File
+	pack  io.WriteCloser // into file; nil without compression
 	info  dumpdir.File
 	files []dumpdir.File
 }
@@ -43,17 +47,26 @@ func (w *chunkWriter) write(data []byte, rows int64) error {
 }
 
 func (w *chunkWriter) open() error {
-	w.info = dumpdir.File{Name: w.name(len(w.files)), Chunk: w.chunk}
+	w.info = dumpdir.File{Name: w.name(len(w.files)) + dumpdir.Extension(w.compression), Chunk: w.chunk}
 	f, err := os.OpenFile(filepath.Join(w.dir, w.info.Name), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	w.file = f
+	if w.compression != "" {
+		if w.pack, err = dumpdir.Compress(f, w.compression); err != nil {
+			return err
+		}
+	}
 	return w.append([]byte(dumpdir.FileHead))
 }
 
 func (w *chunkWriter) append(data []byte) error {
-	if _, err := w.file.Write(data); err != nil {
+	out := io.Writer(w.file)
+	if w.pack != nil {
+		out = w.pack
+	}
+	if _, err := out.Write(data); err != nil {
 		return err
 	}
 	w.info.Bytes += int64(len(data))
@@ -66,16 +79,36 @@ func (w *chunkWriter) close() error {
 	if w.file == nil {
 		return nil
 	}
+	if err := w.finish(); err != nil {
+		return err // abort closes the file
+	}
 	f := w.file
 	w.file = nil
 	w.files = append(w.files, w.info)
 	return w.done(f)
 }
 
+// finish writes what the compressor holds back.
+func (w *chunkWriter) finish() error {
+	if w.pack == nil {
+		return nil
+	}
+	err := w.pack.Close()
+	w.pack = nil
+	if err != nil {
+		return err
+	}
+	info, err := w.file.Stat()
+	if err == nil {
+		w.info.Stored = info.Size()
+	}
+	return err
+}
+
 // abort drops the open file's handle after a failure.
 func (w *chunkWriter) abort() {
 	if w.file != nil {
-		w.file.Close() //nolint:errcheck // the dump has failed already and the file is worthless
+		errors.Join(w.finish(), w.file.Close()) //nolint:errcheck // the dump has failed already and the file is worthless
 		w.file = nil
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -181,13 +180,7 @@ func replayOf(m *dumpdir.Manifest) *checkpoint.Replay {
 
 func ownFile(dir string, f dumpdir.File) file {
 	return file{name: f.Name, bytes: f.Bytes, rows: f.Rows, check: func() error { return f.Check(dir) },
-		open: func() (io.ReadCloser, error) {
-			in, err := os.Open(filepath.Join(dir, f.Name))
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", dumpdir.ErrDamaged, err)
-			}
-			return in, nil
-		}}
+		open: func() (io.ReadCloser, error) { return f.Open(dir) }}
 }
 
 // openForeign opens a dump that another tool has written.

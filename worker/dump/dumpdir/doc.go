@@ -8,7 +8,8 @@
 //	raftdm-dump.json             marker: the directory is ours, and for which task and source
 //	{db}-schema-create.sql       CREATE DATABASE
 //	{db}.{tbl}-schema.sql        CREATE TABLE
-//	{db}.{tbl}.{chunk}[.{n}].sql INSERT statements, one row per line
+//	{db}.{tbl}.{chunk}[.{n}].sql INSERT statements, one row per line; .gz or .zst
+//	                             behind it when compressed
 //	raftdm-journal.jsonl         how far the dump is, for one that is interrupted
 //	metadata                     position and GTID set of the snapshot, as mydumper writes it
 //	raftdm-manifest.json         closes the dump

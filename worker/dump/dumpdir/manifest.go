@@ -211,18 +211,18 @@ func CRC() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // Check reads a whole file and compares it with what the manifest says.
 func (f File) Check(dir string) error {
-	r, err := os.Open(filepath.Join(dir, f.Name))
+	r, err := f.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return err
 	}
 	defer r.Close()
 	h := crc32.New(CRC())
 	n, err := io.Copy(h, r)
-	if err != nil {
+	if err != nil && f.Stored == 0 {
 		return err
 	}
-	if n != f.Bytes || h.Sum32() != f.CRC {
-		return fmt.Errorf("%w: the contents of file %s in %s are not what was dumped", ErrDamaged, f.Name, dir)
+	if err != nil || n != f.Bytes || h.Sum32() != f.CRC {
+		return errors.Join(fmt.Errorf("%w: the contents of file %s in %s are not what was dumped", ErrDamaged, f.Name, dir), err)
 	}
 	return nil
 }

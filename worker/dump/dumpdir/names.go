@@ -70,5 +70,8 @@ func ours(name string) bool {
 	case ManifestName, MetadataName, markerName, journalName:
 		return true
 	}
+	for _, compression := range []string{"gzip", "zstd"} {
+		name = strings.TrimSuffix(name, Extension(compression))
+	}
 	return filepath.Ext(name) == ".sql"
 }
