@@ -160,7 +160,7 @@ func TestMetricsAreTrue(t *testing.T) {
 	t.Cleanup(func() { _ = b.up.Exec(context.Background(), "DROP DATABASE "+s+"_other") })
 	r := b.start()
 	r.caughtUp()
-	const txns, others = 2000, 500
+	const txns, others = 500, 150
 	b.relaxed(func(exec func(string)) {
 		for i := range txns {
 			exec(fmt.Sprintf("INSERT INTO %s.a VALUES (%d, 1), (%d, 1)", s, 2*i, 2*i+1))
@@ -201,7 +201,7 @@ func TestMetricsAreTrue(t *testing.T) {
 	equal("query_duration_time", "binlog_transform_cost ddl-exec")
 	about := func(what string, n, want float64) {
 		t.Helper()
-		if math.Abs(n-want) > 0.25*want {
+		if math.Abs(n-want) > 0.5*want { // what is not measured is estimated
 			t.Errorf("%s: %.0f, want about %.0f", what, n, want)
 		}
 	}
