@@ -142,7 +142,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
-	if idle, err := d.idle(ctx, one, now); err != nil || idle {
+	if nothing, err := d.nothing(ctx, one, now); err != nil || nothing {
 		return err
 	}
 	if err := one.dropConstraints(now, d.db.Server.Flavor == binlog.MariaDB); err != nil {

@@ -8,18 +8,19 @@ import (
 
 // touched remembers which tables have changed since their rows in DM's
 // checkpoint table were written, and by which transaction last. Only the
-// coordinator uses it. A transaction costs no more than a look at its plans.
+// coordinator uses it. A transaction costs no more than a look at its rows.
 type touched struct {
 	by     map[*plan]point
-	pieces map[*plan]bool // of a transaction that has no end yet
+	pieces map[*plan]schema.Name // of a transaction that has no end yet
 	ddl    map[schema.Name]binlog.Location
 }
 
 // point is a transaction's place in the window, and where it ends. The transaction
 // itself would keep its rows in memory.
 type point struct {
-	seq uint64
-	end binlog.Location
+	table schema.Name // the source's
+	seq   uint64
+	end   binlog.Location
 }
 
 // mostPoints bounds the rows of one write. The others follow with the next one.
@@ -29,20 +30,21 @@ const mostPoints = 1000
 // others follow.
 func (x *touched) add(t *Txn) {
 	if x.by == nil {
-		x.by, x.pieces = map[*plan]point{}, map[*plan]bool{}
+		x.by, x.pieces = map[*plan]point{}, map[*plan]schema.Name{}
 	}
-	for i, p := range t.plans {
+	for i := range t.Rows {
+		r := &t.Rows[i]
 		switch {
-		case i > 0 && p == t.plans[i-1]:
+		case i > 0 && r.plan == t.Rows[i-1].plan:
 		case t.Last:
-			x.by[p] = point{t.seq, t.End}
+			x.by[r.plan] = point{r.Table, t.seq, t.End}
 		default:
-			x.pieces[p] = true
+			x.pieces[r.plan] = r.Table
 		}
 	}
 	if t.Last && len(x.pieces) > 0 {
-		for p := range x.pieces {
-			x.by[p] = point{t.seq, t.End}
+		for p, n := range x.pieces {
+			x.by[p] = point{n, t.seq, t.End}
 		}
 		clear(x.pieces)
 	}
@@ -81,8 +83,8 @@ func (x *touched) points(at binlog.Location, mark uint64, tracker *schema.Tracke
 			end = last.end
 			delete(x.by, p)
 		}
-		if had, is := found[p.table.Name]; !is || later(end, had) {
-			found[p.table.Name] = end
+		if had, is := found[last.table]; !is || later(end, had) {
+			found[last.table] = end
 		}
 	}
 	var out []checkpoint.TablePoint
