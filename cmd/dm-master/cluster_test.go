@@ -335,6 +335,9 @@ func TestMetricsOfAMaster(t *testing.T) {
 				t.Errorf("%s does not show %s", b.cfg.Name, want)
 			}
 		}
+		if b == leader {
+			comparesWithList(t, string(body))
+		}
 		if shows := strings.Contains(string(body), `dm_master_worker_state{worker="w"} 0`); shows != (b == leader) {
 			t.Errorf("%s, the leader is %s, shows the worker's state: %v", b.cfg.Name, leader.cfg.Name, shows)
 		}

@@ -43,5 +43,5 @@
 //	{task}_raftdm_head       (source) which binlog file was read last, and when it was begun
 //	{task}_raftdm_structure  (source, db, tbl) create_sql
 //	{task}_raftdm_xa         (source, xid, part, chunk) rows of XA transactions that are prepared
-//	{task}_syncer_checkpoint DM's, follows the watermark
+//	{task}_syncer_checkpoint DM's, follows the watermark, with a row for each table
 package checkpoint

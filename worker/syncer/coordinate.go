@@ -28,6 +28,7 @@ type coordinator struct {
 	dumped    binlog.Location // what ends before it is on the target by the dump
 	replay    *replay         // nil when the dump is of one moment, or behind us
 	byGTID    bool
+	safeCount int           // how many reasons for safe mode there are
 	flushing  chan struct{} // the flush that lane 0 was asked for last
 	flushed   binlog.Location
 	ahead     *budget // of what the reader has handed on
@@ -36,6 +37,8 @@ type coordinator struct {
 	// wake tells that a lane has applied something.
 	wake  <-chan struct{}
 	meter jobMeter
+	// tables are those whose rows in DM's checkpoint table are to be written.
+	tables touched
 }
 
 // run works until in is closed, and closes the lanes' queues. reading ends
@@ -47,6 +50,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 		}
 	}()
 	c.ddl.stop = reading.Done()
+	c.beginSafe()
 	tick := time.NewTicker(c.flushEvery)
 	defer tick.Stop()
 	for {
@@ -136,6 +140,7 @@ func (c *coordinator) hand(ctx context.Context, t *Txn) error {
 	if err := c.enter(ctx, t); err != nil {
 		return err
 	}
+	c.tables.add(t)
 	c.meter.sorts()
 	waits := c.order.assign(t)
 	c.meter.sorted(t)
@@ -257,6 +262,7 @@ func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []d
 		return err
 	}
 	c.window.finish(t)
+	c.tables.altered(list, t.End)
 	c.flushed = t.End
 	return nil
 }
@@ -274,6 +280,7 @@ func (c *coordinator) piece(reading context.Context, t *Txn) error {
 			return err
 		}
 	}
+	c.tables.add(t)
 	c.meter.sorted(t)
 	c.order.load[0].Add(int64(t.weight()))
 	if err := send(reading, c.dispatch.lanes[0], job{txns: []*Txn{t}, rows: t.weight()}); err != nil {
@@ -305,18 +312,8 @@ func (c *coordinator) flush(ctx context.Context) error {
 	return send(ctx, c.dispatch.lanes[0], job{flushed: c.flushing, safe: c.global()})
 }
 
-// inSafeWindow tells whether t may be on the target already though no lane row
-// says so: it lies before the place that a foreign checkpoint names.
-func (c *coordinator) inSafeWindow(t *Txn) bool {
-	if c.safeUntil.IsZero() {
-		return false
-	}
-	if t.Begin.Compare(c.safeUntil.Position) < 0 {
-		return true
-	}
-	c.safeUntil = binlog.Location{}
-	return false
-}
-
 // global is what DM's checkpoint row says beside the watermark.
-func (c *coordinator) global() checkpoint.Global { return checkpoint.Global{SafeUntil: c.safeUntil} }
+func (c *coordinator) global() checkpoint.Global {
+	at, mark := c.window.watermark()
+	return checkpoint.Global{SafeUntil: c.safeUntil, Tables: c.tables.points(at, mark, c.structures.tracker)}
+}

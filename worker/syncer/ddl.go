@@ -62,6 +62,7 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, before binlog.L
 		if err := d.once(ctx, t, &list[i], in, replay, before, i == len(list)-1, g); err != nil {
 			return fault.Wrap(fmt.Sprintf("execute %q of the transaction at %s", excerpt(list[i].text), t.Begin), err)
 		}
+		g.Tables = nil // the first has written them, and may have dropped some
 	}
 	return nil
 }
@@ -141,7 +142,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.log.Info("a DDL that was under way has been executed", "statement", one.text, "pos", t.Begin)
 		return nil
 	}
-	if idle, err := d.idle(ctx, one, now); err != nil || idle {
+	if nothing, err := d.nothing(ctx, one, now); err != nil || nothing {
 		return err
 	}
 	if err := one.dropConstraints(now, d.db.Server.Flavor == binlog.MariaDB); err != nil {
@@ -244,14 +245,19 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {
 		return err
 	}
+	g.Location = lane.Watermark
+	if err := d.meta.SaveGlobal(ctx, tx, g); err != nil {
+		return err
+	}
 	for n, text := range next.texts {
 		if err := d.meta.SaveStructure(ctx, tx, n, text); err != nil {
 			return err
 		}
-	}
-	g.Location = lane.Watermark
-	if err := d.meta.SaveGlobal(ctx, tx, g); err != nil {
-		return err
+		if text == "" {
+			if err := d.meta.ForgetTable(ctx, tx, n); err != nil {
+				return err
+			}
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return err

@@ -35,9 +35,22 @@ func (d *ddlParser) withConditions(head *schema.Head) ([]ast.StmtNode, bool) {
 	return nodes, true
 }
 
-// idle tells whether the source has done nothing by this statement, or nothing
+// sameConditions gives the clauses of an ALTER TABLE that was written and read
+// again the conditions that writing has lost.
+func sameConditions(to, from ast.StmtNode) {
+	n, ok := to.(*ast.AlterTableStmt)
+	old, was := from.(*ast.AlterTableStmt)
+	if !ok || !was || len(n.Specs) != len(old.Specs) {
+		return
+	}
+	for i, s := range n.Specs {
+		s.IfExists, s.IfNotExists = old.Specs[i].IfExists, old.Specs[i].IfNotExists
+	}
+}
+
+// nothing tells whether the source has done nothing by this statement, or nothing
 // that is about tables. now is the target's table.
-func (d *ddlRunner) idle(ctx context.Context, one *ddl, now string) (bool, error) {
+func (d *ddlRunner) nothing(ctx context.Context, one *ddl, now string) (bool, error) {
 	if is, err := d.ofView(ctx, one, now); err != nil || is {
 		if err == nil {
 			d.log.Info("a view is renamed on the source; the target has none", "statement", one.text)
@@ -169,14 +182,13 @@ func unconditional(s *ast.AlterTableSpec) *ast.AlterTableSpec {
 // nothing of that name was ever copied, and the source has no table of the new
 // name. Should it have been a table after all, its next row stops the task.
 func (d *ddlRunner) ofView(ctx context.Context, one *ddl, now string) (bool, error) {
-	n, ok := one.node.(*ast.RenameTableStmt)
-	if !ok || now != "" {
+	if _, is := one.node.(*ast.RenameTableStmt); !is || now != "" {
 		return false, nil
 	}
 	if _, err := d.structures.tracker.Table(one.watch); err == nil {
 		return false, nil
 	}
-	to, kind := nameOf(n.TableToTables[0].NewTable), ""
+	to, kind := one.tables[1], ""
 	err := d.structures.source.QueryRowContext(ctx, "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
 		to.Schema, to.Table).Scan(&kind)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

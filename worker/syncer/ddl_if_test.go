@@ -60,23 +60,23 @@ func keysOf(b *bench, on *testbed.Server, table string) string {
 // TestViewsAreRenamed: no target has the source's views, so their renames pass by;
 // a table that is missing on the target still stops the task.
 func TestViewsAreRenamed(t *testing.T) {
-	targets(t, func(t *testing.T, up, down *testbed.Server) {
-		b := newBench(t, up, down, true)
-		s := b.schema()
-		b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "CREATE VIEW "+s+".v AS SELECT * FROM "+s+".a")
-		r := b.start()
-		r.caughtUp()
-		b.session("RENAME TABLE v TO w", "INSERT INTO a VALUES (1)", "RENAME TABLE w TO x, a TO b", "RENAME TABLE x TO y", "DROP VIEW y", "INSERT INTO b VALUES (2)")
-		r.caughtUp()
-		b.must(down.Exec(t.Context(), "CREATE TABLE "+s+".c LIKE "+s+".b", "DROP TABLE "+s+".b"))
-		r.end()
-		b.must(down.Exec(t.Context(), "DELETE FROM dm_meta."+b.sub.Task+"_raftdm_structure WHERE tbl = 'b'"))
-		b.epoch++
-		r = b.start()
-		b.session("RENAME TABLE b TO c")
-		<-r.done
-		if err := r.stop(); err == nil {
-			t.Error("the rename of a table that the target does not have is passed over")
-		}
-	})
+	testbed.SkipIfShort(t)
+	up, down := servers.MariaDB(t), secondMariaDB(t)
+	b := newBench(t, up, down, true)
+	s := b.schema()
+	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "CREATE VIEW "+s+".v AS SELECT * FROM "+s+".a")
+	r := b.start()
+	r.caughtUp()
+	b.session("RENAME TABLE v TO w", "INSERT INTO a VALUES (1)", "RENAME TABLE w TO x, a TO b", "RENAME TABLE x TO y", "DROP VIEW y", "INSERT INTO b VALUES (2)")
+	r.caughtUp()
+	b.must(down.Exec(t.Context(), "CREATE TABLE "+s+".c LIKE "+s+".b", "DROP TABLE "+s+".b"))
+	r.end()
+	b.must(down.Exec(t.Context(), "DELETE FROM dm_meta."+b.sub.Task+"_raftdm_structure WHERE tbl = 'b'"))
+	b.epoch++
+	r = b.start()
+	b.session("RENAME TABLE b TO c")
+	<-r.done
+	if err := r.stop(); err == nil {
+		t.Error("the rename of a table that the target does not have is passed over")
+	}
 }

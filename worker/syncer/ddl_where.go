@@ -214,6 +214,7 @@ func (d *ddlParser) reread(one *ddl) error {
 	if err != nil || len(nodes) != 1 {
 		return &fault.Error{Kind: fault.Internal, Err: err, Msg: fmt.Sprintf("the statement %q cannot be read back", excerpt(one.text))}
 	}
+	sameConditions(nodes[0], one.node)
 	one.node = nodes[0]
 	alter, ok := one.node.(*ast.AlterTableStmt)
 	if !ok {

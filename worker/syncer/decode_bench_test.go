@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -223,4 +224,38 @@ func rowsToText(b *testing.B, raw []byte, p *plan) (n int) {
 		b.Fatal(err)
 	}
 	return n
+}
+
+// BenchmarkMeters is what the metrics cost for each event that is read and for
+// each transaction that is handed out, in a busy second.
+func BenchmarkMeters(b *testing.B) {
+	m := newMetrics(nil, "t", "s", "w")
+	d := newDecoder(binlog.MariaDB, func(string, string) bool { return true })
+	b.Run("event", func(b *testing.B) {
+		r := newReadMeter(m)
+		for b.Loop() {
+			r.reads()
+			r.arrived()
+			r.leaves(d, 100)
+		}
+	})
+	b.Run("transaction", func(b *testing.B) {
+		j := &jobMeter{m: m}
+		t := &Txn{Rows: make([]Row, 1)}
+		for b.Loop() {
+			j.begins()
+			j.sorts()
+			j.sorted(t)
+			j.handed(t)
+		}
+	})
+	b.Run("group", func(b *testing.B) {
+		l := newLaneMeter(m, 0, 4)
+		group := []*Txn{{Rows: make([]Row, 1)}}
+		for b.Loop() {
+			l.trip("BEGIN", time.Millisecond)
+			l.trip("COMMIT", time.Millisecond)
+			l.applied(group, 1, 1, time.Millisecond)
+		}
+	})
 }

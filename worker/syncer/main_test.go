@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -71,6 +73,7 @@ type bench struct {
 	epoch    uint64
 	maxTxn   int64
 	meta     config.Database // how the meta tables are reached
+	metrics  prometheus.Registerer
 }
 
 var schemaNumber atomic.Int64
@@ -154,7 +157,7 @@ func (b *bench) start() *running {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	r := &running{b: b, done: make(chan struct{}), meta: db,
-		unit: New(Config{Subtask: b.sub, Meta: meta, Log: log, MaxTxnBytes: b.maxTxn})}
+		unit: New(Config{Subtask: b.sub, Meta: meta, Log: log, MaxTxnBytes: b.maxTxn, Metrics: b.metrics})}
 	ctx, r.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(r.done)

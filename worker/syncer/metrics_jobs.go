@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // jobs makes the families of what the coordinator counts and measures.
@@ -94,21 +92,26 @@ func (j *jobMeter) flush() {
 type counters map[countKey]prometheus.Counter
 
 type countKey struct {
-	kind  Kind
-	table schema.Name
+	kind Kind
+	plan *plan
 }
 
 // mostCounters bounds what is remembered, not what is counted.
 const mostCounters = 1000
 
-func (c *counters) of(to *prometheus.CounterVec, k countKey, m *metrics, lane int) prometheus.Counter {
+func (c *counters) of(to *prometheus.CounterVec, r *Row, m *metrics, lane int) prometheus.Counter {
+	k := countKey{r.Kind, r.plan}
 	if found := (*c)[k]; found != nil {
 		return found
 	}
 	if *c == nil || len(*c) >= mostCounters {
 		*c = counters{}
 	}
-	made := to.WithLabelValues(k.kind.String(), m.task, folded(lane), m.source, m.worker, k.table.Schema, k.table.Table)
+	on := r.Table
+	if r.plan != nil {
+		on = r.plan.table.Name // as the target calls it
+	}
+	made := to.WithLabelValues(r.Kind.String(), m.task, folded(lane), m.source, m.worker, on.Schema, on.Table)
 	(*c)[k] = made
 	return made
 }
@@ -117,10 +120,10 @@ func (c *counters) of(to *prometheus.CounterVec, k countKey, m *metrics, lane in
 func (m *metrics) count(c *counters, to *prometheus.CounterVec, rows []Row, lane int) {
 	for i := 0; i < len(rows); {
 		k := i + 1
-		for k < len(rows) && rows[k].Kind == rows[i].Kind && rows[k].Table == rows[i].Table {
+		for k < len(rows) && rows[k].Kind == rows[i].Kind && rows[k].plan == rows[i].plan {
 			k++
 		}
-		c.of(to, countKey{rows[i].Kind, rows[i].Table}, m, lane).Add(float64(k - i))
+		c.of(to, &rows[i], m, lane).Add(float64(k - i))
 		i = k
 	}
 }

@@ -2,7 +2,10 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"strings"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -17,7 +20,7 @@ func gtidsBefore(ctx context.Context, up *dbconn.DB, at binlog.Position) (binlog
 	var set binlog.GTIDSet
 	rows, err := up.QueryContext(ctx, "SHOW BINLOG EVENTS IN '"+strings.ReplaceAll(at.Name, "'", "''")+"'")
 	if err != nil {
-		return set, dbconn.Error(fault.Upstream, "ask for the GTIDs up to "+at.String(), err)
+		return set, notListed(at, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -41,7 +44,24 @@ func gtidsBefore(ctx context.Context, up *dbconn.DB, at binlog.Position) (binlog
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return binlog.GTIDSet{}, dbconn.Error(fault.Upstream, "ask for the GTIDs up to "+at.String(), err)
+		return binlog.GTIDSet{}, notListed(at, err)
 	}
 	return set, nil
+}
+
+// noSuchFile is the server's number for events that it cannot list: the file is
+// not there, or nothing begins at the place.
+const noSuchFile = 1220
+
+// notListed is the error for a file whose events the source does not list.
+func notListed(at binlog.Position, err error) error {
+	op := "ask for the GTIDs up to " + at.String()
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) || answer.Number != noSuchFile {
+		return dbconn.Error(fault.Upstream, op, err)
+	}
+	return &fault.Error{Op: op, Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent, Err: err,
+		Msg: "the source has no such place in its binlog: the file was purged, or the name or position is not this server's",
+		Hint: "give the GTIDs that are on the target as binlog-gtid in the meta section of the task, with start-task --remove-meta;" +
+			" or copy the data anew: stop-task, then start-task --remove-meta"}
 }
