@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A test binary may start several servers: few of them at once.
 TEST_FLAGS ?= -p 2 -timeout 40m
 
-.PHONY: help deps build generate check test test-short test-mysql jepsen demo bench bench-sync clean
+.PHONY: help deps build generate check test test-short test-mysql jepsen demo bench bench-full bench-sync clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ demo: deps ## migrate a live MariaDB into TiDB before your eyes (KEEP=1 leaves i
 
 bench: deps ## rows/s of dump, load and sync beside mydumper, myloader and a MariaDB replica
 	@go run ./bench
+
+bench-full: deps ## dump and load at length beside mydumper and myloader; ARGS="-full-mib 256 -threads 4 -tidb=false -profile DIR"
+	@go run ./bench -full $(ARGS)
 
 bench-sync: deps ## how fast a backlog of binlog is caught up; ARGS="-scale 0.1 -workloads insert,mixed -lanes 1,4,16 -profile DIR"
 	@go run ./bench -sync $(ARGS)

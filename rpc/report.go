@@ -38,7 +38,8 @@ func encodeStatus(s status.Subtask) *clusterpb.SubtaskStatus {
 	if l := s.Load; l != nil {
 		out.Load = &clusterpb.LoadStatus{FinishedBytes: l.FinishedBytes, TotalBytes: l.TotalBytes, Progress: l.Progress,
 			MetaBinlog: l.MetaBinlog, MetaBinlogGtid: l.MetaBinlogGTID, BytesPerSecond: l.BytesPerSecond,
-			FinishedRows: l.FinishedRows}
+			FinishedRows: l.FinishedRows, EtaLow: l.ETALow, EtaHigh: l.ETAHigh, Conflicts: l.Conflicts,
+			LastConflict: l.LastConflict, Held: l.Held}
 	}
 	if y := s.Sync; y != nil {
 		out.Sync = &clusterpb.SyncStatus{TotalEvents: y.TotalEvents, TotalTps: y.TotalTPS, RecentTps: y.RecentTPS,
@@ -66,7 +67,8 @@ func decodeStatus(m *clusterpb.SubtaskStatus) status.Subtask {
 	if l := m.GetLoad(); l != nil {
 		out.Load = &status.Load{FinishedBytes: l.GetFinishedBytes(), TotalBytes: l.GetTotalBytes(),
 			Progress: l.GetProgress(), MetaBinlog: l.GetMetaBinlog(), MetaBinlogGTID: l.GetMetaBinlogGtid(),
-			BytesPerSecond: l.GetBytesPerSecond(), FinishedRows: l.GetFinishedRows()}
+			BytesPerSecond: l.GetBytesPerSecond(), FinishedRows: l.GetFinishedRows(), ETALow: l.GetEtaLow(), ETAHigh: l.GetEtaHigh(),
+			Conflicts: l.GetConflicts(), LastConflict: l.GetLastConflict(), Held: l.GetHeld()}
 	}
 	if y := m.GetSync(); y != nil {
 		out.Sync = &status.Sync{TotalEvents: y.GetTotalEvents(), TotalTPS: y.GetTotalTps(), RecentTPS: y.GetRecentTps(),

@@ -3,6 +3,7 @@ package rpc
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/rpc/pb"
@@ -54,7 +55,21 @@ func dumpStatus(d *status.Dump) *pb.DumpStatus {
 
 func loadStatus(l *status.Load) *pb.LoadStatus {
 	return &pb.LoadStatus{FinishedBytes: l.FinishedBytes, TotalBytes: l.TotalBytes, Progress: l.Progress,
-		MetaBinlog: l.MetaBinlog, MetaBinlogGTID: l.MetaBinlogGTID, Bps: l.BytesPerSecond}
+		MetaBinlog: l.MetaBinlog, MetaBinlogGTID: l.MetaBinlogGTID, Bps: l.BytesPerSecond,
+		Eta: eta(l.ETALow, l.ETAHigh), ConflictRows: l.Conflicts, ConflictMsg: l.LastConflict, Held: l.Held}
+}
+
+// eta is between which times from now on the end is to be expected; "" when
+// nothing can be said.
+func eta(low, high int64) string {
+	if high <= 0 {
+		return ""
+	}
+	text := func(seconds int64) string { return (time.Duration(seconds) * time.Second).String() }
+	if low == high {
+		return text(low)
+	}
+	return text(low) + " to " + text(high)
 }
 
 // syncStatus renders the syncer. DM's messages have no place for rows that an

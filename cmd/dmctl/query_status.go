@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,12 +12,16 @@ import (
 const queryStatusHelp = `Show how the tasks are doing.
 
 Without a task, -s or --more it is a summary: one line of status per task. With
-one of them, or when something about a source failed, it is everything.`
+one of them, or when something about a source failed, it is everything.
+
+With --watch it is one line for each subtask, again and again until all are
+finished: bars on a terminal, elsewhere a line whenever something has changed.`
 
 func newQueryStatus(s *shared) *cobra.Command {
-	var more bool
-	cmd := &cobra.Command{Use: "query-status [-s source...] [task | file] [--more]", Short: "show the status of tasks", Long: queryStatusHelp}
+	var more, watch bool
+	cmd := &cobra.Command{Use: "query-status [-s source...] [task | file] [--more | --watch]", Short: "show the status of tasks", Long: queryStatusHelp}
 	cmd.Flags().BoolVar(&more, "more", false, "show everything about every task")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show progress until the tasks are finished")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
 			return usagef("query-status takes one task, not %d", len(args))
@@ -24,6 +29,9 @@ func newQueryStatus(s *shared) *cobra.Command {
 		task := ""
 		if len(args) == 1 {
 			task = taskName(args[0])
+		}
+		if watch {
+			return watchStatus(cmd, s, task)
 		}
 		resp, err := queryStatus(cmd, s, task)
 		if err != nil {
@@ -35,6 +43,19 @@ func newQueryStatus(s *shared) *cobra.Command {
 		return s.print(resp)
 	}
 	return cmd
+}
+
+// watchStatus asks once a second and draws the answers.
+func watchStatus(cmd *cobra.Command, s *shared, task string) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	w := &watching{out: s.Stdout, screen: isTerminal(s.Stdout), tick: tick.C,
+		ask: func() (*pb.QueryStatusListResponse, error) { return queryStatus(cmd, s, task) }}
+	refused, err := w.run(cmd.Context())
+	if err == nil && refused && s.fail {
+		return errRefused
+	}
+	return err
 }
 
 func queryStatus(cmd *cobra.Command, s *shared, task string) (*pb.QueryStatusListResponse, error) {

@@ -50,6 +50,8 @@ func byNumber(number uint16) meaning {
 		return meaning{fault.Unsupported, "the server does not know this statement"}
 	case 1193, 1231, 1232: // variables
 		return meaning{fault.Invalid, "correct the variable in the session section of this database"}
+	case 1021, 1114, 3019: // disk full, table full, undo log full
+		return meaning{fault.Unavailable, "make room on the server: its disk, or the file that the message names, is full"}
 	case 1153: // packet too large
 		return meaning{fault.Invalid, "raise max_allowed_packet on the server, for example SET GLOBAL max_allowed_packet = 134217728"}
 	case 8025: // TiDB: a row is larger than one entry of its store may be

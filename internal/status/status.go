@@ -97,6 +97,15 @@ type Load struct {
 	MetaBinlogGTID string
 	BytesPerSecond int64
 	FinishedRows   int64
+	// ETALow and ETAHigh are between which numbers of seconds the end is to be
+	// expected; both 0 when nothing can be said.
+	ETALow, ETAHigh int64
+	// Conflicts counts rows that the target held already, since the unit began;
+	// LastConflict names the last one whose values were looked at.
+	Conflicts    int64
+	LastConflict string
+	// Held says why the load goes slower than it could; "" when it does not.
+	Held string
 }
 
 // Sync is the progress of the syncer unit.

@@ -1239,6 +1239,11 @@ type LoadStatus struct {
 	MetaBinlogGtid string                 `protobuf:"bytes,5,opt,name=meta_binlog_gtid,json=metaBinlogGtid,proto3" json:"meta_binlog_gtid,omitempty"`
 	BytesPerSecond int64                  `protobuf:"varint,6,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`
 	FinishedRows   int64                  `protobuf:"varint,7,opt,name=finished_rows,json=finishedRows,proto3" json:"finished_rows,omitempty"`
+	EtaLow         int64                  `protobuf:"varint,8,opt,name=eta_low,json=etaLow,proto3" json:"eta_low,omitempty"`
+	EtaHigh        int64                  `protobuf:"varint,9,opt,name=eta_high,json=etaHigh,proto3" json:"eta_high,omitempty"`
+	Conflicts      int64                  `protobuf:"varint,10,opt,name=conflicts,proto3" json:"conflicts,omitempty"`
+	LastConflict   string                 `protobuf:"bytes,11,opt,name=last_conflict,json=lastConflict,proto3" json:"last_conflict,omitempty"`
+	Held           string                 `protobuf:"bytes,12,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1320,6 +1325,41 @@ func (x *LoadStatus) GetFinishedRows() int64 {
 		return x.FinishedRows
 	}
 	return 0
+}
+
+func (x *LoadStatus) GetEtaLow() int64 {
+	if x != nil {
+		return x.EtaLow
+	}
+	return 0
+}
+
+func (x *LoadStatus) GetEtaHigh() int64 {
+	if x != nil {
+		return x.EtaHigh
+	}
+	return 0
+}
+
+func (x *LoadStatus) GetConflicts() int64 {
+	if x != nil {
+		return x.Conflicts
+	}
+	return 0
+}
+
+func (x *LoadStatus) GetLastConflict() string {
+	if x != nil {
+		return x.LastConflict
+	}
+	return ""
+}
+
+func (x *LoadStatus) GetHeld() string {
+	if x != nil {
+		return x.Held
+	}
+	return ""
 }
 
 // SyncStatus is the progress of binlog replication.
@@ -1605,7 +1645,7 @@ const file_session_proto_rawDesc = "" +
 	"\rfinished_rows\x18\x04 \x01(\x01R\ffinishedRows\x12#\n" +
 	"\restimate_rows\x18\x05 \x01(\x01R\festimateRows\x12(\n" +
 	"\x10bytes_per_second\x18\x06 \x01(\x03R\x0ebytesPerSecond\x12\x1a\n" +
-	"\bprogress\x18\a \x01(\tR\bprogress\"\x8a\x02\n" +
+	"\bprogress\x18\a \x01(\tR\bprogress\"\x95\x03\n" +
 	"\n" +
 	"LoadStatus\x12%\n" +
 	"\x0efinished_bytes\x18\x01 \x01(\x03R\rfinishedBytes\x12\x1f\n" +
@@ -1616,7 +1656,13 @@ const file_session_proto_rawDesc = "" +
 	"metaBinlog\x12(\n" +
 	"\x10meta_binlog_gtid\x18\x05 \x01(\tR\x0emetaBinlogGtid\x12(\n" +
 	"\x10bytes_per_second\x18\x06 \x01(\x03R\x0ebytesPerSecond\x12#\n" +
-	"\rfinished_rows\x18\a \x01(\x03R\ffinishedRows\"\xb0\x05\n" +
+	"\rfinished_rows\x18\a \x01(\x03R\ffinishedRows\x12\x17\n" +
+	"\aeta_low\x18\b \x01(\x03R\x06etaLow\x12\x19\n" +
+	"\beta_high\x18\t \x01(\x03R\aetaHigh\x12\x1c\n" +
+	"\tconflicts\x18\n" +
+	" \x01(\x03R\tconflicts\x12#\n" +
+	"\rlast_conflict\x18\v \x01(\tR\flastConflict\x12\x12\n" +
+	"\x04held\x18\f \x01(\tR\x04held\"\xb0\x05\n" +
 	"\n" +
 	"SyncStatus\x12!\n" +
 	"\ftotal_events\x18\x01 \x01(\x03R\vtotalEvents\x12\x1b\n" +

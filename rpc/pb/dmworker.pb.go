@@ -952,6 +952,10 @@ type LoadStatus struct {
 	MetaBinlog     string                 `protobuf:"bytes,4,opt,name=metaBinlog,proto3" json:"metaBinlog,omitempty"`
 	MetaBinlogGTID string                 `protobuf:"bytes,5,opt,name=metaBinlogGTID,proto3" json:"metaBinlogGTID,omitempty"`
 	Bps            int64                  `protobuf:"varint,6,opt,name=bps,proto3" json:"bps,omitempty"`
+	Eta            string                 `protobuf:"bytes,1000,opt,name=eta,proto3" json:"eta,omitempty"`
+	ConflictRows   int64                  `protobuf:"varint,1001,opt,name=conflictRows,proto3" json:"conflictRows,omitempty"`
+	ConflictMsg    string                 `protobuf:"bytes,1002,opt,name=conflictMsg,proto3" json:"conflictMsg,omitempty"`
+	Held           string                 `protobuf:"bytes,1003,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1026,6 +1030,34 @@ func (x *LoadStatus) GetBps() int64 {
 		return x.Bps
 	}
 	return 0
+}
+
+func (x *LoadStatus) GetEta() string {
+	if x != nil {
+		return x.Eta
+	}
+	return ""
+}
+
+func (x *LoadStatus) GetConflictRows() int64 {
+	if x != nil {
+		return x.ConflictRows
+	}
+	return 0
+}
+
+func (x *LoadStatus) GetConflictMsg() string {
+	if x != nil {
+		return x.ConflictMsg
+	}
+	return ""
+}
+
+func (x *LoadStatus) GetHeld() string {
+	if x != nil {
+		return x.Held
+	}
+	return ""
 }
 
 type ShardingGroup struct {
@@ -3750,7 +3782,7 @@ const file_dmworker_proto_rawDesc = "" +
 	"\ffinishedRows\x18\x04 \x01(\x01R\ffinishedRows\x12,\n" +
 	"\x11estimateTotalRows\x18\x05 \x01(\x01R\x11estimateTotalRows\x12\x10\n" +
 	"\x03bps\x18\x06 \x01(\x03R\x03bps\x12\x1a\n" +
-	"\bprogress\x18\a \x01(\tR\bprogress\"\xc8\x01\n" +
+	"\bprogress\x18\a \x01(\tR\bprogress\"\xb8\x02\n" +
 	"\n" +
 	"LoadStatus\x12$\n" +
 	"\rfinishedBytes\x18\x01 \x01(\x03R\rfinishedBytes\x12\x1e\n" +
@@ -3762,7 +3794,11 @@ const file_dmworker_proto_rawDesc = "" +
 	"metaBinlog\x18\x04 \x01(\tR\n" +
 	"metaBinlog\x12&\n" +
 	"\x0emetaBinlogGTID\x18\x05 \x01(\tR\x0emetaBinlogGTID\x12\x10\n" +
-	"\x03bps\x18\x06 \x01(\x03R\x03bps\"\x95\x01\n" +
+	"\x03bps\x18\x06 \x01(\x03R\x03bps\x12\x11\n" +
+	"\x03eta\x18\xe8\a \x01(\tR\x03eta\x12#\n" +
+	"\fconflictRows\x18\xe9\a \x01(\x03R\fconflictRows\x12!\n" +
+	"\vconflictMsg\x18\xea\a \x01(\tR\vconflictMsg\x12\x13\n" +
+	"\x04held\x18\xeb\a \x01(\tR\x04held\"\x95\x01\n" +
 	"\rShardingGroup\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x12\n" +
 	"\x04DDLs\x18\x02 \x03(\tR\x04DDLs\x12$\n" +

@@ -76,6 +76,28 @@ func (m *Meta) ForgetChunks(ctx context.Context, ex Execer) error {
 	return m.wrap("remove the load progress", err)
 }
 
+// RestartChunks sets files back to their beginning, fenced: what was loaded of
+// them is not on the target any more.
+func (m *Meta) RestartChunks(ctx context.Context, files []string) error {
+	const op = "begin files anew"
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.hold(ctx, tx); err != nil {
+		return err
+	}
+	for _, f := range files {
+		_, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+
+			" SET byte_offset = 0, rows_done = 0, attempt = attempt + 1 WHERE source = ? AND file = ?"+fence+"?", m.Source, f, m.Epoch)
+		if err != nil {
+			return m.wrap(op, err)
+		}
+	}
+	return m.wrap(op, tx.Commit())
+}
+
 // ErrChunkMoved means that the chunk row is not at the attempt we knew: an
 // earlier transaction of ours, thought lost, has been committed or the row was
 // read back since. Roll back, ReadChunk, and go on from there.

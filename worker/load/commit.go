@@ -224,6 +224,10 @@ func (l *lane) rowError(it item, s statement, err error) error {
 	if fault.Transient(err) || !errors.As(out, &f) {
 		return out
 	}
+	var my *mysql.MySQLError
+	if errors.As(err, &my) && (my.Number == 1146 || my.Number == 1049) {
+		f.Hint = "find out who dropped it; resume-task creates the table anew and loads it from its beginning"
+	}
 	if f.Hint == "" {
 		f.Hint = "repair the table or the server of the target, then resume-task"
 	}

@@ -70,6 +70,11 @@ func (r *run) createTable(ctx context.Context, t *table) error {
 	if err != nil {
 		return err
 	}
+	if r.begun(t) {
+		if there, err = r.kept(ctx, t, there); err != nil {
+			return err
+		}
+	}
 	if !there && text == "" {
 		return &fault.Error{Op: "create table " + dbconn.Ident(t.Schema, t.Table), Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
 			Msg:  "neither the target nor the dump has the structure of the table",
@@ -95,6 +100,39 @@ func (r *run) createTable(ctx context.Context, t *table) error {
 		return err
 	}
 	return r.checkEmpty(ctx, t)
+}
+
+// kept looks whether a table of which rows were loaded still has any. When it
+// was dropped or emptied since, its files begin anew: nothing of them is there
+// twice then, and nothing is missing in the end.
+func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
+	const op = "look into the table on the target"
+	if there {
+		var one int
+		err := r.db.QueryRowContext(ctx, "SELECT 1 FROM "+dbconn.Ident(t.Schema, t.Table)+" LIMIT 1").Scan(&one)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return true, dbconn.Error(fault.Downstream, op, err)
+		}
+	}
+	if alone, err := r.cfg.Meta.Alone(ctx); err != nil {
+		return there, err
+	} else if !alone && !there {
+		return there, &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Downstream,
+			Msg:  "table " + dbconn.Ident(t.Schema, t.Table) + " was dropped on the target while several sources load into it",
+			Hint: "stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"}
+	}
+	r.log.Warn("a table was dropped or emptied on the target since rows of it were loaded: it is loaded from its beginning",
+		"schema", t.Schema, "table", t.Table)
+	var names []string
+	for _, f := range t.files {
+		if r.chunks[f.name].Offset > 0 {
+			names = append(names, f.name)
+		}
+	}
+	return there, r.cfg.Meta.RestartChunks(ctx, names)
 }
 
 // inSchema executes a statement with a current schema.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -230,4 +231,15 @@ func (p *pace) text(now time.Time) string {
 		return ""
 	}
 	return fmt.Sprintf("held at %.0f %s by the task's loaders section", p.perSecond, p.unit)
+}
+
+// held says what makes the load slower than it could be; "" for nothing.
+func (r *run) held(now time.Time) string {
+	var all []string
+	for _, s := range []string{r.pressure.text(now), r.maxRows.text(now), r.maxBytes.text(now)} {
+		if s != "" {
+			all = append(all, s)
+		}
+	}
+	return strings.Join(all, "; ")
 }

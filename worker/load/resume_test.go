@@ -48,8 +48,13 @@ func TestStopAndStartLosesAndDoublesNothing(t *testing.T) {
 
 // untilDone runs whatever unit is next, each for a random while, and answers
 // how often one was stopped. The whiles grow, so that it ends.
+//
+// A stop of the load costs the transactions in flight and nothing else: no file
+// goes back, none begins anew, and at most so many as there are lanes are half
+// loaded.
 func (b *bed) untilDone(rng *rand.Rand) int {
 	b.t.Helper()
+	before := map[string]checkpoint.Chunk{}
 	for stops := 0; ; stops++ {
 		done := func() bool {
 			m, closeMeta := b.meta(b.t.Context())
@@ -71,12 +76,41 @@ func (b *bed) untilDone(rng *rand.Rand) int {
 			if err != nil && ctx.Err() == nil {
 				b.t.Fatalf("stop %d, unit %v: %v", stops, p.Unit, err)
 			}
+			if p.Unit == status.UnitLoad && err != nil {
+				before = b.stopped(m, before)
+			}
 			return false
 		}()
 		if done {
 			return stops
 		}
 	}
+}
+
+// stopped compares the chunk rows after a stop of the load with those after the
+// stop before.
+func (b *bed) stopped(m *checkpoint.Meta, before map[string]checkpoint.Chunk) map[string]checkpoint.Chunk {
+	b.t.Helper()
+	now, err := m.Chunks(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(now) == 0 {
+		return now // the load was complete, or had not begun
+	}
+	halves := 0
+	for name, c := range now {
+		if old, ok := before[name]; ok && old.DumpID == c.DumpID && (c.Offset < old.Offset || c.Rows < old.Rows) {
+			b.t.Errorf("file %s went back from byte %d (row %d) to %d (%d)", name, old.Offset, old.Rows, c.Offset, c.Rows)
+		}
+		if c.Offset > 0 && c.Offset < fileSize(b.t, filepath.Join(b.sub.Load.Dir, name)) {
+			halves++
+		}
+	}
+	if halves > b.sub.Load.PoolSize {
+		b.t.Errorf("%d files are half loaded by %d lanes", halves, b.sub.Load.PoolSize)
+	}
+	return now
 }
 
 // TestFencedLoadAddsNothing is peer-bugs 4 for the full phase: a worker whose
@@ -225,24 +259,38 @@ func (b *bed) loadSome(m *checkpoint.Meta, table string) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	defer cancel()
+	chunks, err := m.Chunks(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var before int64
+	for _, c := range chunks {
+		before += c.Rows
+	}
 	u := load.New(load.Config{Subtask: b.sub, Meta: m, Log: b.log()})
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
+	b.awaitRows(u, done, before)
+	cancel()
+	if err := <-done; err == nil {
+		b.t.Fatalf("the load of %s was complete before it could be stopped", table)
+	}
+}
+
+// awaitRows waits until a running load has committed more rows than before.
+func (b *bed) awaitRows(u *load.Unit, done <-chan error, before int64) {
+	b.t.Helper()
 	for {
 		var s status.Subtask
 		u.Fill(&s)
-		if s.Load.FinishedRows > 0 {
-			break
+		if s.Load.FinishedRows > before {
+			return
 		}
 		select {
 		case err := <-done:
 			b.t.Fatalf("the load ended by itself: %v", err)
 		case <-time.After(time.Millisecond):
 		}
-	}
-	cancel()
-	if err := <-done; err == nil {
-		b.t.Fatalf("the load of %s was complete before it could be stopped", table)
 	}
 }
 

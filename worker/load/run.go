@@ -71,6 +71,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.createAll(ctx); err != nil {
 		return err
 	}
+	if r.chunks, err = r.cfg.Meta.Chunks(ctx); err != nil { // some may begin anew
+		return err
+	}
 	r.setProgress()
 	if err := r.loadAll(ctx); err != nil {
 		return err

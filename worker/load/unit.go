@@ -149,6 +149,11 @@ func (u *Unit) Fill(s *status.Subtask) {
 			l.Progress = fmt.Sprintf("%.2f %%", min(99.99, 100*float64(l.FinishedBytes)/float64(l.TotalBytes)))
 		}
 	}
+	l.Conflicts, l.LastConflict = u.conflicts.Load(), u.lastConflict
+	if u.pass != nil {
+		l.Held = u.pass.held(time.Now())
+		l.ETALow, l.ETAHigh = u.rate.Remaining(l.TotalBytes - l.FinishedBytes)
+	}
 	s.Load = l
 	for _, err := range u.trouble {
 		s.Err = err

@@ -4,6 +4,7 @@ package meter
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -61,4 +62,27 @@ func (r *Rate) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n = 0
+}
+
+// Remaining gives between which numbers of seconds what is left will be done:
+// at the fastest and at the slowest second of the window, and a tenth beyond
+// both; 0 and 0 while nothing grows.
+func (r *Rate) Remaining(left int64) (low, high int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if left <= 0 || r.n < 2 {
+		return 0, 0
+	}
+	mean := float64(r.samples[r.n-1]-r.samples[0]) / float64(r.n-1)
+	if mean <= 0 {
+		return 0, 0
+	}
+	fast, slow := mean, mean
+	for i := 1; i < r.n; i++ {
+		step := float64(r.samples[i] - r.samples[i-1])
+		fast, slow = max(fast, step), min(slow, step)
+	}
+	// One second without any growth does not mean that it never ends.
+	slow = max(slow, mean/4)
+	return int64(float64(left) / fast * 0.9), int64(math.Ceil(float64(left) / slow * 1.1))
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/testbed"
+)
+
+// raftdm runs a task in mode dump, and one in mode load into each target.
+func (f *full) raftdm(ctx context.Context, tidb bool) error {
+	dir := filepath.Join(f.dir, "ours")
+	if err := f.alone(ctx, "dump", "dump", f.ours[0], dir); err != nil {
+		return err
+	}
+	dumped := dir + ".dump"
+	files, err := filepath.Glob(filepath.Join(dumped, "*.sql"))
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if info, err := os.Stat(name); err == nil && !strings.Contains(name, "-schema") {
+			f.bytes += info.Size()
+		}
+	}
+	if err := f.alone(ctx, "load into MariaDB", "load", f.ours[0], dumped); err != nil || !tidb {
+		return err
+	}
+	return f.withTiDB(ctx, "tidb-ours", func(s *testbed.Server) error {
+		return f.alone(ctx, "load into TiDB", "load", target{s, "TiDB"}, dumped)
+	})
+}
+
+// alone runs one task in a cluster of its own. Time counts from when its unit
+// runs: what dmctl and the checks take does not grow with the data.
+func (f *full) alone(ctx context.Context, phase, mode string, to target, dir string) error {
+	say("running raftdm, %s", phase)
+	return f.withCluster(ctx, func(c *testbed.Cluster) (err error) {
+		w := c.Workers()[0]
+		before, err := cpuSeconds(w.PID())
+		if err != nil {
+			return err
+		}
+		stop := (&backlog{bench: f.bench, o: &syncOptions{profiles: f.o.profiles}, kind: kind{name: strings.ReplaceAll(phase, " ", "-")}}).profile(ctx, w.Addr, to.label)
+		took, err := f.finished(ctx, c, f.fullTask(mode, to, dir))
+		after, cpuErr := cpuSeconds(w.PID())
+		held, heldErr := mostHeld(w.PID())
+		if err := errors.Join(err, cpuErr, heldErr, stop()); err != nil {
+			return err
+		}
+		f.add(fullResult{phase: phase, who: "raftdm", took: took, cpu: after - before, mib: held})
+		if mode == "dump" {
+			return nil
+		}
+		return f.same(ctx, "raftdm's "+phase, to.Server)
+	})
+}
+
+func (f *full) fullTask(mode string, to target, dir string) testbed.TaskFile {
+	file := f.task(mode, mode, to)
+	file.Load = []string{fmt.Sprintf("pool-size: %d", f.threads), fmt.Sprintf("dir: %q", dir)}
+	return file
+}
+
+// finished starts a task and measures how long it runs.
+func (f *full) finished(ctx context.Context, c *testbed.Cluster, file testbed.TaskFile) (time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	startedC := make(chan error, 1)
+	go func() {
+		err := f.startTask(ctx, c, file)
+		if err != nil {
+			cancel(err)
+		}
+		startedC <- err
+	}()
+	var begun time.Time
+	for {
+		state, err := taskState(ctx, c.Workers()[0].Addr)
+		now := time.Now()
+		if err != nil {
+			return 0, errors.Join(err, context.Cause(ctx))
+		}
+		switch {
+		case state == "2" && begun.IsZero():
+			begun = now
+		case state == "5" && begun.IsZero():
+			return 0, errors.New("the task was too fast to be measured: use more -full-mib")
+		case state == "5":
+			return now.Sub(begun), <-startedC
+		case state == "3":
+			return 0, f.whyPaused(ctx, c, file.Name)
+		}
+		if err := pause(ctx, lookFast); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (f *full) whyPaused(ctx context.Context, c *testbed.Cluster, task string) error {
+	list, err := c.QueryStatus(ctx, task)
+	if err != nil || len(list) == 0 {
+		return errors.Join(err, errors.New("the task is paused"))
+	}
+	return errors.New(list[0].Trouble())
+}
+
+// taskState reads the stage of the worker's only task, as a number.
+func taskState(ctx context.Context, addr string) (string, error) {
+	body, err := get(ctx, "http://"+addr+"/metrics")
+	if err != nil {
+		return "", err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(body))
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "dm_worker_task_state{") {
+			return lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:], nil
+		}
+	}
+	return "", lines.Err()
+}
