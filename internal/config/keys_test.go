@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
@@ -60,7 +61,7 @@ func TestEveryKeyIsKnown(t *testing.T) {
 		{"tidb", tidbTable, tidb},
 		{"routes", routeTable, routeRule(&route.Rule{})},
 		{"routes.extract-table", extractTable, extract(new(*route.Extract), "table-regexp")},
-		{"expression-filter", expressionTable, expressionRule},
+		{"expression-filter", expressionTable, expressionRule(&expr.Rule{})},
 		{"block-allow-list", listTable, func(v value) error {
 			return (&lists{}).read(value{doc: v.doc, node: wrap("a", v.node)})
 		}},

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
@@ -32,6 +33,7 @@ type Instance struct {
 	Rules     filter.Rules
 	Routes    []route.Rule
 	Events    []filter.EventRule
+	Exprs     []expr.Rule
 	Dump      Dump
 	Load      Load
 	Sync      Sync
@@ -63,7 +65,7 @@ func DecodeTask(file string, data []byte) (Task, []string, error) {
 	}
 	t := &taskFile{Task: Task{MetaSchema: defaultMetaSchema, CleanDumpFile: true},
 		dumps: set[Dump]{kind: "mydumpers"}, loads: set[Load]{kind: "loaders"}, syncs: set[Sync]{kind: "syncers"},
-		routes: set[route.Rule]{kind: "routes"}, events: set[filter.EventRule]{kind: "filters"}}
+		routes: set[route.Rule]{kind: "routes"}, events: set[filter.EventRule]{kind: "filters"}, exprs: set[expr.Rule]{kind: "expression-filter"}}
 	if err := root.object(t.keys()); err != nil {
 		return Task{}, nil, err
 	}
@@ -149,6 +151,10 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 			return Subtask{}, fault.Wrap(op, err)
 		}
 	}
+	exprs, err := expr.NewRules(in.Exprs, t.CaseSensitive)
+	if err != nil {
+		return Subtask{}, fault.Wrap(op, err)
+	}
 	load := in.Load
 	load.GivenDir = load.Dir
 	if !strings.HasSuffix(load.Dir, "."+t.Name) {
@@ -158,7 +164,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		Task: t.Name, SourceID: src.SourceID, Mode: t.Mode, MetaSchema: t.MetaSchema,
 		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile,
 		Source: src, Target: t.Target, Start: in.Start,
-		Filter: f, DumpFilter: dumped, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events,
+		Filter: f, DumpFilter: dumped, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events, Exprs: exprs,
 		Dump: in.Dump, Load: load, Sync: in.Sync,
 	}, nil
 }

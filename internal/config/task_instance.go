@@ -24,6 +24,7 @@ type instanceFile struct {
 	missingBefore error // the first reference to a section that can only be empty
 	routes        references
 	events        references
+	exprs         references
 }
 
 // section is how an instance chooses the settings of a unit: by name, inline,
@@ -61,7 +62,7 @@ func (in *instanceFile) keys() keys {
 		"route-rules":          in.routes.read,
 		"filter-rules":         in.events.read,
 		"column-mapping-rules": in.toNothing("column-mappings", 20025),
-		"expression-filters":   in.toNothing("expression-filter", 20040),
+		"expression-filters":   in.exprs.read,
 		"block-allow-list":     in.rules.read,
 		"black-white-list":     in.oldRules.read,
 		"mydumper-config-name": in.dump.named.read,

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
 )
@@ -23,6 +24,7 @@ type taskFile struct {
 	syncs     set[Sync]
 	routes    set[route.Rule]
 	events    set[filter.EventRule]
+	exprs     set[expr.Rule]
 	targetSet bool
 }
 
@@ -52,7 +54,7 @@ func (t *taskFile) keys() keys {
 		"routes":                    rules(&t.routes, routeRule),
 		"filters":                   rules(&t.events, filterRule),
 		"column-mappings":           refusedRules(nil),
-		"expression-filter":         refusedRules(expressionRule),
+		"expression-filter":         rules(&t.exprs, expressionRule),
 		"block-allow-list":          t.lists.read,
 		"black-white-list":          t.oldLists.read,
 		"mydumpers":                 t.dumps.read(defaultDump, dumpKeys),

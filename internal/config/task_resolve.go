@@ -52,7 +52,10 @@ func (t *taskFile) unused() error {
 	if err := t.routes.unused(); err != nil {
 		return err
 	}
-	return t.events.unused()
+	if err := t.events.unused(); err != nil {
+		return err
+	}
+	return t.exprs.unused()
 }
 
 func (t *taskFile) resolveInstance(in *instanceFile) error {

@@ -114,11 +114,3 @@ func refusedRules(rule func(value) error) func(value) error {
 		return err
 	}
 }
-
-func expressionRule(v value) error {
-	return v.object(keys{
-		"schema": inert(aText, ""), "table": inert(aText, ""),
-		"insert-value-expr": inert(aText, ""), "delete-value-expr": inert(aText, ""),
-		"update-old-value-expr": inert(aText, ""), "update-new-value-expr": inert(aText, ""),
-	})
-}

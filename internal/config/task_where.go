@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
@@ -72,6 +73,27 @@ func filterRule(r *filter.EventRule) func(value) error {
 			v.warn("it lists no events, so all changes of the rows of its tables are left out")
 		case r.Action == "Ignore" && len(r.Events)+len(r.SQL) == 0:
 			v.warn("no effect: it lists neither events nor sql-pattern")
+		}
+		return nil
+	}
+}
+
+// expressionRule reads an entry of expression-filter.
+func expressionRule(r *expr.Rule) func(value) error {
+	return func(v value) error {
+		err := v.object(keys{
+			"schema": text(&r.Schema), "table": text(&r.Table),
+			"insert-value-expr": text(&r.Insert), "delete-value-expr": text(&r.Delete),
+			"update-old-value-expr": text(&r.UpdateOld), "update-new-value-expr": text(&r.UpdateNew),
+		})
+		if err != nil {
+			return err
+		}
+		if _, err = expr.NewRules([]expr.Rule{*r}, true); err != nil {
+			return v.refused(err)
+		}
+		if r.Insert+r.Delete+r.UpdateOld+r.UpdateNew == "" {
+			v.warn("no effect: it has no expression")
 		}
 		return nil
 	}
@@ -160,8 +182,16 @@ func (t *taskFile) resolveWhere(in *instanceFile) error {
 	for i := range in.Events {
 		in.Events[i].Name = in.events.names[i]
 	}
-	_, err = filter.NewEvents(in.Events, t.CaseSensitive)
-	return in.events.at.refused(err)
+	if _, err = filter.NewEvents(in.Events, t.CaseSensitive); err != nil {
+		return in.events.at.refused(err)
+	}
+	if in.Exprs, err = rulesOf(&t.exprs, &in.exprs, 20040); err != nil {
+		return err
+	}
+	for i := range in.Exprs {
+		in.Exprs[i].Name = in.exprs.names[i]
+	}
+	return nil
 }
 
 // where builds the router and the event filter of one instance. The filters of

@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
 )
@@ -80,10 +81,11 @@ type Subtask struct {
 	Filter    TableFilter
 	Rules     filter.Rules
 	RulesName string
-	// Routes says what tables are called on the target, Events which changes of
-	// them are left out; nil where no rule says anything.
+	// Routes says what tables are called on the target; Events and Exprs say which
+	// changes of them are left out, by kind and by value. nil: no rule says anything.
 	Routes *route.Router
 	Events *filter.Events
+	Exprs  *expr.Rules
 	Dump   Dump
 	// DumpFilter is which tables are dumped: Filter, unless Dump.Tables is set.
 	DumpFilter TableFilter

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
@@ -51,6 +52,31 @@ func TestRoutesOfRealTables(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// TestExpressionsOfRealTables: a condition on a column that is not there, or of
+// a kind that has no conditions, is found before the task starts.
+func TestExpressionsOfRealTables(t *testing.T) {
+	s := servers.MariaDB(t)
+	prepare(t, s, "CREATE DATABASE IF NOT EXISTS exprs_1", "CREATE TABLE IF NOT EXISTS exprs_1.t (id INT PRIMARY KEY, g POINT)")
+	f, err := filter.New(filter.Rules{DoDBs: []string{"exprs_1"}}, filter.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for condition, want := range map[string]string{
+		"id % 2 = 0": "", "nope = 1": `r: there is no column "nope" in exprs_1.t (character 1 of "nope = 1")`,
+		"id = 1 OR g = 2": `expression-filter r: not supported yet: the column "g" of type point`,
+	} {
+		rules, err := expr.NewRules([]expr.Rule{{Name: "r", Schema: "exprs_1", Table: "T", Insert: condition}}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub := config.Subtask{Task: "t", SourceID: "s1", Mode: config.ModeFull, MetaSchema: "dm_meta", Source: source(s.Config()), Target: s.Config(), Filter: f, Exprs: rules}
+		err = CheckTask(t.Context(), []config.Subtask{sub}, nil, 9, 9)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(strings.ReplaceAll(err.Error(), `\"`, `"`), want) {
+			t.Errorf("%s: %v", condition, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/config"
@@ -40,6 +41,11 @@ func (c *checker) tables(ctx context.Context) finding {
 		return unanswered(err)
 	}
 	f.details = append(f.details, cascades...)
+	expressions, err := c.expressions(ctx)
+	if err != nil {
+		return unanswered(err)
+	}
+	f.details = append(f.details, expressions...)
 	return f
 }
 
@@ -169,6 +175,34 @@ func (c *checker) keyless(ctx context.Context) ([]Detail, error) {
 			out = append(out, Detail{Severity: Warning,
 				ShortErr:    fmt.Sprintf("table %s primary/unique key does not exist", dbconn.Ident(n.Schema, n.Table)),
 				Instruction: "please set primary/unique key for the table: without one each change reads the whole table on the target"})
+		}
+	}
+	return out, nil
+}
+
+// expressions ties the expression filters of the task to the tables that are
+// there, and says which cannot be.
+func (c *checker) expressions(ctx context.Context) ([]Detail, error) {
+	var out []Detail
+	for _, n := range c.selected {
+		if !slices.ContainsFunc(c.sub.Exprs.Tables(), func(t schema.Name) bool {
+			return strings.EqualFold(t.Schema, n.Schema) && strings.EqualFold(t.Table, n.Table)
+		}) {
+			continue
+		}
+		text, err := c.db.CreateTable(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		t, err := schema.Parse(text, "", n.Schema)
+		if err != nil {
+			continue // a kind of table whose rows stop the task anyhow
+		}
+		_, missing, err := c.sub.Exprs.Bind(t)
+		for _, e := range append(missing, err) {
+			if e != nil {
+				out = append(out, Detail{Severity: Failed, ShortErr: e.Error()})
+			}
 		}
 	}
 	return out, nil

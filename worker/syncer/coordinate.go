@@ -137,6 +137,9 @@ func (c *coordinator) hand(ctx context.Context, t *Txn) error {
 	if err := c.plan(ctx, t); err != nil {
 		return err
 	}
+	if t.empty() { // filters have left nothing of it
+		return c.pass(ctx, t)
+	}
 	if err := c.enter(ctx, t); err != nil {
 		return err
 	}
@@ -196,6 +199,7 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		t.keys = slices.Grow(t.keys, usual*len(t.Rows))
 	}
 	wait := backoff{}
+	kept := 0 // rows that no expression filter leaves out
 	for i := 0; i < len(t.Rows); {
 		p, err := c.structures.plan(ctx, t.Rows[i].Table, t.Rows[i].columns())
 		if err != nil && ctx.Err() != nil {
@@ -212,6 +216,13 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 		if err == nil {
 			err = p.check(&t.Rows[i])
 		}
+		if err == nil && p.exprs != nil {
+			r, out := &t.Rows[i], false
+			if out, err = p.exprs.LeavesOut(r.Kind, r.Before, r.After, time.Now()); out {
+				i++
+				continue
+			}
+		}
 		if err == nil && t.Part == 0 {
 			t.keys, err = p.appendKeys(t.keys, &t.Rows[i])
 			t.Rows[i].keyEnd = int32(len(t.keys))
@@ -220,8 +231,14 @@ func (c *coordinator) plan(ctx context.Context, t *Txn) error {
 			return fault.Wrap(at(t, &t.Rows[i]), err)
 		}
 		t.Rows[i].plan = p
+		if kept != i {
+			t.Rows[kept] = t.Rows[i]
+		}
+		kept++
 		i++
 	}
+	t.left += int64(len(t.Rows) - kept)
+	t.Rows = t.Rows[:kept]
 	return nil
 }
 

@@ -334,7 +334,7 @@ func partial(group []*Txn) checkpoint.Partial {
 	if t.Last {
 		return checkpoint.Partial{}
 	}
-	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows() + t.left}
+	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows()}
 }
 
 // resolve finds out whether a COMMIT without an answer took effect, by the lane

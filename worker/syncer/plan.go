@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -35,6 +36,9 @@ type plan struct {
 	// came from: ",'1'" behind its values, and " AND `c` = '1'" of a condition.
 	fixedValues []byte
 	fixedMatch  string
+	// exprs are the table's expression filters, nil for none. Only the coordinator
+	// asks them.
+	exprs *expr.Filter
 }
 
 func newPlan(t *schema.Table, on *there, other bool) *plan {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -34,6 +35,7 @@ type structures struct {
 	// routes tells what the tables are called on the target; nil for what the
 	// source calls them.
 	routes *route.Router
+	exprs  *expr.Rules // nil for none
 	// foreignKeys tells that the lanes' sessions check foreign keys.
 	foreignKeys bool
 	log         *slog.Logger
@@ -114,6 +116,9 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 		if err := p.extract(to.Columns, on); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.filtered(p, t, n); err != nil {
+		return nil, err
 	}
 	s.plans[n] = p
 	return p, nil

@@ -167,7 +167,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	tables.foreignKeys, tables.routes = checks == "ON", sub.Routes
+	tables.foreignKeys, tables.routes, tables.exprs = checks == "ON", sub.Routes, sub.Exprs
 	dp, err := newDDLParser(ctx, up, defs, u.tables, u.log)
 	if err != nil {
 		return nil, err

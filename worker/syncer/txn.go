@@ -77,7 +77,8 @@ type Txn struct {
 	// RowsBefore counts the rows of the pieces before this one.
 	RowsBefore int64
 
-	// left counts the rows that were left out, because the dump has brought them.
+	// left counts the rows that were left out of Rows: because the dump has brought
+	// them, or by expression filters.
 	left int64
 
 	// Events and Bytes are what was read for it, for the metrics.
@@ -150,13 +151,13 @@ func positionID(p binlog.Position) string {
 // empty tells that nothing is to be done for t but to move on.
 func (t *Txn) empty() bool { return len(t.Rows) == 0 && t.DDL == nil && t.xa == nil }
 
-// rows is how many rows of the source are done with by t: applied, or stored
-// until their XA transaction ends.
+// rows is how many rows of the source are done with by t: applied, left out, or
+// stored until their XA transaction ends.
 func (t *Txn) rows() int64 {
 	if t.xa != nil {
-		return int64(len(t.Rows)) + t.xa.rows
+		return int64(len(t.Rows)) + t.left + t.xa.rows
 	}
-	return int64(len(t.Rows))
+	return int64(len(t.Rows)) + t.left
 }
 
 // weight is how much work t is, in rows.

@@ -43,6 +43,24 @@ func (s *structures) extracted(n schema.Name) ([]string, error) {
 	return out, nil
 }
 
+// filtered gives a plan the expression filters for its table, as the source has it.
+func (s *structures) filtered(p *plan, t *schema.Table, n schema.Name) error {
+	if s.exprs == nil {
+		return nil
+	}
+	source := *t
+	source.Name = n
+	f, missing, err := s.exprs.Bind(&source)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		s.log.Warn("an expression filter leaves nothing out, since the table lacks a column of it", "why", m)
+	}
+	p.exprs = f
+	return nil
+}
+
 // own gives the text of a target's table without the columns that routes fill.
 func (s *structures) own(n schema.Name, text string) string {
 	without, err := s.extracted(n)
