@@ -92,8 +92,8 @@ func security(v value) error {
 	})
 }
 
-// encode writes db as YAML with the given indentation.
-func (db Database) encode(b *strings.Builder, indent string) {
+// encodeDatabase writes db as YAML with the given indentation.
+func encodeDatabase(db Database, b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%shost: %s\n%sport: %d\n%suser: %s\n%spassword: %s\n",
 		indent, quoted(db.Host), indent, db.Port, indent, quoted(db.User), indent, quoted(encryptStable(db.Password)))
 	if len(db.Session) == 0 {

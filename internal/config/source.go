@@ -195,7 +195,7 @@ func (s Source) Encode() string {
 	}
 	fmt.Fprintf(&b, "case-sensitive: %t\n", s.CaseSensitive)
 	b.WriteString("from:\n")
-	s.From.encode(&b, "  ")
+	encodeDatabase(s.From, &b, "  ")
 	fmt.Fprintf(&b, "checker:\n  check-enable: %t\n  backoff-rollback: %s\n  backoff-max: %s\n",
 		s.Checker.Enable, s.Checker.BackoffRollback, s.Checker.BackoffMax)
 	encodeEvents(&b, s.Events)

@@ -3,20 +3,20 @@ package config
 import (
 	"time"
 
+	"github.com/raftdm/raftdm/internal/endpoint"
 	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/filter"
 	"github.com/raftdm/raftdm/internal/route"
 )
 
 // Database is how to reach one MySQL-protocol server.
-type Database struct {
-	Host     string
-	Port     int
-	User     string
-	Password Secret
-	// Session holds session variables to set on every connection.
-	Session map[string]string
-}
+type Database = endpoint.Database
+
+// Secret is a password.
+type Secret = endpoint.Secret
+
+// StartPoint is where an incremental task begins when it has no checkpoint.
+type StartPoint = endpoint.StartPoint
 
 // Source is a source file, validated and with its defaults filled in.
 type Source struct {
@@ -52,13 +52,6 @@ const (
 	ModeDump        Mode = "dump" // full without the load
 	ModeLoad        Mode = "load" // full without the dump: of files that are there
 )
-
-// StartPoint is where an incremental task begins when it has no checkpoint.
-type StartPoint struct {
-	BinlogName string
-	BinlogPos  uint32
-	BinlogGTID string
-}
 
 // Subtask is everything a worker has to know to run one task for one source.
 // It is made by Task.Subtask and never changed.

@@ -6,14 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/endpoint"
 )
 
 // SourceFile is the content of a source file for operate-source.
 type SourceFile struct {
 	ID   string
 	GTID bool
-	From config.Database
+	From endpoint.Database
 }
 
 // YAML writes the file as an operator would.
@@ -33,9 +33,9 @@ type TaskFile struct {
 	Name     string
 	Mode     string // all, full or incremental
 	Source   string
-	Target   config.Database
+	Target   endpoint.Database
 	Schemas  []string // do-dbs
-	Start    *config.StartPoint
+	Start    *endpoint.StartPoint
 	Dump     []string // lines of the mydumpers section, "threads: 4"
 	Load     []string // lines of the loaders section
 	Sync     []string // lines of the syncers section

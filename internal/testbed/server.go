@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/endpoint"
 )
 
 // rootPassword is the password of root on every server that this package
@@ -41,8 +41,8 @@ type Server struct {
 }
 
 // Config gives the connection data of root.
-func (s *Server) Config() config.Database {
-	return config.Database{Host: s.Host, Port: s.Port, User: s.User, Password: config.Secret(s.Password)}
+func (s *Server) Config() endpoint.Database {
+	return endpoint.Database{Host: s.Host, Port: s.Port, User: s.User, Password: endpoint.Secret(s.Password)}
 }
 
 // DB gives a pool of root's sessions. It lives as long as the Server, also

@@ -1,4 +1,4 @@
-package config
+package endpoint
 
 // Secret is a password. It prints as stars however it is written; Reveal gives
 // the text.
