@@ -63,6 +63,7 @@ type StartPoint struct {
 type Subtask struct {
 	Task          string
 	SourceID      string
+	Sources       int // of the task: several may write to one table of the target
 	Mode          Mode
 	MetaSchema    string
 	CaseSensitive bool
