@@ -16,7 +16,10 @@ import (
 	"github.com/raftdm/raftdm/internal/status"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Package expr brings a library with a logger of its own.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
+}
 
 const sourceText = "source-id: s1\nflavor: mariadb\nserver-id: 7\nfrom: {host: 127.0.0.1, port: 1, user: u, password: ''}\n"
 

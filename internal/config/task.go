@@ -161,7 +161,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		load.Dir += "." + t.Name
 	}
 	return Subtask{
-		Task: t.Name, SourceID: src.SourceID, Mode: t.Mode, MetaSchema: t.MetaSchema,
+		Task: t.Name, SourceID: src.SourceID, Sources: len(t.Instances), Mode: t.Mode, MetaSchema: t.MetaSchema,
 		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile,
 		Source: src, Target: t.Target, Start: in.Start,
 		Filter: f, DumpFilter: dumped, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events, Exprs: exprs,

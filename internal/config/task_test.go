@@ -59,14 +59,14 @@ func TestSubtask(t *testing.T) {
 	target := Database{Host: "tidb", Port: 4000, User: "root", Password: "123456", Session: map[string]string{"tidb_txn_mode": "optimistic"}}
 	s1, s2 := Source{SourceID: "s1"}, Source{SourceID: "s2", EnableGTID: true}
 	want := []Subtask{{
-		Task: "orders", SourceID: "s1", Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
+		Task: "orders", SourceID: "s1", Sources: 2, Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
 		Source: s1, Target: target, Start: &StartPoint{BinlogName: "bin.000003", BinlogPos: 120, BinlogGTID: "0-1-5"},
 		RulesName: "shop", Rules: filter.Rules{DoDBs: []string{"Shop"}, IgnoreTables: []filter.TablePattern{{Schema: "Shop", Table: "tmp_*"}}},
 		Dump: Dump{Threads: 9, ChunkBytes: 8 << 20, StatementSize: 5000, Rows: 100, Where: "id > 1", Consistency: ConsistencyAuto},
 		Load: Load{PoolSize: 3, Dir: "/dump.orders", GivenDir: "/dump", OnDuplicate: DuplicateIgnore, MaxRows: 9, MaxMB: 8},
 		Sync: Sync{WorkerCount: 2, Batch: 7, QueueSize: 9, CheckpointFlushInterval: 3 * time.Second, SafeMode: true, Strict: true},
 	}, {
-		Task: "orders", SourceID: "s2", Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
+		Task: "orders", SourceID: "s2", Sources: 2, Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
 		Source: s2, Target: target, Start: &StartPoint{BinlogGTID: "0-1-7"},
 		Dump: defaultDump(), Load: Load{PoolSize: 16, Dir: "/data/x.orders", GivenDir: "/data/x.orders"},
 		Sync: Sync{WorkerCount: 5, Batch: 100, QueueSize: 1024, CheckpointFlushInterval: 30 * time.Second},

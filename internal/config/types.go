@@ -58,6 +58,7 @@ const (
 type Subtask struct {
 	Task          string
 	SourceID      string
+	Sources       int // of the task: several may write to one table of the target
 	Mode          Mode
 	MetaSchema    string
 	CaseSensitive bool

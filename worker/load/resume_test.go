@@ -240,13 +240,21 @@ func TestLostDump(t *testing.T) {
 	})
 	t.Run("gone when half is loaded", func(t *testing.T) {
 		b.loadSome(m, name+".sbtest1")
-		dir := b.sub.Load.Dir
-		b.sub.Load.Dir = filepath.Join(t.TempDir(), "elsewhere")
-		err := b.load(t.Context(), m)
-		if fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.HintOf(err), "--remove-meta") {
-			t.Fatalf("load without the rest of its dump: %v (hint %q)", err, fault.HintOf(err))
+		before, err := m.Phase(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
-		b.sub.Load.Dir = dir
+		b.sub.Load.Dir = filepath.Join(t.TempDir(), "elsewhere")
+		if err := b.load(t.Context(), m); !errors.Is(err, load.ErrDumpAgain) {
+			t.Fatalf("load without the rest of its dump: %v", err)
+		}
+		if p, err := m.Phase(t.Context()); err != nil || p.Unit != status.UnitDump || p.DumpID == before.DumpID || p.DumpID == "" {
+			t.Fatalf("phase %+v, %v: want the dump of what is missing", p, err)
+		}
+		again := dump.New(dump.Config{Subtask: b.sub, Meta: m, Log: b.log(), Resume: true})
+		if err := again.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if err := b.load(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}

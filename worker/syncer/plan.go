@@ -26,7 +26,11 @@ type plan struct {
 	enums       []int // columns that are written and may hold the error value
 	where       []int // columns that find a row: the key's, or all that are written
 	keyed       bool
-	keyColumns  []int // columns of which any unique key is made, on either side
+	// whole means that the source's key finds no single row on the target, where
+	// rows of others may have the same: rows are found by all columns, while their
+	// order still follows the source's key. keyed is not set then.
+	whole      bool
+	keyColumns []int // columns of which any unique key is made, on either side
 	// other tells that the target is a TiDB or a MySQL, which have a JSON type of
 	// their own and other ways with BIT and ENUM.
 	other     bool
@@ -315,7 +319,7 @@ func (p *plan) appendKeys(dst []uint64, r *Row) ([]uint64, error) {
 			}
 		}
 	}
-	if !p.keyed || p.fit.serial {
+	if !p.keyed && !p.whole || p.fit.serial {
 		dst = append(dst, p.table.Name.ConflictKey())
 	}
 	if p.fit.related {

@@ -84,6 +84,15 @@ func (b *sqlBatch) renew(p *plan, r *Row) error {
 	if p.fit.replace {
 		return b.one(p, r, false, p.appendInsert, "REPLACE")
 	}
+	if p.whole {
+		same := func(dst []byte, r *Row, _ string) ([]byte, error) {
+			return p.appendWhere(append(append(dst, "DELETE FROM "...), p.name...), r.After)
+		}
+		if err := b.one(p, r, false, same, ""); err != nil {
+			return err
+		}
+		return b.one(p, r, false, p.appendInsert, "INSERT")
+	}
 	if err := b.makeWay(p, r); err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type structures struct {
 	// source calls them.
 	routes *route.Router
 	exprs  *expr.Rules // nil for none
+	// shared tells that the task has several sources, which may write to one table.
+	shared bool
 	// foreignKeys tells that the lanes' sessions check foreign keys.
 	foreignKeys bool
 	log         *slog.Logger
@@ -112,6 +114,9 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 		on = on.filledBy(to.Columns)
 	}
 	p := newPlan(&named, on, s.target.Server.Flavor == "mysql")
+	if s.shared || to.Routed {
+		p.findWhole(on)
+	}
 	if len(to.Columns) > 0 {
 		if err := p.extract(to.Columns, on); err != nil {
 			return nil, err

@@ -168,6 +168,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	tables.foreignKeys, tables.routes, tables.exprs = checks == "ON", sub.Routes, sub.Exprs
+	tables.shared = sub.Sources > 1
 	dp, err := newDDLParser(ctx, up, defs, u.tables, u.log)
 	if err != nil {
 		return nil, err

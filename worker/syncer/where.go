@@ -43,6 +43,14 @@ func (s *structures) extracted(n schema.Name) ([]string, error) {
 	return out, nil
 }
 
+// findWhole makes a plan find rows by all their columns, if no unique key of the
+// target finds one: others write to the table, too.
+func (p *plan) findWhole(on *there) {
+	if p.keyed && p.fit.where == nil && on.table != nil {
+		p.keyed, p.whole, p.where = false, true, p.write
+	}
+}
+
 // filtered gives a plan the expression filters for its table, as the source has it.
 func (s *structures) filtered(p *plan, t *schema.Table, n schema.Name) error {
 	if s.exprs == nil {

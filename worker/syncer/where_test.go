@@ -163,6 +163,32 @@ func followShards(t *testing.T, up, down *testbed.Server, safe bool) {
 	}
 }
 
+// TestSharedWithoutTheKey: the target's table has no unique key by which a row of
+// this source is one row, as where the manual drops the primary key of merged
+// tables. Rows of others with the same number stay as they are.
+func TestSharedWithoutTheKey(t *testing.T) {
+	testbed.SkipIfShort(t)
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		for _, safe := range []bool{false, true} {
+			b := newBench(t, up, down, true)
+			b.sub.Sources, b.sub.Sync.SafeMode, b.sub.Sync.Compact, b.sub.Sync.MultipleRows = 2, safe, true, true
+			s := b.schema()
+			b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".i (id BIGINT AUTO_INCREMENT PRIMARY KEY, uid BIGINT, name VARCHAR(9), UNIQUE (uid))")
+			b.must(down.Exec(t.Context(), "CREATE DATABASE "+s, "CREATE TABLE "+s+".i (id BIGINT, uid BIGINT, name VARCHAR(9), KEY (id), UNIQUE (uid))",
+				"INSERT INTO "+s+".i VALUES (1, 100, 'other'), (2, 101, 'other'), (3, NULL, 'other')"))
+			r := b.start()
+			b.exec("INSERT INTO "+s+".i VALUES (1, 1, 'a'), (2, 2, 'b'), (3, NULL, 'c'), (4, 4, 'd')", "UPDATE "+s+".i SET name = 'x' WHERE id <> 2",
+				"DELETE FROM "+s+".i WHERE id IN (2, 3)", "UPDATE "+s+".i SET id = 3 WHERE id = 4")
+			r.caughtUp()
+			r.end()
+			want := []string{"1|1|x|", "1|100|other|", "2|101|other|", "3|NULL|other|", "3|4|x|"}
+			if diff := cmp.Diff(want, b.text(down, "SELECT * FROM "+s+".i ORDER BY id, uid")); diff != "" {
+				t.Errorf("safe=%t (-want +target):\n%s", safe, diff)
+			}
+		}
+	})
+}
+
 // TestRoutedRefusals: what a route needs is named when it is not there.
 func TestRoutedRefusals(t *testing.T) {
 	testbed.SkipIfShort(t)
