@@ -36,7 +36,9 @@
 //
 // # A dump that is gone
 //
-// Files missing, damaged or of another dump, while rows are loaded already, are
-// an error that needs the operator: the rest of the snapshot cannot be had
-// again. If nothing was loaded yet, the phase goes back to the dump.
+// Files that are missing, damaged or of another dump are dumped again: all of
+// them when nothing was loaded yet, else those that are not complete on the
+// target. Run hands the subtask back (ErrDumpAgain); worker/dump/DESIGN.md says
+// how rows of two dumps become one state. In mode full, where no syncer follows,
+// a load that has begun needs the operator then.
 package load
