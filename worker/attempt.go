@@ -72,7 +72,7 @@ func (a *attempt) run(ctx context.Context, sub config.Subtask, epoch fsm.Epoch) 
 			}
 			return err
 		}
-		kind := nextUnit(sub.Mode, phase.Unit)
+		kind := nextUnit(sub.Mode, phase)
 		if kind == status.UnitInvalid {
 			a.set(nil, lastUnit(sub.Mode))
 			return nil
@@ -89,7 +89,7 @@ func (a *attempt) run(ctx context.Context, sub config.Subtask, epoch fsm.Epoch) 
 			return fault.Wrap(fmt.Sprintf("%s task=%s source=%s", strings.ToLower(kind.String()), sub.Task, sub.SourceID), err)
 		}
 		a.log.Info("unit is done", "unit", kind.String())
-		if kind == lastUnit(sub.Mode) {
+		if kind == lastUnit(sub.Mode) && sub.Mode != config.ModeFull { // there the phase says whether it is
 			return nil
 		}
 	}
@@ -168,12 +168,12 @@ func (a *attempt) newUnit(kind status.Unit, sub config.Subtask, meta *checkpoint
 	log := a.log.With("unit", kind.String())
 	switch kind {
 	case status.UnitDump:
-		// Rows of several moments need the syncer behind the load.
-		return dump.New(dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Resume: sub.Mode == config.ModeAll})
+		return dump.New(dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Resume: sub.Mode != config.ModeDump}) // there the files are what is wanted
 	case status.UnitLoad:
 		return load.New(load.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker})
 	default:
-		return syncer.New(syncer.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker})
+		return syncer.New(syncer.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker,
+			ReplayOnly: sub.Mode == config.ModeFull})
 	}
 }
 

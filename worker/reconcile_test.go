@@ -74,9 +74,15 @@ func TestNextUnit(t *testing.T) {
 		{config.ModeFull, status.UnitSync, status.UnitInvalid},
 		{config.ModeIncremental, status.UnitInvalid, status.UnitSync},
 	} {
-		if got := nextUnit(c.mode, c.at); got != c.want {
+		if got := nextUnit(c.mode, checkpoint.Phase{Unit: c.at}); got != c.want {
 			t.Errorf("nextUnit(%s, %s) = %s, want %s", c.mode, c.at, got, c.want)
 		}
+	}
+	if got := nextUnit(config.ModeFull, checkpoint.Phase{Unit: status.UnitLoad, Finished: true}); got != status.UnitInvalid {
+		t.Errorf("behind a load that is finished comes %s", got)
+	}
+	if got := nextUnit(config.ModeFull, checkpoint.Phase{Unit: status.UnitSync, Replay: &checkpoint.Replay{}}); got != status.UnitSync {
+		t.Errorf("behind the load of a dump of several moments comes %s", got)
 	}
 }
 

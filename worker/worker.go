@@ -13,6 +13,7 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/metrics"
 	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
 // Config is what a Worker needs.
@@ -251,8 +252,13 @@ func (w *Worker) notify() {
 
 // nextUnit is the unit to run when the data is in phase p: the first unit of
 // the mode when nothing was done yet, none when the mode ends before p.
-func nextUnit(m config.Mode, p status.Unit) status.Unit {
+func nextUnit(m config.Mode, at checkpoint.Phase) status.Unit {
+	p := at.Unit
 	switch {
+	case m == config.ModeFull && at.Finished:
+		return status.UnitInvalid
+	case m == config.ModeFull && p == status.UnitSync && at.Replay != nil:
+		return p // to bring rows of several moments to one
 	case m == config.ModeIncremental:
 		return status.UnitSync
 	case m == config.ModeLoad && p == status.UnitSync:

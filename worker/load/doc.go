@@ -39,6 +39,6 @@
 // Files that are missing, damaged or of another dump are dumped again: all of
 // them when nothing was loaded yet, else those that are not complete on the
 // target. Run hands the subtask back (ErrDumpAgain); worker/dump/DESIGN.md says
-// how rows of two dumps become one state. In mode full, where no syncer follows,
-// a load that has begun needs the operator then.
+// how rows of two dumps become one state. In mode load, where nobody can dump
+// anything, a load that has begun needs the operator then.
 package load

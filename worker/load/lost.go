@@ -23,7 +23,7 @@ var ErrDumpAgain = errors.New("the dump is not on this worker")
 // more. The rows that are loaded stay; see worker/dump/DESIGN.md.
 func (r *run) handBack(ctx context.Context, cause error) error {
 	const op = "go back to the dump for what is missing"
-	if r.cfg.Subtask.Mode != config.ModeAll { // rows of several moments need the syncer
+	if r.cfg.Subtask.Mode == config.ModeLoad { // nobody can dump it again
 		return r.lost(cause)
 	}
 	before, err := r.recorded(ctx, r.phase.DumpID)
@@ -86,7 +86,7 @@ func (r *run) fenced(ctx context.Context, db *dbconn.DB, op string, do func(cont
 // case that its files are lost.
 func (r *run) settle(ctx context.Context) error {
 	m := r.content.manifest
-	if m == nil || r.cfg.Subtask.Mode != config.ModeAll {
+	if m == nil || r.cfg.Subtask.Mode == config.ModeLoad {
 		return nil
 	}
 	before, err := r.recorded(ctx, m.DumpID)

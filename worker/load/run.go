@@ -264,7 +264,7 @@ func (r *run) finish(ctx context.Context) error {
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
 	next := checkpoint.Phase{Unit: status.UnitSync, DumpID: r.phase.DumpID, Snapshot: r.content.snapshot, Prepared: r.content.prepared,
 		Replay: r.content.replay}
-	if sub.Mode == config.ModeFull || sub.Mode == config.ModeLoad {
+	if sub.Mode == config.ModeFull && next.Replay == nil || sub.Mode == config.ModeLoad {
 		next.Unit, next.Finished = status.UnitLoad, true
 	}
 	if err := meta.SetPhase(ctx, tx, next); err != nil {

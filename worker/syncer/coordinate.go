@@ -27,6 +27,7 @@ type coordinator struct {
 	safeUntil binlog.Location
 	dumped    binlog.Location // what ends before it is on the target by the dump
 	replay    *replay         // nil when the dump is of one moment, or behind us
+	until     binlog.Location // where the run ends; zero when it does not
 	byGTID    bool
 	safeCount int           // how many reasons for safe mode there are
 	flushing  chan struct{} // the flush that lane 0 was asked for last
@@ -74,6 +75,9 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 				return nil //nolint:nilerr // only the end of reading can interrupt it
 			}
 		}
+		if at, _ := c.window.watermark(); !c.until.IsZero() && reached(at, c.until, c.byGTID) {
+			return errReplayed
+		}
 		if len(in) == 0 {
 			if err := c.dispatch.sendSome(reading); err != nil {
 				return nil //nolint:nilerr // only the end of reading can interrupt it
@@ -92,6 +96,12 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 	}
 	if err := c.replayed(t); err != nil {
 		return err
+	}
+	if !c.until.IsZero() && c.replay == nil { // t is behind the end
+		if err := c.drain(reading); err != nil {
+			return err
+		}
+		return errReplayed
 	}
 	if t.DDL != nil {
 		began := time.Now()

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -53,6 +54,9 @@ func (r *replay) reached(t *Txn) (int, error) {
 	}
 	return 0, nil
 }
+
+// errReplayed ends a run that is only to bring the dump to one state.
+var errReplayed = errors.New("the rows of the dump are of one moment")
 
 // replayed leaves out what t does to rows that have it already, and marks t as
 // safe where some may. It may be called again when t has got more rows.

@@ -33,6 +33,9 @@ type Config struct {
 	// MaxTxnBytes is the decoded size above which a source transaction is
 	// applied in pieces; 0 means 32 MiB.
 	MaxTxnBytes int64
+	// ReplayOnly ends the run where the rows of a dump of several moments have
+	// become one state, and records that the task is finished.
+	ReplayOnly bool
 }
 
 // maxTxnBytes bounds what one target transaction carries. TiDB refuses
@@ -74,6 +77,9 @@ func (u *Unit) Run(ctx context.Context) error {
 	defer m.remove()
 	u.stats.begin(m)
 	err := u.run(ctx)
+	if errors.Is(err, errReplayed) {
+		return u.finish(ctx)
+	}
 	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrTxDone) || fault.Is(err, fault.Cancelled)) {
 		return ctx.Err()
 	}
@@ -81,6 +87,16 @@ func (u *Unit) Run(ctx context.Context) error {
 		m.failed()
 	}
 	return err // which task and source it was, the caller says
+}
+
+// finish records that nothing is left to do, in mode full.
+func (u *Unit) finish(ctx context.Context) error {
+	p, err := u.cfg.Meta.Phase(ctx)
+	if err != nil {
+		return err
+	}
+	p.Unit, p.Finished, p.Replay = status.UnitLoad, true, nil
+	return u.cfg.Meta.SetPhase(ctx, u.cfg.Meta.DB, p)
 }
 
 // Fill sets the unit's part of s.
@@ -147,6 +163,9 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if err != nil {
 		return nil, err
 	}
+	if u.cfg.ReplayOnly && from.replay == nil {
+		return nil, errReplayed
+	}
 	if from.replay != nil {
 		u.log.Info("the dump was read at several moments: up to the last one, changes are applied so that they may be there already",
 			"until", from.replay.places[len(from.replay.places)-1].String())
@@ -195,6 +214,9 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
 		flushEvery: sub.Sync.CheckpointFlushInterval, safeMode: sub.Sync.SafeMode, safeUntil: from.safeUntil, flushed: at, prepared: newPrepared(u.cfg.MaxTxnBytes / 2),
 		dumped: from.dumped, replay: from.replay, byGTID: sub.Source.EnableGTID}
+	if u.cfg.ReplayOnly {
+		c.until = from.replay.places[len(from.replay.places)-1]
+	}
 	lanes := make([]*lane, sub.Sync.WorkerCount)
 	for i := range lanes {
 		lanes[i] = &lane{id: i, batch: sub.Sync.Batch, meta: u.cfg.Meta, target: &target{db: rows}, window: w, order: o,

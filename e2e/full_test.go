@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/raftdm/raftdm/internal/testbed"
+)
+
+// A worker is killed again and again in a full phase that is made to last, now
+// and then with its disk, while the source changes; tables without a key
+// included. What is loaded stays, what is missing is read at a later moment, and
+// both sides are equal in the end. RAFTDM_KILLS says how many kills. peer-bugs 1, 2, 5.
+func TestFullPhaseKilled(t *testing.T) {
+	kills := 5
+	if text := os.Getenv("RAFTDM_KILLS"); text != "" {
+		var err error
+		kills, err = strconv.Atoi(text)
+		must(t, err)
+	}
+	s := newStand(t, anotherMariaDB)
+	for _, mode := range []string{"all", "full"} {
+		t.Run(mode, func(t *testing.T) {
+			one := *s
+			one.t = t
+			(&fullPhase{stand: &one, mode: mode, rnd: rand.New(rand.NewPCG(s.seed, 7))}).run(kills)
+		})
+	}
+}
+
+// fullPhase is one task.
+type fullPhase struct {
+	*stand
+	mode string
+	rnd  *rand.Rand
+	name string // of the task, its source and its schema
+	disk string
+}
+
+func (f *fullPhase) run(kills int) {
+	t := f.t
+	const rows, perSecond = 12_000, 3000
+	f.name = "full_" + f.mode
+	f.disk = filepath.Join(f.dir, "dump."+f.name)
+	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, Pace: 10 * time.Millisecond}
+	must(t, w.Load(t.Context(), rows, f.seed))
+	f.do("operate-source", "create", f.write("source.yaml", testbed.SourceFile{ID: f.name, GTID: f.rnd.IntN(2) == 0, From: f.up.Config()}.YAML()))
+	traffic := startWriters(t, w, 4, f.seed)
+	file := f.task(f.mode)
+	file.Name, file.Source, file.Schemas = f.name, f.name, []string{f.name}
+	file.Dump = []string{"threads: 2", "rows: 500", "chunk-filesize: 1"}
+	file.Load = []string{fmt.Sprintf("dir: %q", filepath.Join(f.dir, "dump")), "pool-size: 4", fmt.Sprintf("max-rows-per-second: %d", perSecond)}
+	file.Sync = []string{"worker-count: 16", "strict: true"}
+	f.do("start-task", f.write(f.name+".yaml", file.YAML()))
+	for range kills {
+		f.kill(time.Duration(300+f.rnd.IntN(1200))*time.Millisecond, f.rnd.IntN(3) == 0)
+	}
+	traffic.stop()
+	if f.mode == "full" {
+		// What is equal in the end is the source of the last snapshot: this takes one.
+		f.kill(300*time.Millisecond, true)
+		f.until("it has finished", func(st testbed.TaskStatus) bool { return st.Stage == "Finished" })
+	} else {
+		f.until("it replicates", running)
+		_, err := f.AwaitCaughtUp(t.Context(), f.name, f.up.DB())
+		must(t, err)
+	}
+	tables, err := testbed.Tables(t.Context(), f.up.DB(), f.name)
+	must(t, err)
+	diffs, err := testbed.Compare(t.Context(), f.up.DB(), f.down.DB(), tables)
+	must(t, err)
+	for _, d := range diffs {
+		t.Error(d)
+	}
+	f.do("stop-task", f.name)
+	f.do("operate-source", "stop", f.name)
+}
+
+func (f *fullPhase) kill(after time.Duration, disk bool) {
+	f.t.Helper()
+	pause(f.t.Context(), after)
+	unit := "?"
+	if list, err := f.QueryStatus(f.t.Context(), f.name); err == nil && len(list) > 0 {
+		unit = list[0].String()
+	}
+	f.worker.Kill()
+	if disk {
+		must(f.t, os.RemoveAll(f.disk))
+	}
+	f.t.Logf("killed after %s, with its disk %t: %s", after, disk, unit)
+	must(f.t, f.worker.Launch())
+}
+
+// until waits for a state of the task.
+func (f *fullPhase) until(what string, ok func(testbed.TaskStatus) bool) {
+	f.t.Helper()
+	(&migration{stand: f.stand, name: f.name}).until(what, ok)
+}
