@@ -44,7 +44,8 @@ type fullPhase struct {
 
 func (f *fullPhase) run(kills int) {
 	t := f.t
-	const rows, perSecond = 12_000, 3000
+	const rows = 12_000
+	perSecond := rows / 2 / kills // so that most of the load is still to come
 	f.name = "full_" + f.mode
 	f.disk = filepath.Join(f.dir, "dump."+f.name)
 	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, Pace: 10 * time.Millisecond}
@@ -58,7 +59,7 @@ func (f *fullPhase) run(kills int) {
 	file.Sync = []string{"worker-count: 16", "strict: true"}
 	f.do("start-task", f.write(f.name+".yaml", file.YAML()))
 	for range kills {
-		f.kill(time.Duration(300+f.rnd.IntN(1200))*time.Millisecond, f.rnd.IntN(3) == 0)
+		f.kill(time.Duration(500+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
 	}
 	traffic.stop()
 	if f.mode == "full" {
