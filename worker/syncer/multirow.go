@@ -50,11 +50,14 @@ func together(s sorted, always bool) []op {
 		first := len(out)
 		for _, c := range layer {
 			g := group{c.plan, c.row.Kind, c.absent}
+			alone := c.row.Kind == Update && !(c.plan.upserts() && !c.plan.sameToTarget(c.row) && c.plan.alters(c.row))
 			at, ok := place[g]
-			if !ok || c.row.Kind == Update && !(c.plan.upserts() && !c.plan.sameToTarget(c.row) && c.plan.alters(c.row)) {
+			if alone || !ok {
 				at = len(out)
-				place[g] = at
 				out = append(out, op{})
+			}
+			if !alone {
+				place[g] = at // nobody joins one that stays alone
 			}
 			out[at].changes = append(out[at].changes, c)
 		}
