@@ -50,11 +50,14 @@ func together(s sorted, always bool) []op {
 		first := len(out)
 		for _, c := range layer {
 			g := group{c.plan, c.row.Kind, c.absent}
+			alone := c.row.Kind == Update && !(c.plan.upserts() && !c.plan.sameToTarget(c.row) && c.plan.alters(c.row))
 			at, ok := place[g]
-			if !ok || c.row.Kind == Update && !(c.plan.upserts() && !c.plan.sameToTarget(c.row)) {
+			if alone || !ok {
 				at = len(out)
-				place[g] = at
 				out = append(out, op{})
+			}
+			if !alone {
+				place[g] = at // nobody joins one that stays alone
 			}
 			out[at].changes = append(out[at].changes, c)
 		}
@@ -95,6 +98,12 @@ func listable(c *change) bool {
 // the row that it meets first is the row itself.
 func (p *plan) upserts() bool {
 	return p.fit.alone && !p.fit.wider && !p.table.Columns[p.where[0]].Generated && !(p.other && p.longBits())
+}
+
+// alters tells whether an update changes anything that is written. A server does
+// not count a row that stays as it is.
+func (p *plan) alters(r *Row) bool {
+	return slices.ContainsFunc(p.write, func(i int) bool { return !r.Before.Same(i, r.After) })
 }
 
 // longBits tells of columns whose VALUES() a TiDB gives with its bytes turned around.
