@@ -85,7 +85,7 @@ func overTheWire[M proto.Message](t *rapid.T, m M) M {
 func TestReportSurvivesTheSession(t *testing.T) {
 	want := status.Report{Source: "s", Epoch: 5, Subtasks: []status.Subtask{
 		{Task: "d", Stage: status.StageRunning, Unit: status.UnitDump, Revision: 9, Dump: &status.Dump{TotalTables: 1, CompletedTables: 0.5,
-			FinishedBytes: 2, FinishedRows: 3, EstimateRows: 4, BytesPerSecond: 5, Progress: "6 %"}},
+			FinishedBytes: 2, FinishedRows: 3, EstimateRows: 4, BytesPerSecond: 5, Progress: "6 %", ETALow: 7, ETAHigh: 8, Held: "9"}},
 		{Task: "l", Stage: status.StagePaused, Unit: status.UnitLoad, Load: &status.Load{ETALow: 8, ETAHigh: 9, Conflicts: 10, LastConflict: "c", Held: "h", FinishedBytes: 1, TotalBytes: 2, Progress: "3 %",
 			MetaBinlog: "4", MetaBinlogGTID: "5", BytesPerSecond: 6, FinishedRows: 7}},
 		{Task: "s", Stage: status.StageRunning, Unit: status.UnitSync, Sync: &status.Sync{TotalEvents: 1, TotalTPS: 2, RecentTPS: 3, TotalRows: 4,

@@ -33,7 +33,7 @@ func encodeStatus(s status.Subtask) *clusterpb.SubtaskStatus {
 	if d := s.Dump; d != nil {
 		out.Dump = &clusterpb.DumpStatus{TotalTables: d.TotalTables, CompletedTables: d.CompletedTables,
 			FinishedBytes: d.FinishedBytes, FinishedRows: d.FinishedRows, EstimateRows: d.EstimateRows,
-			BytesPerSecond: d.BytesPerSecond, Progress: d.Progress}
+			BytesPerSecond: d.BytesPerSecond, Progress: d.Progress, EtaLow: d.ETALow, EtaHigh: d.ETAHigh, Held: d.Held}
 	}
 	if l := s.Load; l != nil {
 		out.Load = &clusterpb.LoadStatus{FinishedBytes: l.FinishedBytes, TotalBytes: l.TotalBytes, Progress: l.Progress,
@@ -62,7 +62,8 @@ func decodeStatus(m *clusterpb.SubtaskStatus) status.Subtask {
 	if d := m.GetDump(); d != nil {
 		out.Dump = &status.Dump{TotalTables: d.GetTotalTables(), CompletedTables: d.GetCompletedTables(),
 			FinishedBytes: d.GetFinishedBytes(), FinishedRows: d.GetFinishedRows(), EstimateRows: d.GetEstimateRows(),
-			BytesPerSecond: d.GetBytesPerSecond(), Progress: d.GetProgress()}
+			BytesPerSecond: d.GetBytesPerSecond(), Progress: d.GetProgress(), ETALow: d.GetEtaLow(), ETAHigh: d.GetEtaHigh(),
+			Held: d.GetHeld()}
 	}
 	if l := m.GetLoad(); l != nil {
 		out.Load = &status.Load{FinishedBytes: l.GetFinishedBytes(), TotalBytes: l.GetTotalBytes(),

@@ -50,7 +50,8 @@ func processError(err error) *pb.ProcessError {
 
 func dumpStatus(d *status.Dump) *pb.DumpStatus {
 	return &pb.DumpStatus{TotalTables: d.TotalTables, CompletedTables: d.CompletedTables, FinishedBytes: d.FinishedBytes,
-		FinishedRows: d.FinishedRows, EstimateTotalRows: d.EstimateRows, Bps: d.BytesPerSecond, Progress: d.Progress}
+		FinishedRows: d.FinishedRows, EstimateTotalRows: d.EstimateRows, Bps: d.BytesPerSecond, Progress: d.Progress,
+		Eta: eta(d.ETALow, d.ETAHigh), Held: d.Held}
 }
 
 func loadStatus(l *status.Load) *pb.LoadStatus {

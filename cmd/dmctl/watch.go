@@ -147,6 +147,10 @@ func watchLine(source string, row *pb.SubTaskStatus) line {
 		d := row.GetDump()
 		out.percent = percentOf(d.GetProgress())
 		parts = append(parts, d.GetProgress(), speed(d.GetBps()))
+		if d.GetEta() != "" {
+			parts = append(parts, "ends in "+d.GetEta())
+		}
+		parts = append(parts, d.GetHeld())
 	case row.GetLoad() != nil:
 		l := row.GetLoad()
 		out.percent = percentOf(l.GetProgress())

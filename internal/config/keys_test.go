@@ -28,8 +28,9 @@ const (
 	instanceTable = `source-id meta route-rules filter-rules expression-filters column-mapping-rules block-allow-list black-white-list
 		mydumper-config-name mydumper loader-config-name loader syncer-config-name syncer mydumper-thread loader-thread syncer-thread`
 	metaTable     = `binlog-name binlog-pos binlog-gtid`
-	mydumperTable = `threads chunk-filesize statement-size rows where skip-tz-utc mydumper-path extra-args`
-	loaderTable   = `pool-size dir import-mode on-duplicate on-duplicate-logical on-duplicate-physical checksum-physical analyze
+	mydumperTable = `threads chunk-filesize statement-size rows where skip-tz-utc mydumper-path extra-args
+		max-rows-per-second max-mb-per-second max-threads-running`
+	loaderTable = `pool-size dir import-mode on-duplicate on-duplicate-logical on-duplicate-physical checksum-physical analyze
 		sorting-dir-physical disk-quota-physical range-concurrency compress-kv-pairs pd-addr max-rows-per-second max-mb-per-second`
 	syncerTable     = `worker-count batch queue-size checkpoint-flush-interval compact multiple-rows safe-mode enable-ansi-quotes disable-detect max-retry auto-fix-gtid enable-gtid meta-file strict`
 	tidbTable       = `status-port pd-addr backend`

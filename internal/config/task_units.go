@@ -6,7 +6,8 @@ import (
 
 const maxThreads = 4096
 
-// dumpKeys are the keys of config.md §5.4.
+// dumpKeys are the keys of config.md §5.4, and our own: the limits on what is
+// taken from the source.
 func dumpKeys(d *Dump) keys {
 	return keys{
 		"threads":        count(&d.Threads, maxThreads),
@@ -17,6 +18,10 @@ func dumpKeys(d *Dump) keys {
 		"skip-tz-utc":    inert(aBool, ""),
 		"mydumper-path":  inert(aText, ""),
 		"extra-args":     extraArgs(d),
+
+		"max-rows-per-second": number(&d.MaxRows, 0, 1<<40),
+		"max-mb-per-second":   number(&d.MaxMB, 0, 1<<30),
+		"max-threads-running": number(&d.MaxThreadsRunning, 0, 1<<20),
 	}
 }
 

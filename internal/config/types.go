@@ -107,6 +107,12 @@ type Dump struct {
 	// Tables replaces the block-allow-list in the dump; nil unless extra-args
 	// chooses tables.
 	Tables *DumpTables
+	// MaxRows and MaxMB are how much is read a second at most, MaxThreadsRunning
+	// how many threads of others may run on the source when a chunk begins; 0 for
+	// any number.
+	MaxRows           int64
+	MaxMB             int64
+	MaxThreadsRunning int
 	// ExtraArgs is the text of extra-args. What it says is in the fields above.
 	ExtraArgs string
 }

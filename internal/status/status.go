@@ -86,6 +86,11 @@ type Dump struct {
 	EstimateRows    float64
 	BytesPerSecond  int64
 	Progress        string // "25.44 %"
+	// ETALow and ETAHigh are between which numbers of seconds the end is to be
+	// expected; both 0 when nothing can be said.
+	ETALow, ETAHigh int64
+	// Held says why the dump goes slower than it could; "" when it does not.
+	Held string
 }
 
 // Load is the progress of the load unit.

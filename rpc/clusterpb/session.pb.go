@@ -1146,6 +1146,9 @@ type DumpStatus struct {
 	EstimateRows    float64                `protobuf:"fixed64,5,opt,name=estimate_rows,json=estimateRows,proto3" json:"estimate_rows,omitempty"`
 	BytesPerSecond  int64                  `protobuf:"varint,6,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`
 	Progress        string                 `protobuf:"bytes,7,opt,name=progress,proto3" json:"progress,omitempty"`
+	EtaLow          int64                  `protobuf:"varint,8,opt,name=eta_low,json=etaLow,proto3" json:"eta_low,omitempty"`
+	EtaHigh         int64                  `protobuf:"varint,9,opt,name=eta_high,json=etaHigh,proto3" json:"eta_high,omitempty"`
+	Held            string                 `protobuf:"bytes,10,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1225,6 +1228,27 @@ func (x *DumpStatus) GetBytesPerSecond() int64 {
 func (x *DumpStatus) GetProgress() string {
 	if x != nil {
 		return x.Progress
+	}
+	return ""
+}
+
+func (x *DumpStatus) GetEtaLow() int64 {
+	if x != nil {
+		return x.EtaLow
+	}
+	return 0
+}
+
+func (x *DumpStatus) GetEtaHigh() int64 {
+	if x != nil {
+		return x.EtaHigh
+	}
+	return 0
+}
+
+func (x *DumpStatus) GetHeld() string {
+	if x != nil {
+		return x.Held
 	}
 	return ""
 }
@@ -1636,7 +1660,7 @@ const file_session_proto_rawDesc = "" +
 	"\x04code\x18\x03 \x01(\x05R\x04code\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x12\n" +
-	"\x04hint\x18\x06 \x01(\tR\x04hint\"\x91\x02\n" +
+	"\x04hint\x18\x06 \x01(\tR\x04hint\"\xd9\x02\n" +
 	"\n" +
 	"DumpStatus\x12!\n" +
 	"\ftotal_tables\x18\x01 \x01(\x03R\vtotalTables\x12)\n" +
@@ -1645,7 +1669,11 @@ const file_session_proto_rawDesc = "" +
 	"\rfinished_rows\x18\x04 \x01(\x01R\ffinishedRows\x12#\n" +
 	"\restimate_rows\x18\x05 \x01(\x01R\festimateRows\x12(\n" +
 	"\x10bytes_per_second\x18\x06 \x01(\x03R\x0ebytesPerSecond\x12\x1a\n" +
-	"\bprogress\x18\a \x01(\tR\bprogress\"\x95\x03\n" +
+	"\bprogress\x18\a \x01(\tR\bprogress\x12\x17\n" +
+	"\aeta_low\x18\b \x01(\x03R\x06etaLow\x12\x19\n" +
+	"\beta_high\x18\t \x01(\x03R\aetaHigh\x12\x12\n" +
+	"\x04held\x18\n" +
+	" \x01(\tR\x04held\"\x95\x03\n" +
 	"\n" +
 	"LoadStatus\x12%\n" +
 	"\x0efinished_bytes\x18\x01 \x01(\x03R\rfinishedBytes\x12\x1f\n" +

@@ -861,6 +861,8 @@ type DumpStatus struct {
 	EstimateTotalRows float64                `protobuf:"fixed64,5,opt,name=estimateTotalRows,proto3" json:"estimateTotalRows,omitempty"`
 	Bps               int64                  `protobuf:"varint,6,opt,name=bps,proto3" json:"bps,omitempty"`
 	Progress          string                 `protobuf:"bytes,7,opt,name=progress,proto3" json:"progress,omitempty"`
+	Eta               string                 `protobuf:"bytes,1000,opt,name=eta,proto3" json:"eta,omitempty"`
+	Held              string                 `protobuf:"bytes,1003,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -940,6 +942,20 @@ func (x *DumpStatus) GetBps() int64 {
 func (x *DumpStatus) GetProgress() string {
 	if x != nil {
 		return x.Progress
+	}
+	return ""
+}
+
+func (x *DumpStatus) GetEta() string {
+	if x != nil {
+		return x.Eta
+	}
+	return ""
+}
+
+func (x *DumpStatus) GetHeld() string {
+	if x != nil {
+		return x.Held
 	}
 	return ""
 }
@@ -3773,7 +3789,7 @@ const file_dmworker_proto_rawDesc = "" +
 	"successful\x12\x16\n" +
 	"\x06failed\x18\x04 \x01(\x05R\x06failed\x12\x18\n" +
 	"\awarning\x18\x05 \x01(\x05R\awarning\x12\x16\n" +
-	"\x06detail\x18\x06 \x01(\fR\x06detail\"\xfe\x01\n" +
+	"\x06detail\x18\x06 \x01(\fR\x06detail\"\xa6\x02\n" +
 	"\n" +
 	"DumpStatus\x12 \n" +
 	"\vtotalTables\x18\x01 \x01(\x03R\vtotalTables\x12(\n" +
@@ -3782,7 +3798,9 @@ const file_dmworker_proto_rawDesc = "" +
 	"\ffinishedRows\x18\x04 \x01(\x01R\ffinishedRows\x12,\n" +
 	"\x11estimateTotalRows\x18\x05 \x01(\x01R\x11estimateTotalRows\x12\x10\n" +
 	"\x03bps\x18\x06 \x01(\x03R\x03bps\x12\x1a\n" +
-	"\bprogress\x18\a \x01(\tR\bprogress\"\xb8\x02\n" +
+	"\bprogress\x18\a \x01(\tR\bprogress\x12\x11\n" +
+	"\x03eta\x18\xe8\a \x01(\tR\x03eta\x12\x13\n" +
+	"\x04held\x18\xeb\a \x01(\tR\x04held\"\xb8\x02\n" +
 	"\n" +
 	"LoadStatus\x12$\n" +
 	"\rfinishedBytes\x18\x01 \x01(\x03R\rfinishedBytes\x12\x1e\n" +

@@ -177,6 +177,8 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 	if err != nil {
 		return nil, err
 	}
+	r.pressure = newPressure(sub.Dump)
+	r.progress.pressure.Store(r.pressure)
 	return all, r.read(ctx, snap.conns, later, true)
 }
 

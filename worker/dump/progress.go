@@ -19,6 +19,7 @@ type progress struct {
 	bytes    atomic.Int64
 	done     atomic.Bool
 	rate     meter.Rate
+	pressure atomic.Pointer[pressure]
 
 	mu sync.Mutex
 
@@ -74,6 +75,8 @@ func (p *progress) fill() *status.Dump {
 	case p.estimate > 0:
 		percent = min(99.99, 100*d.FinishedRows/d.EstimateRows)
 	}
+	d.ETALow, d.ETAHigh = p.remaining()
+	d.Held = p.pressure.Load().held()
 	d.Progress = fmt.Sprintf("%.2f %%", percent)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,6 +84,16 @@ func (p *progress) fill() *status.Dump {
 		d.CompletedTables += part
 	}
 	return d
+}
+
+// remaining tells how many seconds the dump will go on, as far as the number of
+// rows that the source expects is right.
+func (p *progress) remaining() (low, high int64) {
+	rows, bytes := p.rows.Load(), p.bytes.Load()
+	if p.done.Load() || rows == 0 || p.estimate <= rows {
+		return 0, 0
+	}
+	return p.rate.Remaining(int64(float64(bytes) * (float64(p.estimate)/float64(rows) - 1)))
 }
 
 // finished counts a table as a whole.

@@ -33,7 +33,8 @@ type readers struct {
 	// what notes the chunk.
 	sync func(f *os.File, then func() error) error
 	// note writes the journal.
-	note func(schema.Name, dumpdir.Chunk) error
+	note     func(schema.Name, dumpdir.Chunk) error
+	pressure *pressure
 	// snapshot is the number of the one that is read.
 	snapshot int
 	local    func(op string, err error) error // names this machine's disk as the cause
@@ -90,6 +91,11 @@ func explain(t *table, err error) error {
 // chunkOf reads one chunk. The savepoint lets go of the table's metadata lock
 // behind it, so that a DDL on the source does not wait for the whole dump.
 func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
+	leave, err := r.pressure.enter(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if _, err := w.exec(ctx, "SAVEPOINT raftdm"); err != nil {
 		return err
 	}
@@ -151,6 +157,9 @@ func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, err
 	defer func() { w.out = enc.buf[:0] }()
 	rows := int64(0)
 	flush := func() error {
+		if err := r.pressure.take(ctx, rows, int64(len(enc.buf))); err != nil {
+			return err
+		}
 		begin := time.Now()
 		if err := out.write(enc.buf, rows); err != nil {
 			return r.local("write the dump", err)
