@@ -39,7 +39,12 @@ func TestFullDiskOfTheTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = dst.Close() })
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(filepath.Join(dst.Dir, "mariadbd.log")); t.Failed() && err == nil {
+			t.Logf("the server says:\n%s", text[max(0, len(text)-4000):])
+		}
+		_ = dst.Close()
+	})
 	const name = "fulldisk"
 	b := newBed(t, name, servers.MariaDB(t), dst)
 	b.sysbench(name, 1, 40_000)
