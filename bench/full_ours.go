@@ -98,7 +98,11 @@ func (f *full) finished(ctx context.Context, c *testbed.Cluster, file testbed.Ta
 		case state == "3":
 			return 0, f.whyPaused(ctx, c, file.Name)
 		}
-		if err := pause(ctx, lookFast); err != nil {
+		next := lookFast
+		if !begun.IsZero() { // to about a hundredth
+			next = max(lookFast, min(now.Sub(begun)/100, lookSlow))
+		}
+		if err := pause(ctx, next); err != nil {
 			return 0, err
 		}
 	}

@@ -56,6 +56,23 @@ func TestFullModeFinishes(t *testing.T) {
 	s.startTask(s.task("full"))
 	s.await(time.Minute, "it has finished", func(st testbed.TaskStatus) bool { return st.Stage == "Finished" })
 	s.compare()
+
+	// The same in halves: one task writes the files, another loads them.
+	s.do("stop-task", taskName)
+	must(t, s.down.Exec(t.Context(), "DROP DATABASE `"+schemaName+"`"))
+	finished := func(unit string) func(testbed.TaskStatus) bool {
+		return func(st testbed.TaskStatus) bool { return st.Stage == "Finished" && st.Unit == unit }
+	}
+	half := s.task("dump")
+	s.do("start-task", "--remove-meta", s.write(half.Name+".yaml", half.YAML()))
+	s.await(time.Minute, "it has dumped", finished("Dump"))
+	s.worker.Kill()
+	must(t, s.worker.Start(t.Context()))
+	s.await(time.Minute, "it is known to have dumped", finished("Dump"))
+	s.do("stop-task", taskName)
+	s.startTask(s.task("load"))
+	s.await(time.Minute, "it has loaded", finished("Load"))
+	s.compare()
 }
 
 // targetRows counts the rows of the table that only ever grows and shrinks by

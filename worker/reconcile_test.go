@@ -73,6 +73,14 @@ func TestNextUnit(t *testing.T) {
 		{config.ModeFull, status.UnitLoad, status.UnitLoad},
 		{config.ModeFull, status.UnitSync, status.UnitInvalid},
 		{config.ModeIncremental, status.UnitInvalid, status.UnitSync},
+		{config.ModeDump, status.UnitInvalid, status.UnitDump},
+		{config.ModeDump, status.UnitDump, status.UnitDump},
+		{config.ModeDump, status.UnitLoad, status.UnitInvalid},
+		{config.ModeDump, status.UnitSync, status.UnitInvalid},
+		{config.ModeLoad, status.UnitInvalid, status.UnitLoad},
+		{config.ModeLoad, status.UnitDump, status.UnitLoad},
+		{config.ModeLoad, status.UnitLoad, status.UnitLoad},
+		{config.ModeLoad, status.UnitSync, status.UnitInvalid},
 	} {
 		if got := nextUnit(c.mode, checkpoint.Phase{Unit: c.at}); got != c.want {
 			t.Errorf("nextUnit(%s, %s) = %s, want %s", c.mode, c.at, got, c.want)

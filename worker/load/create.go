@@ -107,9 +107,10 @@ func (r *run) createTable(ctx context.Context, t *table) error {
 // twice then, and nothing is missing in the end.
 func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 	const op = "look into the table on the target"
+	name := dbconn.Ident(t.to.Schema, t.to.Table)
 	if there {
 		var one int
-		err := r.db.QueryRowContext(ctx, "SELECT 1 FROM "+dbconn.Ident(t.Schema, t.Table)+" LIMIT 1").Scan(&one)
+		err := r.db.QueryRowContext(ctx, "SELECT 1 FROM "+name+" LIMIT 1").Scan(&one)
 		if err == nil {
 			return true, nil
 		}
@@ -117,15 +118,17 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 			return true, dbconn.Error(fault.Downstream, op, err)
 		}
 	}
-	if alone, err := r.cfg.Meta.Alone(ctx); err != nil {
+	alone, err := r.cfg.Meta.Alone(ctx)
+	if err != nil {
 		return there, err
-	} else if !alone && !there {
+	}
+	if !alone || t.touched {
 		return there, &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Downstream,
-			Msg:  "table " + dbconn.Ident(t.Schema, t.Table) + " was dropped on the target while several sources load into it",
+			Msg:  "table " + name + " was dropped or emptied on the target, with rows that this load does not have: of other sources, or of files that are gone",
 			Hint: "stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"}
 	}
 	r.log.Warn("a table was dropped or emptied on the target since rows of it were loaded: it is loaded from its beginning",
-		"schema", t.Schema, "table", t.Table)
+		"schema", t.to.Schema, "table", t.to.Table)
 	var names []string
 	for _, f := range t.files {
 		if r.chunks[f.name].Offset > 0 {

@@ -1,5 +1,9 @@
 // Package load brings the files of a dump into the target and hands over to the
-// syncer. It reads what dumpdir describes, never the source.
+// syncer. It reads what dumpdir describes, in mode load also what mydumper and
+// dumpling have written (package foreign), never the source.
+//
+// The files come from a feed, which may wait for a dump that is still being
+// written; the list of tables is known from the beginning.
 //
 // # Exactly once
 //
@@ -20,10 +24,29 @@
 // inserted by a session that is not strict, and must give one warning for each
 // of them and no other.
 //
+// # What the target can take
+//
+// All lanes share one opinion of how large a transaction may be and how many may
+// run at a time (pressure). An answer about size, memory or locks halves the one,
+// growing latency the other; what goes well for a while grows them back. A
+// statement is cut between rows when it must be, and the offset of a chunk may
+// stand between two rows of a statement. Limits of the task are kept by pace.
+//
+// # Foreign files
+//
+// They are cut by following strings and comments. An INSERT without columns gets
+// the list of the table's CREATE statement, since the target's columns may stand
+// in another order. Character set and time zone are set as the file says, the
+// former only around its INSERTs: our own statements compare names.
+//
 // # What is there already
 //
 // Schemas and tables that exist are used as they are, columns being matched by
-// name; a row that clashes with one of the target is an error, as with DM. A
+// name; a row that clashes with one of the target is an error that shows both,
+// unless on-duplicate-logical says which stays. Then the batch is tried anew, in
+// halves down to the rows that clash. REPLACE is not left to the server where the
+// target has a unique key that the source does not have: the row of an equal key
+// is deleted and ours inserted, and what still clashes ends the load. A
 // table without any unique key would take such rows twice with nothing to
 // notice it: when it holds rows before the first of ours and this source is the
 // only one of the task, the load refuses to begin.

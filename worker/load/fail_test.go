@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,10 +9,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/internal/testbed"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 	"github.com/raftdm/raftdm/worker/load"
 )
 
@@ -39,27 +43,66 @@ func TestFullDiskOfTheTarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = dst.Close() })
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(filepath.Join(dst.Dir, "mariadbd.log")); t.Failed() && err == nil {
+			t.Logf("the server says:\n%s", text[max(0, len(text)-4000):])
+		}
+		_ = dst.Close()
+	})
 	const name = "fulldisk"
 	b := newBed(t, name, servers.MariaDB(t), dst)
 	b.sysbench(name, 1, 40_000)
 	b.keyless(name, 40_000)
 	b.dumpNow()
 	filler := filepath.Join(dir, "filler")
+	m, closeMeta := b.meta(t.Context())
 	if err := fill(filler, 6<<20); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.loadInto()
-	if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), "make room") {
+	err = b.firstTrouble(m)
+	closeMeta()
+	alive := dst.Alive() // some full disks end the server itself
+	if !fault.Is(err, fault.Unavailable) || alive && !strings.Contains(fault.HintOf(err), "make room") {
 		t.Fatalf("error %v, hint %q", err, fault.HintOf(err))
 	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
+	if !alive {
+		dst.Kill()
+		if err := dst.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := b.loadInto(); err != nil {
 		t.Fatal(err)
 	}
 	b.equal(name, "sbtest1", "nokey")
+}
+
+// firstTrouble loads until that ends, or shows what it retries.
+func (b *bed) firstTrouble(m *checkpoint.Meta) error {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	defer cancel()
+	u := load.New(load.Config{Subtask: b.sub, Meta: m, Log: b.log()})
+	done := make(chan error, 1)
+	go func() { done <- u.Run(ctx) }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			var s status.Subtask
+			if u.Fill(&s); s.Err != nil {
+				cancel()
+				<-done
+				return s.Err
+			}
+		}
+	}
 }
 
 // fill writes a file until so many bytes are left on its disk.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -93,7 +94,8 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 	for {
 		if len(pending) == 0 {
 			begin := time.Now()
-			if pending, err = in.batch(l.pressure.limit()); err != nil {
+			limit, _ := l.pressure.limits()
+			if pending, err = in.batch(limit); err != nil {
 				return err
 			}
 			l.metrics.query.Observe(time.Since(begin).Seconds())
@@ -102,7 +104,8 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 			return l.atEnd(it, *c)
 		}
 		var group []statement
-		if group, pending, err = take(pending, l.pressure.limit()); err != nil {
+		limit, packet := l.pressure.limits()
+		if group, pending, err = take(pending, limit, packet); err != nil {
 			return err
 		}
 		next := *c
@@ -115,12 +118,12 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 			l.count(next.Offset-c.Offset, next.Rows-c.Rows)
 			next.Attempt++
 			*c = next
-		case (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, err):
+		case (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, largest(group), err):
 			if fault.Transient(err) {
 				return err // not at once: others are in the way
 			}
 			l.log.Warn("a transaction is too large for the target and is cut", "file", it.file.name, "bytes", size, "error", err)
-			pending = append(group, pending...)
+			pending = append(group, pending...) // to be cut by the new limits
 		default:
 			return err
 		}
@@ -129,21 +132,32 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 
 // take gives the statements for the next transaction, and what is left. What is
 // too large is cut.
-func take(pending []statement, limit int) (group, rest []statement, err error) {
+func take(pending []statement, limit, packet int) (group, rest []statement, err error) {
 	size := 0
 	for i, s := range pending {
-		if len(s.text) > 2*limit && s.rows > 1 {
+		if len(s.text) > packet && s.rows > 1 {
 			if i > 0 {
 				return pending[:i:i], pending[i:], nil
 			}
-			parts, err := split(s, limit)
-			return parts[:1], append(parts[1:], pending[1:]...), err
+			parts, err := split(s, packet)
+			if err != nil {
+				return nil, nil, err
+			}
+			return take(append(parts, pending[1:]...), limit, math.MaxInt)
 		}
 		if size += len(s.text); size > limit && i > 0 {
 			return pending[:i:i], pending[i:], nil
 		}
 	}
 	return pending, nil, nil
+}
+
+func largest(group []statement) int {
+	n := 0
+	for _, s := range group {
+		n = max(n, len(s.text))
+	}
+	return n
 }
 
 func sizeOf(group []statement) int {

@@ -40,6 +40,7 @@ type pressure struct {
 	mu sync.Mutex
 	// mu guards the following.
 	bytes  int           // of one transaction at most
+	packet int           // of one statement at most
 	lanes  int           // that there are
 	width  int           // transactions at the same time, at most
 	inside int           // that run now
@@ -53,14 +54,14 @@ type pressure struct {
 }
 
 func newPressure(lanes int) *pressure {
-	return &pressure{bytes: batchBytes, lanes: lanes, width: lanes, freeC: make(chan struct{})}
+	return &pressure{bytes: batchBytes, packet: batchBytes, lanes: lanes, width: lanes, freeC: make(chan struct{})}
 }
 
-// limit is the size of the next transaction.
-func (p *pressure) limit() int {
+// limits are the sizes of the next transaction and of each of its statements.
+func (p *pressure) limits() (transaction, statement int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.bytes
+	return p.bytes, min(p.bytes, p.packet)
 }
 
 // enter waits until one more transaction may run.
@@ -128,33 +129,44 @@ func (p *pressure) narrow(now time.Time, took, perMiB time.Duration) {
 	p.bytes = max(batchLeast, p.bytes/2)
 }
 
-// shrink makes transactions smaller after one of so many bytes has failed, when
-// the failure is one that this may help against.
-func (p *pressure) shrink(now time.Time, bytes int, err error) bool {
-	why := tooLarge(err)
+// shrink makes transactions smaller after one of so many bytes, with a largest
+// statement of so many, has failed, when the failure is one that this helps
+// against. It answers whether another try will be smaller.
+func (p *pressure) shrink(now time.Time, bytes, statement int, err error) bool {
+	why, packet := tooLarge(err)
 	if why == "" {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.good = 0
-	p.bytes = max(batchLeast, min(p.bytes, bytes/2))
 	p.reason, p.when = why+": transactions are made smaller", now
-	return true
+	if packet {
+		// The server's limit stays, so this one does not grow back.
+		p.reason = why + ": statements are cut"
+		p.packet = min(p.packet, max(batchLeast, statement/2))
+		return p.packet < statement
+	}
+	p.bytes = min(p.bytes, max(batchLeast, bytes/2))
+	return p.bytes < bytes
 }
 
-// tooLarge says which limit of the target a transaction has met; "" for none.
-func tooLarge(err error) string {
-	if errors.Is(err, mysql.ErrPktTooLarge) {
-		return "a statement is larger than the target's max_allowed_packet"
-	}
+// tooLarge says which limit of the target a transaction has met, "" for none,
+// and whether it is that of one statement.
+func tooLarge(err error) (why string, packet bool) {
 	var answer *mysql.MySQLError
-	if !errors.As(err, &answer) {
-		return ""
+	answered := errors.As(err, &answer)
+	if errors.Is(err, mysql.ErrPktTooLarge) || answered && answer.Number == 1153 {
+		return "a statement is larger than the target's max_allowed_packet", true
 	}
-	switch answer.Number {
-	case 1153:
-		return "a statement is larger than the target's max_allowed_packet"
+	if !answered {
+		return "", false
+	}
+	return tooLargeNumber(answer.Number), false
+}
+
+func tooLargeNumber(n uint16) string {
+	switch n {
 	case 8004:
 		return "a transaction is larger than TiDB allows"
 	case 8175, 8176, 1041:
@@ -181,11 +193,11 @@ func (p *pressure) wake() {
 func (p *pressure) text(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	narrow := p.width < p.lanes || p.bytes < batchBytes
+	narrow := p.width < p.lanes || min(p.bytes, p.packet) < batchBytes
 	if p.reason == "" || !narrow && now.Sub(p.when) > calm {
 		return ""
 	}
-	return fmt.Sprintf("%s (%d of %d transactions at a time, of at most %d KiB)", p.reason, p.width, p.lanes, p.bytes>>10)
+	return fmt.Sprintf("%s (%d of %d transactions at a time, of at most %d KiB)", p.reason, p.width, p.lanes, min(p.bytes, p.packet)>>10)
 }
 
 // pace keeps the load below a number of things a second.

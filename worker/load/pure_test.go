@@ -81,7 +81,7 @@ func readRows(t *testing.T, own bool, text string, offset int64, limit int) (row
 			return rows, ends
 		}
 		var group []statement
-		if group, pending, err = take(pending, limit); err != nil {
+		if group, pending, err = take(pending, limit, limit); err != nil {
 			t.Fatal(err)
 		}
 		for _, st := range group {
