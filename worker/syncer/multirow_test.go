@@ -71,7 +71,6 @@ func TestStatementsOfSeveralRows(t *testing.T) {
 		"INSERT INTO `d`.`t` (`a`) VALUES (1),(1)",
 		"INSERT INTO `d`.`t` (`a`, `b`, `v`) VALUES (1,'x',2),(2,'y',3) ON DUPLICATE KEY UPDATE `a` = VALUES(`a`), `b` = VALUES(`b`), `v` = VALUES(`v`)",
 		"INSERT INTO `d`.`t` (`id`, `u`) VALUES (1,1),(2,2)",
-		"UPDATE `d`.`t` SET `a` = `a` WHERE (`a` = 1 AND `b` = 'x') OR (`a` = 2 AND `b` = 'y')",
 		"UPDATE `d`.`t` SET `u` = 10 WHERE `id` = 11",
 		"UPDATE `d`.`t` SET `u` = 11 WHERE `id` = 10",
 		"UPDATE `d`.`t` SET `u` = 12 WHERE `id` = 10",
