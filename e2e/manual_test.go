@@ -50,13 +50,15 @@ func (in *instances) exec(numbers []int, statements ...string) {
 func (in *instances) start(name, body string) {
 	in.t.Helper()
 	down := in.down.Config()
+	for n := range in.ups { // all workers are on one machine
+		id := fmt.Sprintf("- source-id: \"instance-%d\"", n+1)
+		body = strings.ReplaceAll(body, id, fmt.Sprintf("- loader: {dir: %q}\n  %s", filepath.Join(in.dir, fmt.Sprint("dump-", n+1)), id[2:]))
+	}
 	in.do("start-task", in.write(name+".yaml", fmt.Sprintf(`name: %s
 task-mode: all
 meta-schema: dm_meta
 target-database: {host: %q, port: %d, user: %q, password: %q}
-loaders: {global: {dir: %q}}
-`, name, down.Host, down.Port, down.User, down.Password.Reveal(), filepath.Join(in.dir, "dump"))+
-		strings.ReplaceAll(body, "- source-id:", "- loader-config-name: global\n  source-id:")))
+`, name, down.Host, down.Port, down.User, down.Password.Reveal())+body))
 }
 
 // caughtUp waits until the task has everything from the sources with the numbers.

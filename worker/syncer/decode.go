@@ -27,9 +27,10 @@ type decoder struct {
 	include func(schema, table string) bool
 	wanted  map[*rowevent.Table]bool
 	// leaves tells which changes of a table's rows are left out, nil for none;
-	// left is what it said.
+	// left is what it said, and kinds are want for each kind of change.
 	leaves func(schema, table string) [rowevent.Kinds]bool
 	left   map[*rowevent.Table][rowevent.Kinds]bool
+	kinds  [rowevent.Kinds]func(*rowevent.Table) bool
 	// place is where the last event ended. In MariaDB since 11.4 some events
 	// inside a transaction do not know where they end; counts is set there.
 	place  uint32
@@ -91,7 +92,7 @@ func (d *decoder) one(h *replication.EventHeader, raw, body []byte, parser *repl
 	case d.rows.IsRows(byte(typ)):
 		want := d.want
 		if d.leaves != nil {
-			want = d.wantKind(d.rows.Kind(byte(typ)))
+			want = d.kinds[d.rows.Kind(byte(typ))]
 		}
 		var err error
 		if d.image, err = d.rows.Rows(byte(typ), body, want); err != nil {
@@ -175,22 +176,24 @@ func (d *decoder) want(t *rowevent.Table) bool {
 	return yes
 }
 
-// wantKind is want for one kind of change, of which some may be left out.
-func (d *decoder) wantKind(k rowevent.Kind) func(*rowevent.Table) bool {
-	return func(t *rowevent.Table) bool {
-		if !d.want(t) {
-			return false
-		}
-		out, known := d.left[t]
-		if !known {
-			if d.left == nil || len(d.left) > len(d.wanted) { // what want has forgotten
-				d.left = map[*rowevent.Table][rowevent.Kinds]bool{}
-			}
-			out = d.leaves(t.Schema, t.Name)
-			d.left[t] = out
-		}
-		return !out[k]
+// leaveOut sets what tells which changes of a table's rows are left out.
+func (d *decoder) leaveOut(leaves func(schema, table string) [rowevent.Kinds]bool) {
+	d.leaves, d.left = leaves, map[*rowevent.Table][rowevent.Kinds]bool{}
+	for k := range d.kinds {
+		d.kinds[k] = func(t *rowevent.Table) bool { return d.want(t) && !d.leftOut(t)[k] }
 	}
+}
+
+func (d *decoder) leftOut(t *rowevent.Table) [rowevent.Kinds]bool {
+	out, known := d.left[t]
+	if !known {
+		if len(d.left) > len(d.wanted) { // what want has forgotten
+			clear(d.left)
+		}
+		out = d.leaves(t.Schema, t.Name)
+		d.left[t] = out
+	}
+	return out
 }
 
 // payload reads the events of a compressed transaction one by one. They are at

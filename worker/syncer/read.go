@@ -156,7 +156,9 @@ func (r *reader) run(ctx context.Context, out chan<- *Txn) error {
 // decoder makes one for a connection.
 func (r *reader) decoder() *decoder {
 	d := newDecoder(r.flavor, r.group.include)
-	d.leaves = r.leaves
+	if r.leaves != nil {
+		d.leaveOut(r.leaves)
+	}
 	return d
 }
 
