@@ -72,7 +72,7 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int) (*dumpdi
 		cat.filter = sub.Filter
 	}
 	if cat.consistency == config.ConsistencyNone && !a.cfg.Resume {
-		return nil, &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream, Code: codeRuntime, Msg: "not supported yet: --consistency none",
+		return nil, &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream, Code: codeRuntime, Msg: "not supported yet: --consistency none in mode dump, where nothing brings the rows to one moment",
 			Hint: "stop-task, write --consistency lock, which needs no global lock, in extra-args of the task file, then start-task"}
 	}
 	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
