@@ -84,5 +84,5 @@ func (r *Rate) Remaining(left int64) (low, high int64) {
 	}
 	// One second without any growth does not mean that it never ends.
 	slow = max(slow, mean/4)
-	return int64(float64(left) / fast * 0.9), int64(math.Ceil(float64(left) / slow * 1.1))
+	return int64(float64(left) / fast * 0.9), max(1, int64(math.Round(float64(left)/slow*1.1)))
 }
