@@ -17,7 +17,7 @@ import (
 
 const (
 	syncTask = "sync"
-	// Looking costs the worker about a millisecond, so it is done often only when
+	// Looking costs the worker a few milliseconds, so it is done often only when
 	// something is about to happen.
 	lookFast, lookSlow = 50 * time.Millisecond, time.Second
 	// patience is how long nothing may be applied before query-status is asked why.
@@ -106,7 +106,7 @@ func nextLook(since time.Duration, rows, all int64) time.Duration {
 		return lookFast
 	}
 	rest := time.Duration(float64(since) * float64(all-rows) / float64(rows))
-	return max(min(rest/4, since/10, lookSlow), lookFast)
+	return max(min(rest/2, since/4, lookSlow), lookFast)
 }
 
 // why gives the reason of a task that does not move, nil if it claims to be well.
@@ -163,13 +163,16 @@ func look(ctx context.Context, addr string) (p progress, err error) {
 	return p, lines.Err()
 }
 
+// plain asks for pages as they are: packing them would count as the worker's work.
+var plain = &http.Client{Transport: &http.Transport{DisableCompression: true}}
+
 // get reads a page of a dm process.
 func get(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := plain.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -60,9 +60,9 @@ func TestTheNextLookComesInTime(t *testing.T) {
 		want      time.Duration
 	}{
 		{time.Second, 0, 1000, lookFast},
-		{time.Second, 10, 1000, 100 * time.Millisecond},
+		{time.Second, 10, 1000, 250 * time.Millisecond},
 		{time.Minute, 10, 1000, lookSlow},
-		{10 * time.Second, 900, 1000, 10 * time.Second / 9 / 4},
+		{10 * time.Second, 900, 1000, 10 * time.Second / 9 / 2},
 		{10 * time.Second, 999, 1000, lookFast},
 	} {
 		if got := nextLook(c.since, c.rows, c.all); got.Round(time.Millisecond) != c.want.Round(time.Millisecond) {
