@@ -61,8 +61,18 @@ func (a *Applied) Add(id string) {
 	if found {
 		return
 	}
-	spans = slices.Insert(spans, i, span{n, n})
-	a.by[prefix] = mergeSpans(spans)
+	before, behind := i > 0 && spans[i-1].to+1 == n, i < len(spans) && n+1 == spans[i].from
+	switch {
+	case before && behind:
+		spans[i-1].to = spans[i].to
+		a.by[prefix] = slices.Delete(spans, i, i+1)
+	case before:
+		spans[i-1].to = n
+	case behind:
+		spans[i].from = n
+	default:
+		a.by[prefix] = slices.Insert(spans, i, span{n, n})
+	}
 }
 
 func mergeSpans(spans []span) []span {

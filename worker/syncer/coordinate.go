@@ -62,8 +62,7 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 			if !ok {
 				return nil
 			}
-			c.ahead.give(t.size)
-			if err := c.take(reading, writing, t); err != nil {
+			if err := c.takeSome(reading, writing, t, in); err != nil {
 				if errors.Is(err, errStopped) || reading.Err() != nil && writing.Err() == nil && fault.Is(err, fault.Cancelled) {
 					return nil
 				}
@@ -75,13 +74,38 @@ func (c *coordinator) run(reading, writing context.Context, in <-chan *Txn) erro
 				return nil //nolint:nilerr // only the end of reading can interrupt it
 			}
 		}
-		if at, _ := c.window.watermark(); !c.until.IsZero() && reached(at, c.until, c.byGTID) {
-			return errReplayed
+		if !c.until.IsZero() {
+			if at, _ := c.window.watermark(); reached(at, c.until, c.byGTID) {
+				return errReplayed
+			}
 		}
 		if len(in) == 0 {
 			if err := c.dispatch.sendSome(reading); err != nil {
 				return nil //nolint:nilerr // only the end of reading can interrupt it
 			}
+		}
+	}
+}
+
+// takeAtOnce is how many transactions are taken before run looks at anything else.
+const takeAtOnce = 32
+
+// takeSome deals with t and with what else has been read already: to wait for
+// all that run waits for costs about as much as to take a small transaction.
+func (c *coordinator) takeSome(reading, writing context.Context, t *Txn, in <-chan *Txn) error {
+	for n := 1; ; n++ {
+		c.ahead.give(t.size)
+		if err := c.take(reading, writing, t); err != nil || n == takeAtOnce || !c.until.IsZero() {
+			return err
+		}
+		select {
+		case next, ok := <-in:
+			if !ok {
+				return nil // run finds it closed
+			}
+			t = next
+		default:
+			return nil
 		}
 	}
 }

@@ -34,6 +34,7 @@ type grouper struct {
 	head atomic.Pointer[checkpoint.Head]
 	cur  *open // the transaction being read, nil between transactions
 	room open  // what cur points to
+	slab rowSlab
 
 	// last is the end of the last event of cur, over the file that has outgrown
 	// what a position can name; see group_over.go.
@@ -309,6 +310,7 @@ func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
 	c := g.cur
 	t := c.t
 	t.size = c.size
+	t.Rows = g.slab.took(t.Rows)
 	g.loc.Position = at
 	if !c.never {
 		if err := g.count(t.GTID); err != nil {
@@ -350,6 +352,7 @@ func (g *grouper) cut(emit func(*Txn) error) error {
 	c.parts++
 	piece := c.t
 	piece.size = c.size
+	piece.Rows = g.slab.took(piece.Rows)
 	piece.Part, piece.RowsBefore = c.parts, c.rows-int64(len(piece.Rows))
 	c.t = &Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
 	c.size = 0

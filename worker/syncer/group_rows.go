@@ -41,6 +41,9 @@ func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*
 	}
 	c.rows += n
 	had := len(c.t.Rows)
+	if had == 0 && len(e.Body) <= slabEvent && c.xid == "" {
+		c.t.Rows = g.slab.room()
+	}
 	c.t.Rows = appendRows(c.t.Rows, e, h.LogPos, int(skip))
 	for i := range c.t.Rows[had:] {
 		c.size += rowSize(&c.t.Rows[had+i])
@@ -52,6 +55,35 @@ func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*
 		return g.cut(emit)
 	}
 	return nil
+}
+
+const (
+	// slabRows is how many rows have their memory together, slabLeft how few of
+	// them are not worth to begin a transaction with.
+	slabRows, slabLeft = 32, 4
+	// slabEvent bounds what one row of a slab can keep in memory for the others.
+	slabEvent = 16 << 10
+)
+
+// rowSlab gives small transactions room for their rows out of one piece of
+// memory. What room gave last is given again until took says how much was used.
+type rowSlab struct{ free []Row }
+
+func (s *rowSlab) room() []Row {
+	if cap(s.free) < slabLeft {
+		s.free = make([]Row, 0, slabRows)
+	}
+	return s.free
+}
+
+// took leaves rows to their transaction, if it is in the slab that they are.
+func (s *rowSlab) took(rows []Row) []Row {
+	n := len(rows)
+	if n == 0 || n > cap(s.free) || &rows[0] != &s.free[:1][0] {
+		return rows
+	}
+	s.free = s.free[n:n:cap(s.free)]
+	return rows[:n:n]
 }
 
 // images is how many images a row of a kind has.

@@ -179,6 +179,11 @@ func (r *reader) stream(ctx context.Context, out chan<- *Txn) (got bool, err err
 		if err := r.ahead.take(ctx, t.size); err != nil {
 			return err
 		}
+		select { // there is room mostly, and this is a third of the cost
+		case out <- t:
+			return nil
+		default:
+		}
 		select {
 		case out <- t:
 			return nil
