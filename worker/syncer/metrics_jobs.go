@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/rowevent"
 )
 
 // jobs makes the families of what the coordinator counts and measures.
@@ -89,7 +91,14 @@ func (j *jobMeter) flush() {
 
 // counters are the series of a vector that one goroutine has asked for: finding
 // one by its seven labels takes longer than a row's share of all else.
-type counters map[countKey]prometheus.Counter
+type counters struct {
+	known map[countKey]prometheus.Counter
+	// last are those that were asked for last, by kind: mostly it is they again.
+	last [rowevent.Kinds]struct {
+		plan *plan
+		is   prometheus.Counter
+	}
+}
 
 type countKey struct {
 	kind Kind
@@ -100,19 +109,27 @@ type countKey struct {
 const mostCounters = 1000
 
 func (c *counters) of(to *prometheus.CounterVec, r *Row, m *metrics, lane int) prometheus.Counter {
+	last := &c.last[r.Kind]
+	if last.is == nil || last.plan != r.plan {
+		last.plan, last.is = r.plan, c.find(to, r, m, lane)
+	}
+	return last.is
+}
+
+func (c *counters) find(to *prometheus.CounterVec, r *Row, m *metrics, lane int) prometheus.Counter {
 	k := countKey{r.Kind, r.plan}
-	if found := (*c)[k]; found != nil {
+	if found := c.known[k]; found != nil {
 		return found
 	}
-	if *c == nil || len(*c) >= mostCounters {
-		*c = counters{}
+	if c.known == nil || len(c.known) >= mostCounters {
+		c.known = map[countKey]prometheus.Counter{}
 	}
 	on := r.Table
 	if r.plan != nil {
 		on = r.plan.table.Name // as the target calls it
 	}
 	made := to.WithLabelValues(r.Kind.String(), m.task, folded(lane), m.source, m.worker, on.Schema, on.Table)
-	(*c)[k] = made
+	c.known[k] = made
 	return made
 }
 
