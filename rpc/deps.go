@@ -5,6 +5,7 @@ import (
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/plan"
 	"github.com/raftdm/raftdm/internal/status"
 )
 
@@ -80,6 +81,8 @@ type Checker interface {
 	// CheckTask runs the pre-checks of a task without the items in ignore. Its
 	// error shows at most so many failures and warnings.
 	CheckTask(ctx context.Context, subs []config.Subtask, ignore []string, failures, warnings int) error
+	// PlanTask says what a task would do.
+	PlanTask(ctx context.Context, subs []config.Subtask, ignore []string) (*plan.Plan, error)
 }
 
 // Target cleans up on a task's target database.

@@ -219,6 +219,7 @@ func (m *Master) forwardHeaders(ctx context.Context) metadata.MD {
 	}
 	if md, ok := metadata.FromIncomingContext(ctx); ok {
 		out.Set(headerFiles, md.Get(headerFiles)...)
+		out.Set(headerPlan, md.Get(headerPlan)...)
 	}
 	return out
 }

@@ -21,6 +21,7 @@ const (
 	headerActor      = "raftdm-actor"       // who asks, for the audit trail
 	headerClientAddr = "raftdm-client-addr" // where they ask from, set by a forwarding master
 	headerForwarded  = "raftdm-forwarded"   // set by a forwarding master: do not forward again
+	headerPlan       = "raftdm-plan"        // CheckTask: answer with the plan
 	headerFiles      = "raftdm-file-bin"    // the paths of the files in the request, in their order
 	headerCluster    = "raftdm-cluster-id"  // the cluster the caller means; another one refuses
 

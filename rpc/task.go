@@ -88,6 +88,9 @@ func (m *Master) CheckTask(ctx context.Context, req *pb.CheckTaskRequest) (*pb.C
 	if err != nil {
 		return nil, err
 	}
+	if header(ctx, headerPlan) != "" {
+		return m.preview(ctx, p)
+	}
 	if req.GetErrCnt() < 0 || req.GetWarnCnt() < 0 {
 		return nil, fault.New(fault.Invalid, "the numbers of errors and warnings to show must not be negative")
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/plan"
 	"github.com/raftdm/raftdm/internal/precheck"
 	"github.com/raftdm/raftdm/raftnode"
 	"github.com/raftdm/raftdm/worker/checkpoint"
@@ -34,6 +35,11 @@ func (checker) CheckSource(ctx context.Context, s config.Source) (config.Source,
 // CheckTask runs the pre-checks.
 func (checker) CheckTask(ctx context.Context, subs []config.Subtask, ignore []string, failures, warnings int) error {
 	return precheck.CheckTask(ctx, subs, ignore, failures, warnings)
+}
+
+// PlanTask says what a task would do.
+func (checker) PlanTask(ctx context.Context, subs []config.Subtask, ignore []string) (*plan.Plan, error) {
+	return plan.Make(ctx, subs, ignore)
 }
 
 // target cleans up on the target.

@@ -11,23 +11,42 @@ import (
 
 func newCheckTask(s *shared) *cobra.Command {
 	var failures, warnings int64
-	cmd := &cobra.Command{Use: "check-task [-e number] [-w number] <file>", Short: "check a task file against the databases, as start-task does",
+	var preview bool
+	var format string
+	cmd := &cobra.Command{Use: "check-task [-e number] [-w number] [--plan [--format text|json]] <file>", Short: "check a task file against the databases, as start-task does",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("check-task needs exactly one task file")
+			}
+			if format != formatText && format != formatJSON {
+				return usagef("--format is %s or %s, not %q", formatText, formatJSON, format)
+			}
+			if cmd.Flags().Changed("format") && !preview {
+				return usagef("--format belongs to --plan: what the checks find is printed as DM prints it")
+			}
+			if preview && (cmd.Flags().Changed("error") || cmd.Flags().Changed("warn")) {
+				return usagef("-e and -w are about the checks' verdict: a plan shows all that was found")
 			}
 			text, err := readText("the task file", args[0])
 			if err != nil {
 				return err
 			}
 			resp, err := ask(cmd, s, reads, func(ctx context.Context, c pb.MasterClient) (*pb.CheckTaskResponse, error) {
+				if preview {
+					ctx = rpc.AskPlan(ctx)
+				}
 				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: text, ErrCnt: failures, WarnCnt: warnings})
 			})
 			if err != nil {
 				return err
 			}
+			if preview {
+				return s.printPlan(resp, format)
+			}
 			return s.print(resp)
 		}}
+	cmd.Flags().BoolVar(&preview, "plan", false, "print where each table goes, what is left out and why, and the statements that would run, in place of the checks' verdict")
+	cmd.Flags().StringVar(&format, "format", formatText, "how to print the plan: text or json")
 	cmd.Flags().Int64VarP(&failures, "error", "e", 10, "how many failures to show at most")
 	cmd.Flags().Int64VarP(&warnings, "warn", "w", 10, "how many warnings to show at most when a check failed")
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -77,6 +78,31 @@ func (db *DB) Tables(ctx context.Context, f config.TableFilter) ([]schema.Name, 
 		return strings.Compare(a.Table, b.Table)
 	})
 	return out, nil
+}
+
+// Schemas lists the schemas of tables and those that belong to a task as a whole,
+// which may be empty now and get tables later, sorted.
+func (db *DB) Schemas(ctx context.Context, f config.TableFilter, tables []schema.Name) ([]string, error) {
+	const op = "list schemas"
+	out := map[string]bool{}
+	for _, n := range tables {
+		out[n.Schema] = true
+	}
+	rows, err := db.QueryContext(ctx, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
+	if err != nil {
+		return nil, Error(db.side, op, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, Error(db.side, op, err)
+		}
+		if !IsSystemSchema(name) && f.MatchSchema(name) {
+			out[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(out)), Error(db.side, op, rows.Err())
 }
 
 // CreateTable gives the text of SHOW CREATE TABLE.

@@ -118,6 +118,31 @@ func (r *Rules) Tables() (out []schema.Name) {
 	return out
 }
 
+// Named is a rule and its conditions, as the file has them.
+type Named struct {
+	Name, Says string
+}
+
+// Rules lists the rules that are about a table.
+func (r *Rules) Rules(n schema.Name) (out []Named) {
+	if r == nil {
+		return nil
+	}
+	for _, one := range r.byTable[r.key(n)] {
+		var says []string
+		for _, c := range []struct {
+			key string
+			e   *Expr
+		}{{"insert-value-expr", one.insert}, {"update-old-value-expr", one.before}, {"update-new-value-expr", one.after}, {"delete-value-expr", one.gone}} {
+			if c.e != nil {
+				says = append(says, fmt.Sprintf("%s: %q", c.key, c.e.text))
+			}
+		}
+		out = append(out, Named{one.name, strings.Join(says, ", ")})
+	}
+	return out
+}
+
 // Filter leaves out changes of the rows of one structure of a table. It belongs
 // to one goroutine.
 type Filter struct {

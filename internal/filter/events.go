@@ -34,6 +34,7 @@ type Events struct {
 
 type eventRule struct {
 	name   string
+	says   string // action, events and patterns, as the file has them
 	schema Pattern
 	table  *Pattern // nil for a rule about a schema
 	events eventSet
@@ -132,6 +133,10 @@ func compileEventRule(r EventRule, fold bool) (eventRule, error) {
 	default:
 		return out, badRule(r.Name, "write Ignore or Do, with this first letter", "action: %q is neither Do nor Ignore", r.Action)
 	}
+	out.says = r.Action + " " + strings.Join(r.Events, ", ")
+	for _, p := range r.SQL {
+		out.says += fmt.Sprintf(" %q", p)
+	}
 	return out, nil
 }
 
@@ -164,6 +169,23 @@ func (e *Events) Statement(schema, table string, ev Event, texts ...string) (rul
 		}
 	}
 	return "", false
+}
+
+// Named is a rule and what it says.
+type Named struct {
+	Name, Says string
+}
+
+// Rules lists the rules that are asked about a table, in the order of the file.
+func (e *Events) Rules(schema, table string) []Named {
+	if e == nil {
+		return nil
+	}
+	var out []Named
+	for _, r := range e.matching(schema, table) {
+		out = append(out, Named{r.name, r.says})
+	}
+	return out
 }
 
 // matching gives the rules for a table. A Do rule that lists nothing but events

@@ -99,52 +99,93 @@ func invalid(key string, err error) error {
 }
 
 // MatchSchema tells whether statements about a whole schema belong to the task.
-func (f *Filter) MatchSchema(schema string) bool {
-	if IsSystemSchema(schema) || f.internal[strings.ToLower(schema)] {
-		return false
-	}
-	switch {
-	case len(f.doDBs) > 0:
-		return anyName(f.doDBs, schema)
-	case len(f.ignoreDBs) > 0:
-		return !anyName(f.ignoreDBs, schema)
-	default:
-		return true
-	}
-}
+func (f *Filter) MatchSchema(schema string) bool { return f.schema(schema).selected }
 
 // MatchTable tells whether a table and its rows belong to the task.
-func (f *Filter) MatchTable(schema, table string) bool {
-	if !f.MatchSchema(schema) {
-		return false
-	}
-	switch {
-	case anyTable(f.doTables, schema, table):
-		return true
-	case anyTable(f.ignoreTables, schema, table):
-		return false
-	default:
-		return len(f.doTables) == 0
-	}
+func (f *Filter) MatchTable(schema, table string) bool { return f.table(schema, table).selected }
+
+// Explain is MatchTable, and says which entry decides: `do-tables[1]`, or why none
+// has to.
+func (f *Filter) Explain(schema, table string) (selected bool, why string) {
+	v := f.table(schema, table)
+	return v.selected, v.String()
 }
 
-func anyName(list []Pattern, name string) bool {
+// decision is an answer and the entry that it comes from.
+type decision struct {
+	selected bool
+	key      string // of the list, or a sentence when entry is none
+	entry    int
+	pattern  string
+}
+
+// none is the entry of a decision that no single entry has made.
+const none = -1
+
+func (v decision) String() string {
+	if v.entry == none {
+		return v.key
+	}
+	return fmt.Sprintf("%s[%d] %s", v.key, v.entry, v.pattern)
+}
+
+// schema decides about a schema.
+func (f *Filter) schema(name string) decision {
+	switch {
+	case IsSystemSchema(name):
+		return decision{key: "a schema of the server itself", entry: none}
+	case f.internal[strings.ToLower(name)]:
+		return decision{key: "the schema of the task's meta tables", entry: none}
+	}
+	if at := indexName(f.doDBs, name); at >= 0 {
+		return decision{true, "do-dbs", at, f.doDBs[at].text}
+	}
+	if len(f.doDBs) > 0 {
+		return decision{key: "its schema is not in do-dbs", entry: none}
+	}
+	if at := indexName(f.ignoreDBs, name); at >= 0 {
+		return decision{false, "ignore-dbs", at, f.ignoreDBs[at].text}
+	}
+	return decision{selected: true, key: "nothing leaves it out", entry: none}
+}
+
+// table decides about a table.
+func (f *Filter) table(schema, table string) decision {
+	v := f.schema(schema)
+	if !v.selected {
+		return v
+	}
+	if at := indexTable(f.doTables, schema, table); at >= 0 {
+		return decision{true, "do-tables", at, f.doTables[at].String()}
+	}
+	if at := indexTable(f.ignoreTables, schema, table); at >= 0 {
+		return decision{false, "ignore-tables", at, f.ignoreTables[at].String()}
+	}
+	if len(f.doTables) > 0 {
+		return decision{key: "it is not in do-tables", entry: none}
+	}
+	return v
+}
+
+func indexName(list []Pattern, name string) int {
 	for i := range list {
 		if list[i].Match(name) {
-			return true
+			return i
 		}
 	}
-	return false
+	return none
 }
 
-func anyTable(list []tablePattern, schema, table string) bool {
+func indexTable(list []tablePattern, schema, table string) int {
 	for i := range list {
 		if list[i].schema.Match(schema) && list[i].table.Match(table) {
-			return true
+			return i
 		}
 	}
-	return false
+	return none
 }
+
+func (p tablePattern) String() string { return p.schema.text + "." + p.table.text }
 
 // Exact lists the do-tables that are written without any pattern: the operator
 // expects each of them to exist.

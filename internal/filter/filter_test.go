@@ -163,3 +163,36 @@ func TestSystemSchemasNeverMatch(t *testing.T) {
 		}
 	})
 }
+
+// TestExplain names the entry that decides, of the manual's example.
+func TestExplain(t *testing.T) {
+	f, err := New(Rules{DoDBs: []string{"forum_backup_2018", "forum"}, IgnoreDBs: []string{"~^forum_backup_"},
+		DoTables:     []TablePattern{{"logs", "~_2018$"}, {"~^forum.*", "messages"}},
+		IgnoreTables: []TablePattern{{"~.*", "^messages.*"}}}, Options{Internal: []string{"dm_meta"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignoring, err := New(Rules{IgnoreDBs: []string{"Log*"}, IgnoreTables: []TablePattern{{"a", "t_?"}}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		f                   *Filter
+		schema, table, want string
+		selected            bool
+	}{
+		{f, "logs", "messages_2018", "its schema is not in do-dbs", false},
+		{f, "forum", "users", "it is not in do-tables", false},
+		{f, "forum", "messages", "do-tables[1] ~^forum.*.messages", true},
+		{f, "mysql", "user", "a schema of the server itself", false},
+		{f, "DM_meta", "t", "the schema of the task's meta tables", false},
+		{ignoring, "logs", "t", "ignore-dbs[0] Log*", false},
+		{ignoring, "a", "t_1", "ignore-tables[0] a.t_?", false},
+		{ignoring, "a", "u", "nothing leaves it out", true},
+	} {
+		selected, why := c.f.Explain(c.schema, c.table)
+		if selected != c.selected || why != c.want || selected != c.f.MatchTable(c.schema, c.table) {
+			t.Errorf("%s.%s: %v, %s", c.schema, c.table, selected, why)
+		}
+	}
+}

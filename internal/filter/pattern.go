@@ -10,6 +10,7 @@ import (
 // Pattern matches one name: an exact text, a wildcard or, behind a ~, a regular
 // expression. It is made by CompilePattern.
 type Pattern struct {
+	text  string // as it was written
 	fold  bool
 	exact string
 	wild  []element      // nil unless a wildcard
@@ -43,6 +44,12 @@ func isPattern(s string) bool {
 // CompilePattern reads a pattern, which is not empty. With fold the letters' case
 // does not count.
 func CompilePattern(s string, fold bool) (Pattern, error) {
+	p, err := compilePattern(s, fold)
+	p.text = s
+	return p, err
+}
+
+func compilePattern(s string, fold bool) (Pattern, error) {
 	if s == "" {
 		return Pattern{}, errors.New("the name is empty")
 	}

@@ -25,6 +25,8 @@ type Result struct {
 	Errors      []Detail `json:"errors,omitempty"`
 	Instruction string   `json:"instruction,omitempty"`
 	Extra       string   `json:"extra,omitempty"`
+	// Source is the source that was asked, "" for the target or several.
+	Source string `json:"-"`
 }
 
 // Detail is one finding of a check.

@@ -141,7 +141,11 @@ func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sou
 			checks = append(checks, c.check(item))
 		}
 	}
-	return sourceResults{results: run(ctx, checks, addressOf(sub.Source.From)), targets: targets}, nil
+	results := run(ctx, checks, addressOf(sub.Source.From))
+	for i := range results {
+		results[i].Source = sub.SourceID
+	}
+	return sourceResults{results: results, targets: targets}, nil
 }
 
 // routed gives the names that tables have on the target. Of the tables for which

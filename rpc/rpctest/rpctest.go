@@ -24,6 +24,7 @@ import (
 	"github.com/raftdm/raftdm/fsm/feed"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/plan"
 	"github.com/raftdm/raftdm/rpc"
 )
 
@@ -197,6 +198,8 @@ type Options struct {
 	// CheckSource and CheckTask stand in for the pre-checks.
 	CheckSource func(config.Source) (config.Source, error)
 	CheckTask   func(subs []config.Subtask, failures, warnings int) error
+	// PlanTask stands in for the plan of a task.
+	PlanTask func(subs []config.Subtask) (*plan.Plan, error)
 	// Elected, when set, says from when on this master leads; until then nobody does.
 	Elected func() bool
 	// Removed is called for every task whose meta tables are to be dropped.
@@ -352,6 +355,13 @@ func (c checker) CheckTask(_ context.Context, subs []config.Subtask, _ []string,
 		return c.o.CheckTask(subs, failures, warnings)
 	}
 	return nil
+}
+
+func (c checker) PlanTask(_ context.Context, subs []config.Subtask, _ []string) (*plan.Plan, error) {
+	if c.o.PlanTask != nil {
+		return c.o.PlanTask(subs)
+	}
+	return &plan.Plan{}, nil
 }
 
 type target struct{ o Options }

@@ -8,12 +8,12 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -247,7 +247,7 @@ func (a *attempt) manifest(db *dbconn.DB, cat *catalogue, snap *snapshot, tables
 	}
 	m.Snapshots = append(m.Snapshots, snap.describe())
 	for _, name := range slices.Sorted(maps.Keys(cat.schemas)) {
-		text := strings.Replace(cat.schemas[name], "CREATE DATABASE ", "CREATE DATABASE /*!32312 IF NOT EXISTS*/ ", 1)
+		text := create.IfMissing(cat.schemas[name])
 		f, err := dumpdir.WriteFile(sub.Load.Dir, dumpdir.SchemaFile(name), []byte(text+";\n"))
 		if err != nil {
 			return nil, a.local(op, err)

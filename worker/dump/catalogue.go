@@ -180,31 +180,14 @@ func (c *catalogue) structures(ctx context.Context, db *dbconn.DB, names []schem
 	return out, err
 }
 
-// readSchemas reads the schemas of the tables and those that belong to the
-// task as a whole, which may be empty now and get tables later.
+// readSchemas reads the definitions of the schemas that belong to the task.
 func (c *catalogue) readSchemas(ctx context.Context, db *dbconn.DB, tables []schema.Name) (map[string]string, error) {
-	out := map[string]string{}
-	for _, n := range tables {
-		out[n.Schema] = ""
-	}
-	rows, err := db.QueryContext(ctx, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
+	names, err := db.Schemas(ctx, c.filter, tables)
 	if err != nil {
-		return nil, dbconn.Error(fault.Upstream, "list schemas", err)
+		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, dbconn.Error(fault.Upstream, "list schemas", err)
-		}
-		if !dbconn.IsSystemSchema(name) && c.filter.MatchSchema(name) {
-			out[name] = ""
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, dbconn.Error(fault.Upstream, "list schemas", err)
-	}
-	for name := range out {
+	out := make(map[string]string, len(names))
+	for _, name := range names {
 		if out[name], err = db.CreateSchema(ctx, name); err != nil {
 			return nil, err
 		}

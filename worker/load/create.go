@@ -1,18 +1,28 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
+	"github.com/raftdm/raftdm/internal/schema"
 )
+
+// createRules are how the schemas and tables are created.
+func (r *run) createRules() create.Rules {
+	return create.Rules{Routes: r.cfg.Subtask.Routes, Target: r.db.Server}
+}
 
 // createAll makes the schemas and tables that are missing on the target.
 func (r *run) createAll(ctx context.Context) error {
@@ -21,30 +31,54 @@ func (r *run) createAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if text == "" { // a foreign dump may come without it
-			text = "CREATE DATABASE " + dbconn.Ident(s.name)
-		}
-		name, err := r.cfg.Subtask.Routes.Schema(s.name)
+		name, st, err := r.createRules().Schema(s.name, text)
 		if err != nil {
 			return err
 		}
-		if name != s.name {
-			text = renamedSchema(text, name)
+		for _, c := range st.Replaced {
+			r.log.Warn("collation replaced: the target does not know it", "schema", s.name, "source", c.From, "target", c.To)
 		}
-		text, changed := fit(r.db.Server, text)
-		for _, c := range changed {
-			r.log.Warn("collation replaced: the target does not know it", "schema", s.name, "source", c.from, "target", c.to)
-		}
-		if _, err := r.db.ExecContext(ctx, text); err != nil && !r.schemaThere(ctx, name) {
+		if _, err := r.db.ExecContext(ctx, st.SQL); err != nil && !r.schemaThere(ctx, name) {
 			return r.createError("schema "+name, err)
 		}
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.cfg.Subtask.Load.PoolSize))
-	for _, t := range r.content.tables {
-		g.Go(func() error { return r.createTable(gctx, t) })
+	for _, same := range r.byTarget() {
+		g.Go(func() error {
+			for _, t := range same { // one after the other: the first makes the table
+				if err := r.createTable(gctx, t); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return g.Wait()
+}
+
+// byTarget groups the tables by where they go, each group in the order of the names,
+// so that not chance decides whose structure a merged table has. One that goes
+// nowhere says so when it is created.
+func (r *run) byTarget() (out [][]*table) {
+	at := map[schema.Name]int{}
+	for _, t := range r.content.tables {
+		n := t.Name
+		if to, err := r.to(n); err == nil {
+			n = schema.Name{Schema: to.Schema, Table: to.Table}
+		}
+		if _, known := at[n]; !known {
+			at[n] = len(out)
+			out = append(out, nil)
+		}
+		out[at[n]] = append(out[at[n]], t)
+	}
+	for _, same := range out {
+		slices.SortFunc(same, func(a, b *table) int {
+			return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Name.Table, b.Name.Table))
+		})
+	}
+	return out
 }
 
 // schemaThere tells whether a schema exists that the user may not create.
@@ -75,23 +109,16 @@ func (r *run) createTable(ctx context.Context, t *table) error {
 			return err
 		}
 	}
-	if !there && text == "" {
-		return &fault.Error{Op: "create table " + dbconn.Ident(t.Schema, t.Table), Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
-			Msg:  "neither the target nor the dump has the structure of the table",
-			Hint: "create the table on the target, or put the file with its CREATE TABLE beside the data; then resume-task"}
-	}
 	if !there {
-		if to.Routed {
-			if text, err = renamedTable(text, t.Name, r.cfg.Subtask.Routes); err != nil {
-				return err
-			}
+		st, err := r.createRules().Table(t.Name, to, text)
+		if err != nil {
+			return err
 		}
-		text, changed := fit(r.db.Server, ifNotExists(text))
-		for _, c := range changed {
+		for _, c := range st.Replaced {
 			r.log.Warn("collation replaced: the target does not know it", "schema", t.Schema, "table", t.Table,
-				"source", c.from, "target", c.to)
+				"source", c.From, "target", c.To)
 		}
-		if err := r.inSchema(ctx, to.Schema, text); err != nil {
+		if err := r.inSchema(ctx, st); err != nil {
 			return r.createError(fmt.Sprintf("table %s.%s", to.Schema, to.Table), err)
 		}
 		return r.checkColumns(ctx, to)
@@ -139,16 +166,16 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 }
 
 // inSchema executes a statement with a current schema.
-func (r *run) inSchema(ctx context.Context, name, text string) error {
+func (r *run) inSchema(ctx context.Context, st create.Statement) error {
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(name)); err != nil {
+	if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(st.Schema)); err != nil {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, text)
+	_, err = conn.ExecContext(ctx, st.SQL)
 	return err
 }
 
@@ -163,10 +190,7 @@ func (r *run) needSchema(ctx context.Context, to *route.Target, t *table) error 
 	if !errors.Is(err, sql.ErrNoRows) {
 		return dbconn.Error(fault.Downstream, "look for the schema on the target", err)
 	}
-	return &fault.Error{Op: "create table " + dbconn.Ident(to.Schema, to.Table), Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
-		Msg: fmt.Sprintf("schema %s doesn't exist", to.Schema),
-		Hint: fmt.Sprintf("create it on the target, or give the task a route with a schema-pattern for %q, target-schema %q and no table-pattern; then resume-task",
-			t.Schema, to.Schema)}
+	return create.NoSchema(t.Name, to)
 }
 
 func (r *run) tableThere(ctx context.Context, t *route.Target) (bool, error) {
@@ -206,9 +230,32 @@ func (r *run) checkEmpty(ctx context.Context, t *table) error {
 	if err != nil || !alone {
 		return err
 	}
-	return &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Downstream,
-		Msg:  fmt.Sprintf("table %s has no unique key and holds rows already: loading into it could double rows unnoticed", name),
-		Hint: fmt.Sprintf("empty it with TRUNCATE TABLE %s on the target, or exclude it with the block-allow-list; then resume-task", name)}
+	return create.Holds(t.to)
+}
+
+// checkColumns refuses a table that lacks a column which a route fills.
+func (r *run) checkColumns(ctx context.Context, to *route.Target) error {
+	if len(to.Columns) == 0 {
+		return nil
+	}
+	const op = "look into the table on the target"
+	rows, err := r.db.QueryContext(ctx, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", to.Schema, to.Table)
+	if err != nil {
+		return dbconn.Error(fault.Downstream, op, err)
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return dbconn.Error(fault.Downstream, op, err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		return dbconn.Error(fault.Downstream, op, err)
+	}
+	return create.Filled(to, names)
 }
 
 // begun tells whether rows of the table have been loaded already.
@@ -231,7 +278,7 @@ func (r *run) createError(what string, err error) error {
 	if denied || fault.Transient(err) || errors.Is(err, context.Canceled) {
 		return dbconn.ExecError(fault.Downstream, "create "+what, err)
 	}
-	return &fault.Error{Op: "create " + what, Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate, Err: err,
+	return &fault.Error{Op: "create " + what, Kind: fault.Schema, Side: fault.Downstream, Code: create.Code, Err: err,
 		Msg:  "the target refuses the structure that the source has",
 		Hint: "create it on the target by hand in a form that the target accepts, with the same column names, then resume-task"}
 }

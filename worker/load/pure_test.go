@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 	"github.com/raftdm/raftdm/worker/load/sqlfile"
@@ -95,22 +94,5 @@ func readRows(t *testing.T, own bool, text string, offset int64, limit int) (row
 			}
 		}
 		ends = append(ends, group[len(group)-1].end)
-	}
-}
-
-func TestFit(t *testing.T) {
-	create := "CREATE TABLE `latin1_swedish_ci` (\n  `a` varchar(9) COLLATE latin1_swedish_ci DEFAULT 'latin1_swedish_ci' COMMENT 'it''s \\' latin1_swedish_ci'" +
-		"\n) DEFAULT CHARSET=latin1 COLLATE=LATIN1_SWEDISH_CI COMMENT=\"latin1_swedish_ci\""
-	want := "CREATE TABLE `latin1_swedish_ci` (\n  `a` varchar(9) COLLATE latin1_bin DEFAULT 'latin1_swedish_ci' COMMENT 'it''s \\' latin1_swedish_ci'" +
-		"\n) DEFAULT CHARSET=latin1 COLLATE=latin1_bin COMMENT=\"latin1_swedish_ci\""
-	got, done := fit(dbconn.Server{TiDB: true}, create)
-	if d := cmp.Diff(want, got); d != "" || len(done) != 2 {
-		t.Errorf("%d replaced: %s", len(done), d)
-	}
-	if got, done := fit(dbconn.Server{}, create); got != create || done != nil {
-		t.Error("a statement for another server than TiDB was changed")
-	}
-	if got := ifNotExists("CREATE TABLE `t` (`a` int)"); got != "CREATE TABLE IF NOT EXISTS `t` (`a` int)" {
-		t.Error(got)
 	}
 }

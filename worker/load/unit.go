@@ -22,7 +22,6 @@ import (
 // DM's numbers for what can go wrong here.
 const (
 	codeExec        = 10006
-	codeCreate      = 34007 // a table cannot be created
 	codeReadFile    = 34008 // a data file cannot be read
 	codeDirNotFound = 34014 // no dump directory
 	codeDumpMissing = 34018 // progress and files do not fit together

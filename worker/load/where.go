@@ -2,8 +2,6 @@ package load
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -17,58 +15,6 @@ import (
 // to tells where a table of the dump goes: its own name without routes.
 func (r *run) to(n schema.Name) (*route.Target, error) {
 	return r.cfg.Subtask.Routes.Table(n.Schema, n.Table)
-}
-
-// createHead is how SHOW CREATE begins, up to the name.
-var createHead = regexp.MustCompile("^CREATE (?:TABLE|DATABASE) (?:IF NOT EXISTS |/\\*!32312 IF NOT EXISTS\\*/ )?(`(?:[^`]|``)+`)")
-
-// reference is a line of a CREATE TABLE up to and with the other table's name.
-var reference = regexp.MustCompile("(?m)^( *(?:CONSTRAINT `(?:[^`]|``)+` )?FOREIGN KEY .* REFERENCES )(?:(`(?:[^`]|``)+`)\\.)?(`(?:[^`]|``)+`)")
-
-// renamedSchema is a CREATE DATABASE under the name that the schema has on the target.
-func renamedSchema(create, name string) string {
-	at := createHead.FindStringSubmatchIndex(create)
-	if at == nil {
-		return create
-	}
-	return create[:at[2]] + dbconn.Ident(name) + create[at[3]:]
-}
-
-// renamedTable is a CREATE TABLE under the name that table n has on the target, with the
-// names of the tables there to which its foreign keys point.
-func renamedTable(create string, n schema.Name, r *route.Router) (string, error) {
-	to, err := r.Table(n.Schema, n.Table)
-	if err != nil {
-		return "", err
-	}
-	at := createHead.FindStringSubmatchIndex(create)
-	if at == nil {
-		return "", fault.New(fault.Internal, fmt.Sprintf("no name is found in the CREATE TABLE of %s", dbconn.Ident(n.Schema, n.Table)))
-	}
-	create = create[:at[2]] + dbconn.Ident(to.Table) + create[at[3]:]
-	create = reference.ReplaceAllStringFunc(create, func(line string) string {
-		m := reference.FindStringSubmatch(line)
-		parent := schema.Name{Schema: n.Schema, Table: unquote(m[3])}
-		if m[2] != "" {
-			parent.Schema = unquote(m[2])
-		}
-		there, e := r.Table(parent.Schema, parent.Table)
-		if e != nil {
-			err = e
-			return line
-		}
-		name := dbconn.Ident(there.Table)
-		if there.Schema != to.Schema {
-			name = dbconn.Ident(there.Schema, there.Table)
-		}
-		return m[1] + name
-	})
-	return create, err
-}
-
-// unquote gives the name in backquotes.
-func unquote(ident string) string {
-	return strings.ReplaceAll(ident[1:len(ident)-1], "``", "`")
 }
 
 // insertInto is an INSERT up to and with the table's name, behind what InsertHead writes.
@@ -114,25 +60,6 @@ func moved(text []byte, to *route.Target) ([]byte, error) {
 // literal writes a text for a session without ANSI_QUOTES.
 func literal(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''", "\n", `\n`, "\x00", `\0`).Replace(s) + "'"
-}
-
-// checkColumns refuses a table that lacks a column which a route fills.
-func (r *run) checkColumns(ctx context.Context, to *route.Target) error {
-	for _, c := range to.Columns {
-		var found int
-		err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND COLUMN_NAME = ?",
-			to.Schema, to.Table, c.Name).Scan(&found)
-		if err != nil {
-			return dbconn.Error(fault.Downstream, "look into the table on the target", err)
-		}
-		if found == 0 {
-			name := dbconn.Ident(to.Schema, to.Table)
-			return &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeCreate,
-				Msg:  fmt.Sprintf("the route %q fills the column %s of %s, which the target's table does not have", to.Rule, dbconn.Ident(c.Name), name),
-				Hint: fmt.Sprintf("on the target ALTER TABLE %s ADD COLUMN %s VARCHAR(64), then resume-task", name, dbconn.Ident(c.Name))}
-		}
-	}
-	return nil
 }
 
 // shares tells whether another table of the dump, of which something is loaded,

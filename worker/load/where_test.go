@@ -6,7 +6,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/raftdm/raftdm/internal/route"
-	"github.com/raftdm/raftdm/internal/schema"
 )
 
 func TestMoved(t *testing.T) {
@@ -33,36 +32,5 @@ func TestMoved(t *testing.T) {
 	}
 	if _, err := moved([]byte("INSERT INTO `t` VALUES\n(0);\n"), extract); err == nil {
 		t.Error("a column is added to an INSERT without columns")
-	}
-}
-
-func TestRenamedDefinitions(t *testing.T) {
-	r, err := route.New([]route.Rule{
-		{Schema: "a_*", Table: "t_*", TargetSchema: "a", TargetTable: "t"},
-		{Schema: "other", TargetSchema: "o"},
-	}, route.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := renamedTable("CREATE TABLE `t_1` (\n  `id` int COMMENT 'FOREIGN KEY (x) REFERENCES `t_2`',\n"+
-		"  CONSTRAINT `f``1` FOREIGN KEY (`id`) REFERENCES `t_2` (`id`),\n"+
-		"  CONSTRAINT `f2` FOREIGN KEY (`id`) REFERENCES `other`.`p` (`id`) ON DELETE CASCADE\n) ENGINE=InnoDB",
-		schema.Name{Schema: "a_1", Table: "t_1"}, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "CREATE TABLE `t` (\n  `id` int COMMENT 'FOREIGN KEY (x) REFERENCES `t_2`',\n" +
-		"  CONSTRAINT `f``1` FOREIGN KEY (`id`) REFERENCES `t` (`id`),\n" +
-		"  CONSTRAINT `f2` FOREIGN KEY (`id`) REFERENCES `o`.`p` (`id`) ON DELETE CASCADE\n) ENGINE=InnoDB"
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	for in, want := range map[string]string{
-		"CREATE DATABASE `a_1` /*!40100 DEFAULT CHARACTER SET utf8mb4 */":                         "CREATE DATABASE `x` /*!40100 DEFAULT CHARACTER SET utf8mb4 */",
-		"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `a_1` /*!40100 DEFAULT CHARACTER SET latin1 */": "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `x` /*!40100 DEFAULT CHARACTER SET latin1 */",
-	} {
-		if got := renamedSchema(in, "x"); got != want {
-			t.Errorf("got %s", got)
-		}
 	}
 }

@@ -1,15 +1,10 @@
-package load
+package create
 
 import (
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
 )
-
-// substitute is a collation that TiDB lacks and the one that takes its place.
-type substitute struct {
-	from, to string
-}
 
 // substitutes lists what is changed in a CREATE statement when the target is
 // TiDB, which knows the _bin collation of latin1 and ascii only and a few of
@@ -20,8 +15,8 @@ type substitute struct {
 // so a unique key of the source stays unique. Each change is logged as a
 // warning with the table's name. Who wants another choice creates the table on
 // the target before the task begins.
-func substitutes() []substitute {
-	return []substitute{
+func substitutes() []Replaced {
+	return []Replaced{
 		{"latin1_swedish_ci", "latin1_bin"},
 		{"latin1_general_ci", "latin1_bin"},
 		{"latin1_general_cs", "latin1_bin"},
@@ -53,16 +48,16 @@ func ifNotExists(create string) string {
 
 // fit rewrites a CREATE statement for the target, and says which collations it
 // has replaced by which.
-func fit(server dbconn.Server, create string) (string, []substitute) {
+func fit(server dbconn.Server, create string) (string, []Replaced) {
 	if !server.TiDB {
 		return create, nil
 	}
-	var done []substitute
+	var done []Replaced
 	out := mapWords(create, func(word string) string {
 		for _, s := range substitutes() {
-			if strings.EqualFold(word, s.from) {
+			if strings.EqualFold(word, s.From) {
 				done = append(done, s)
-				return s.to
+				return s.To
 			}
 		}
 		return word

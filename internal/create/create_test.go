@@ -1,0 +1,59 @@
+package create
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/route"
+	"github.com/raftdm/raftdm/internal/schema"
+)
+
+func TestFit(t *testing.T) {
+	create := "CREATE TABLE `latin1_swedish_ci` (\n  `a` varchar(9) COLLATE latin1_swedish_ci DEFAULT 'latin1_swedish_ci' COMMENT 'it''s \\' latin1_swedish_ci'" +
+		"\n) DEFAULT CHARSET=latin1 COLLATE=LATIN1_SWEDISH_CI COMMENT=\"latin1_swedish_ci\""
+	want := "CREATE TABLE `latin1_swedish_ci` (\n  `a` varchar(9) COLLATE latin1_bin DEFAULT 'latin1_swedish_ci' COMMENT 'it''s \\' latin1_swedish_ci'" +
+		"\n) DEFAULT CHARSET=latin1 COLLATE=latin1_bin COMMENT=\"latin1_swedish_ci\""
+	got, done := fit(dbconn.Server{TiDB: true}, create)
+	if d := cmp.Diff(want, got); d != "" || len(done) != 2 {
+		t.Errorf("%d replaced: %s", len(done), d)
+	}
+	if got, done := fit(dbconn.Server{}, create); got != create || done != nil {
+		t.Error("a statement for another server than TiDB was changed")
+	}
+	if got := ifNotExists("CREATE TABLE `t` (`a` int)"); got != "CREATE TABLE IF NOT EXISTS `t` (`a` int)" {
+		t.Error(got)
+	}
+}
+
+func TestRenamedDefinitions(t *testing.T) {
+	r, err := route.New([]route.Rule{
+		{Schema: "a_*", Table: "t_*", TargetSchema: "a", TargetTable: "t"},
+		{Schema: "other", TargetSchema: "o"},
+	}, route.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := renamedTable("CREATE TABLE `t_1` (\n  `id` int COMMENT 'FOREIGN KEY (x) REFERENCES `t_2`',\n"+
+		"  CONSTRAINT `f``1` FOREIGN KEY (`id`) REFERENCES `t_2` (`id`),\n"+
+		"  CONSTRAINT `f2` FOREIGN KEY (`id`) REFERENCES `other`.`p` (`id`) ON DELETE CASCADE\n) ENGINE=InnoDB",
+		schema.Name{Schema: "a_1", Table: "t_1"}, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "CREATE TABLE `t` (\n  `id` int COMMENT 'FOREIGN KEY (x) REFERENCES `t_2`',\n" +
+		"  CONSTRAINT `f``1` FOREIGN KEY (`id`) REFERENCES `t` (`id`),\n" +
+		"  CONSTRAINT `f2` FOREIGN KEY (`id`) REFERENCES `o`.`p` (`id`) ON DELETE CASCADE\n) ENGINE=InnoDB"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for in, want := range map[string]string{
+		"CREATE DATABASE `a_1` /*!40100 DEFAULT CHARACTER SET utf8mb4 */":                         "CREATE DATABASE `x` /*!40100 DEFAULT CHARACTER SET utf8mb4 */",
+		"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `a_1` /*!40100 DEFAULT CHARACTER SET latin1 */": "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `x` /*!40100 DEFAULT CHARACTER SET latin1 */",
+	} {
+		if got := renamedSchema(in, "x"); got != want {
+			t.Errorf("got %s", got)
+		}
+	}
+}
