@@ -2,10 +2,10 @@ package fsm
 
 // Bucket layout
 //
-//	changes   <index, 8 bytes big endian>  {"kind":…,"meta":{…},"touched":[…],"clock":…}
+//	changes   <index, 8 bytes big endian>  {"kind":…,"meta":{…},"touched":[…],"note":{…},"clock":…}
 //
-// One record per command that changed something, oldest trimmed by count and
-// age. clock is missing when it is the proposer's, which meta has. It
+// One record per command that changed or noted something, oldest trimmed by
+// count and age. clock is missing when it is the proposer's, which meta has. It
 // is the audit trail and what fsm/feed reads. It never holds configuration:
 // that carries passwords, and whoever may see it reads it from a View.
 
@@ -57,6 +57,8 @@ type Change struct {
 	Kind    string  `json:"kind"`
 	Meta    Meta    `json:"meta"`
 	Touched []Touch `json:"touched"`
+	// Note is what a Note says, which touches nothing.
+	Note *Note `json:"note,omitempty"`
 }
 
 // changeRecord is a change as it is stored.

@@ -113,6 +113,9 @@ func kinds() []kind {
 		kindOf[RemoveMember, none]("RemoveMember", 1),
 		kindOf[HoldLoadFiles, none]("HoldLoadFiles", 1),
 		kindOf[DropLoadFiles, none]("DropLoadFiles", 1),
+		kindOf[UpdateTask, []SourceID]("UpdateTask", 1),
+		kindOf[UpdateSource, []TaskName]("UpdateSource", 1),
+		kindOf[Note, none]("Note", 1),
 	}
 }
 

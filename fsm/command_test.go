@@ -151,6 +151,16 @@ func TestRefusals(t *testing.T) {
 		{"member at a taken client", fsm.PutMember{Name: "m9", Peer: "h9:8291", Client: "h2:8261", Instance: "i"}, fault.Exists, 38040, "master m9 cannot have the address h2:8261, which is that of master m2"},
 		{"member moves to a taken address", fsm.PutMember{Name: "m1", Peer: "h2:8261", Client: "h1:8261", Instance: "dir1"}, fault.Exists, 38040, "master m1 cannot have the address h2:8261, which is that of master m2"},
 		{"remove unknown member", fsm.RemoveMember{Name: "m9"}, fault.NotFound, 38048, "master m9 does not exist"},
+		{"update of unknown task", fsm.UpdateTask{Name: "u", Sources: map[fsm.SourceID]string{"s1": "x"}}, fault.NotFound, 46018, "task u has no source or not exist, please check the task name and status"},
+		{"update of a task that runs", fsm.UpdateTask{Name: "t", Sources: map[fsm.SourceID]string{"s1": "x"}}, fault.Conflict, 46019, "task t is not paused for the sources [s1]"},
+		{"update of a task not expanded", fsm.UpdateTask{Name: "t", Sources: map[fsm.SourceID]string{"s2": "x"}}, fault.Conflict, 46019, "task t is not paused for the sources [s2]"},
+		{"update of a source not in the task", fsm.UpdateTask{Name: "t", Sources: map[fsm.SourceID]string{"s1": "x", "s3": "x"}}, fault.NotFound, 46017, "task t has no sources [s3]"},
+		{"update of no source of a task", fsm.UpdateTask{Name: "t"}, fault.Invalid, 0, "the update of task t names no source"},
+		{"update of unknown source", fsm.UpdateSource{ID: "s9"}, fault.NotFound, 46008, "source s9 does not exist"},
+		{"update of a source that runs", fsm.UpdateSource{ID: "s1"}, fault.Conflict, 46019, "task t is not paused for source s1"},
+		{"update of a source with a task not expanded", fsm.UpdateSource{ID: "s2"}, fault.Conflict, 46019, "task t is not paused for source s2"},
+		{"note about nothing", fsm.Note{}, fault.Invalid, 0, "the action of a note is empty"},
+		{"note too long", fsm.Note{Action: "a", Msg: strings.Repeat(long, 17)}, fault.Invalid, 0, "the note has 4352 bytes; at most 4096 are allowed"},
 		{"cluster without id", fsm.SetClusterID{}, fault.Invalid, 0, "the cluster id is empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

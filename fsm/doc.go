@@ -18,6 +18,7 @@
 //	revision  the log index of the last command about a subtask
 //	load files  what a full migration has on a worker's disk and not yet in the target
 //	change    what one command did, without configuration text
+//	note      a line of the audit trail about what changed nothing here
 //	refusal   a command's answer that it cannot be carried out; a result, not a failure
 //
 // Apply is the only writer. It runs on one goroutine, takes every input from

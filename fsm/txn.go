@@ -17,6 +17,7 @@ type txn struct {
 	*View
 	index   Index
 	touched []Touch
+	note    *Note
 }
 
 func (t *txn) put(bucket string, key, value []byte) error {
@@ -65,7 +66,7 @@ func newBatch(tx *bbolt.Tx, limits Limits) *batch {
 // apply executes one entry. Its error means the store is broken, or a command
 // is: nothing of the batch may be committed then.
 func (b *batch) apply(e Entry) (Result, error) {
-	b.index, b.touched = e.Index, nil
+	b.index, b.touched, b.note = e.Index, nil, nil
 	if len(e.Data) == 0 {
 		return Result{Index: e.Index}, nil
 	}
@@ -90,8 +91,8 @@ func (b *batch) apply(e Entry) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("apply %s at index %d: %w", k.name, e.Index, err)
 	}
-	if len(b.touched) > 0 {
-		if err := b.record(Change{Index: e.Index, Kind: k.name, Meta: env.Meta, Touched: b.touched}); err != nil {
+	if len(b.touched) > 0 || b.note != nil {
+		if err := b.record(Change{Index: e.Index, Kind: k.name, Meta: env.Meta, Touched: b.touched, Note: b.note}); err != nil {
 			return Result{}, err
 		}
 	}

@@ -55,7 +55,7 @@ func (g *Generator) meta() fsm.Meta {
 
 // Command gives a random command.
 func (g *Generator) Command() fsm.Command {
-	switch g.rng.IntN(32) {
+	switch g.rng.IntN(36) {
 	case 0:
 		return fsm.SetClusterID{ID: g.pick("c", 2), Epochs: fsm.Epoch(g.rng.IntN(2) * 1000)}
 	case 1, 2:
@@ -90,6 +90,15 @@ func (g *Generator) Command() fsm.Command {
 		return fsm.PutMember{Name: g.master(), Peer: g.pick("m", 4) + ":8291", Client: g.pick("m", 4) + ":8261", Instance: g.pick("i", 2)}
 	case 29:
 		return fsm.RemoveMember{Name: g.master()}
+	case 30, 31:
+		return fsm.UpdateTask{Name: g.task(), Sources: g.configs()}
+	case 32:
+		return fsm.UpdateSource{ID: g.source(), Config: fmt.Sprintf("password: secret%d", g.n)}
+	case 33:
+		if g.n%5 == 0 {
+			return fsm.Note{Task: g.task()}
+		}
+		return fsm.Note{Action: g.pick("action", 2), Task: g.task(), Sources: g.some(), Refused: g.n%2 == 0, Msg: g.pick("why", 3)}
 	default:
 		return fsm.SetStage{Task: g.task(), Sources: g.some(), Stage: status.Stage(2 + g.rng.IntN(3))}
 	}

@@ -194,8 +194,8 @@ func TestGeneratorReachesEverything(t *testing.T) {
 			gen.sessions = append(gen.sessions, fsm.SessionID(i))
 		}
 	}
-	if len(seen) != 18 {
-		t.Errorf("%d commands seen, want 18", len(seen))
+	if len(seen) != 21 {
+		t.Errorf("%d commands seen, want 21", len(seen))
 	}
 	for name, outcomes := range seen {
 		// To drop what is not there is no mistake.

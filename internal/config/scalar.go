@@ -187,6 +187,17 @@ func inert(t typed, note string) func(value) error {
 	}
 }
 
+// inertBut is inert without the warning for the value that DM's own exports
+// always have.
+func inertBut(standard string, t typed, note string) func(value) error {
+	return func(v value) error {
+		if v.node.Kind == yaml.ScalarNode && v.node.Value == standard {
+			return nil
+		}
+		return inert(t, note)(v)
+	}
+}
+
 // refused accepts a key only while it is not set.
 func refused(t typed) func(value) error {
 	return func(v value) error {

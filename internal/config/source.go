@@ -61,7 +61,7 @@ func sourceKeys(s *Source) keys {
 		},
 		"relay-binlog-name": relayBinlogName,
 		"relay-binlog-gtid": inert(aText, relayNote),
-		"relay-dir":         inert(aText, relayNote),
+		"relay-dir":         inertBut("relay-dir", aText, relayNote),
 		"from":              database(&s.From, nil),
 		"server-id":         number(&s.ServerID, 0, 1<<32-1),
 		"flavor":            flavor(&s.Flavor),
@@ -161,10 +161,10 @@ func checker(dst *Checker) func(value) error {
 				}
 				return nil
 			},
-			"check-interval": inert(aDuration, alwaysNote),
-			"backoff-min":    inert(aDuration, alwaysNote),
+			"check-interval": inertBut("5s", aDuration, alwaysNote),
+			"backoff-min":    inertBut("1s", aDuration, alwaysNote),
 			"backoff-jitter": inert(aBool, ""),
-			"backoff-factor": inert(aFloat, alwaysNote),
+			"backoff-factor": inertBut("2", aFloat, alwaysNote),
 		})
 	}
 }
