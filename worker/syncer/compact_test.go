@@ -18,7 +18,7 @@ func changesOf(t *rapid.T, txns []*Txn) []change {
 // rewrite is what a lane makes of a group.
 func rewrite(group []change, compact, multi bool) []op {
 	var a arranger
-	return together(a.arrange(group, compact), multi)
+	return together(nil, a.arrange(group, compact), multi)
 }
 
 // singles are ops of one change each.

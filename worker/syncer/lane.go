@@ -46,6 +46,7 @@ type lane struct {
 	partial checkpoint.Partial
 	sql     sqlBatch
 	changes []change
+	ops     []op
 	arrange arranger
 
 	meter *laneMeter

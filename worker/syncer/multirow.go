@@ -26,10 +26,10 @@ func (o *op) kind() Kind { return o.changes[0].row.Kind }
 // follow each other in the source are one without any condition: a server
 // inserts the rows of a statement one by one, in order. All else is put
 // together only where it commutes. Updates become one that writes all columns:
-// so many as fewUpdates stay apart, unless always is set.
-func together(s sorted, always bool) []op {
-	var out []op
-	for _, c := range s.kept {
+// so many as fewUpdates stay apart, unless always is set. It appends to out. An op
+// of one change shares its memory with s.
+func together(out []op, s sorted, always bool) []op {
+	for i, c := range s.kept {
 		if n := len(out); n > 0 && c.row.Kind == Insert && listable(&c) {
 			last := &out[n-1]
 			if b := last.changes[0]; last.kind() == Insert && listable(&b) && b.plan == c.plan && b.safe == c.safe {
@@ -37,7 +37,7 @@ func together(s sorted, always bool) []op {
 				continue
 			}
 		}
-		out = append(out, op{changes: []change{c}})
+		out = append(out, op{changes: s.kept[i : i+1 : i+1]})
 	}
 	type group struct {
 		plan   *plan
@@ -48,18 +48,19 @@ func together(s sorted, always bool) []op {
 	for _, layer := range s.layers {
 		clear(place)
 		first := len(out)
-		for _, c := range layer {
+		for i, c := range layer {
 			g := group{c.plan, c.row.Kind, c.absent}
 			alone := c.row.Kind == Update && !(c.plan.upserts() && !c.plan.sameToTarget(c.row) && c.plan.alters(c.row))
 			at, ok := place[g]
 			if alone || !ok {
 				at = len(out)
-				out = append(out, op{})
+				out = append(out, op{changes: layer[i : i+1 : i+1]})
+			} else {
+				out[at].changes = append(out[at].changes, c)
 			}
 			if !alone {
 				place[g] = at // nobody joins one that stays alone
 			}
-			out[at].changes = append(out[at].changes, c)
 		}
 		if !always {
 			out = takeApart(out, first)

@@ -54,7 +54,7 @@ func TestStatementsOfSeveralRows(t *testing.T) {
 	}
 	var a arranger
 	var b sqlBatch
-	for _, o := range together(a.arrange(changes, true), true) {
+	for _, o := range together(nil, a.arrange(changes, true), true) {
 		if err := b.addOp(&o); err != nil {
 			t.Fatal(err)
 		}

@@ -27,13 +27,14 @@ func (l *lane) rewrite(group []*Txn) error {
 	if l.changes, err = appendChanges(l.changes[:0], group); err != nil {
 		return err
 	}
-	ops := together(l.arrange.arrange(l.changes, l.compact), l.multi)
-	for i := range ops {
-		if err := l.sql.addOp(&ops[i]); err != nil {
+	l.ops = together(l.ops[:0], l.arrange.arrange(l.changes, l.compact), l.multi)
+	for i := range l.ops {
+		if err := l.sql.addOp(&l.ops[i]); err != nil {
 			return err
 		}
 	}
 	clear(l.changes)
+	clear(l.ops)
 	l.arrange.forget()
 	return nil
 }
