@@ -154,8 +154,8 @@ func onlineRules(v value) error {
 	return err
 }
 
-// checkItems are the names that ignore-checking-items may hold.
-func checkItems() []string {
+// CheckItems are the names that ignore-checking-items may hold.
+func CheckItems() []string {
 	return []string{"all", "version", "server_id", "binlog_enable", "binlog_format", "binlog_row_image",
 		"dump_privilege", "replication_privilege", "table_schema", "schema_of_shard_tables", "auto_increment_ID"}
 }
@@ -166,8 +166,8 @@ func checkingItems(dst *[]string) func(value) error {
 			return err
 		}
 		for _, item := range *dst {
-			if !contains(checkItems(), item) {
-				return v.hinted(20001, "the items are: "+strings.Join(checkItems(), ", "), "%q is not a checking item", item)
+			if !contains(CheckItems(), item) {
+				return v.hinted(20001, "the items are: "+strings.Join(CheckItems(), ", "), "%q is not a checking item", item)
 			}
 		}
 		return nil
