@@ -44,6 +44,7 @@ func (t *taskFile) keys() keys {
 		"shadow-table-rules":        onlineRules,
 		"trash-table-rules":         onlineRules,
 		"clean-dump-file":           boolean(&t.CleanDumpFile),
+		"collation_compatible":      collationCompatible(&t.StrictCollation),
 		"ansi-quotes":               inert(aBool, "deprecated, ignored: the upstream's sql_mode is asked"),
 		"enable-heartbeat":          inert(aBool, "deprecated, ignored: lag is measured without a heartbeat table"),
 		"heartbeat-update-interval": inert(aNumber, ""),
@@ -152,6 +153,25 @@ func onlineRules(v value) error {
 		v.warn("no effect without online-ddl")
 	}
 	return err
+}
+
+// collationCompatible reads a key of DM's later versions.
+func collationCompatible(strict *bool) func(value) error {
+	return func(v value) error {
+		var s string
+		if err := text(&s)(v); err != nil {
+			return err
+		}
+		switch s {
+		case "", "loose":
+			*strict = false
+		case "strict":
+			*strict = true
+		default:
+			return v.hinted(codeYAML, "write loose, the default, or strict", "%q is neither loose nor strict", s)
+		}
+		return nil
+	}
 }
 
 // CheckItems are the names that ignore-checking-items may hold.

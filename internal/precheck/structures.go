@@ -90,7 +90,7 @@ func (c *checker) charsets(ctx context.Context) ([]Detail, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules := create.Rules{Routes: c.sub.Routes, Target: c.target.db.Server}
+	rules := create.Rules{Routes: c.sub.Routes, Target: c.target.db.Server, Strict: c.sub.StrictCollation}
 	var out []Detail
 	for i := range list {
 		s := &list[i]
