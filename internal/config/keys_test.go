@@ -24,7 +24,7 @@ const (
 	taskTable     = `name task-mode shard-mode is-sharding ignore-checking-items meta-schema timezone case-sensitive online-ddl
 		online-ddl-scheme shadow-table-rules trash-table-rules clean-dump-file ansi-quotes enable-heartbeat
 		heartbeat-update-interval heartbeat-report-interval remove-meta target-database mysql-instances routes filters
-		column-mappings expression-filter block-allow-list black-white-list mydumpers loaders syncers tidb`
+		column-mappings expression-filter block-allow-list black-white-list mydumpers loaders syncers tidb collation_compatible`
 	instanceTable = `source-id meta route-rules filter-rules expression-filters column-mapping-rules block-allow-list black-white-list
 		mydumper-config-name mydumper loader-config-name loader syncer-config-name syncer mydumper-thread loader-thread syncer-thread`
 	metaTable     = `binlog-name binlog-pos binlog-gtid`

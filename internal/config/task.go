@@ -19,7 +19,9 @@ type Task struct {
 	Timezone      string
 	CaseSensitive bool
 	CleanDumpFile bool
-	Target        Database
+	// StrictCollation is collation_compatible: strict.
+	StrictCollation bool
+	Target          Database
 	// IgnoreChecks are the ignore-checking-items.
 	IgnoreChecks []string
 	Instances    []Instance
@@ -162,7 +164,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 	}
 	return Subtask{
 		Task: t.Name, SourceID: src.SourceID, Sources: len(t.Instances), Mode: t.Mode, MetaSchema: t.MetaSchema,
-		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile,
+		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile, StrictCollation: t.StrictCollation,
 		Source: src, Target: t.Target, Start: in.Start,
 		Filter: f, DumpFilter: dumped, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events, Exprs: exprs,
 		Dump: in.Dump, Load: load, Sync: in.Sync,

@@ -44,6 +44,7 @@ func (t *taskFile) keys() keys {
 		"shadow-table-rules":        onlineRules,
 		"trash-table-rules":         onlineRules,
 		"clean-dump-file":           boolean(&t.CleanDumpFile),
+		"collation_compatible":      collationCompatible(&t.StrictCollation),
 		"ansi-quotes":               inert(aBool, "deprecated, ignored: the upstream's sql_mode is asked"),
 		"enable-heartbeat":          inert(aBool, "deprecated, ignored: lag is measured without a heartbeat table"),
 		"heartbeat-update-interval": inert(aNumber, ""),
@@ -154,8 +155,27 @@ func onlineRules(v value) error {
 	return err
 }
 
-// checkItems are the names that ignore-checking-items may hold.
-func checkItems() []string {
+// collationCompatible reads a key of DM's later versions.
+func collationCompatible(strict *bool) func(value) error {
+	return func(v value) error {
+		var s string
+		if err := text(&s)(v); err != nil {
+			return err
+		}
+		switch s {
+		case "", "loose":
+			*strict = false
+		case "strict":
+			*strict = true
+		default:
+			return v.hinted(codeYAML, "write loose, the default, or strict", "%q is neither loose nor strict", s)
+		}
+		return nil
+	}
+}
+
+// CheckItems are the names that ignore-checking-items may hold.
+func CheckItems() []string {
 	return []string{"all", "version", "server_id", "binlog_enable", "binlog_format", "binlog_row_image",
 		"dump_privilege", "replication_privilege", "table_schema", "schema_of_shard_tables", "auto_increment_ID"}
 }
@@ -166,8 +186,8 @@ func checkingItems(dst *[]string) func(value) error {
 			return err
 		}
 		for _, item := range *dst {
-			if !contains(checkItems(), item) {
-				return v.hinted(20001, "the items are: "+strings.Join(checkItems(), ", "), "%q is not a checking item", item)
+			if !contains(CheckItems(), item) {
+				return v.hinted(20001, "the items are: "+strings.Join(CheckItems(), ", "), "%q is not a checking item", item)
 			}
 		}
 		return nil

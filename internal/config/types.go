@@ -65,8 +65,11 @@ type Subtask struct {
 	// Timezone is the time_zone of sessions that execute DDL; rows travel in UTC.
 	Timezone      string
 	CleanDumpFile bool
-	Source        Source
-	Target        Database
+	// StrictCollation spells out in each statement which collation the source means;
+	// otherwise what a statement does not say is the target's choice.
+	StrictCollation bool
+	Source          Source
+	Target          Database
 	// Start is nil unless the file gives a meta section.
 	Start *StartPoint
 	// Filter decides which upstream tables belong to the task; it was made from

@@ -1,9 +1,11 @@
 package create
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // substitutes lists what is changed in a CREATE statement when the target is
@@ -35,6 +37,51 @@ func substitutes() []Replaced {
 		{"utf8mb4_unicode_520_nopad_ci", "utf8mb4_unicode_ci"},
 		{"utf8mb4_uca1400_ai_ci", "utf8mb4_0900_ai_ci"},
 	}
+}
+
+// collate settles the collations of a CREATE statement.
+func (r Rules) collate(text string) (string, []Replaced) {
+	if r.Strict {
+		return spelledOut(text), nil
+	}
+	return fit(r.Target, text)
+}
+
+// charsetAlone is a character set, and the collation where one is named.
+var charsetAlone = regexp.MustCompile(`(?i)\b(CHARACTER SET |CHARSET=)(\w+)( COLLATE[ =])?`)
+
+// spelledOut names the collation behind each character set that comes without:
+// what SHOW CREATE leaves out is the default of the character set.
+func spelledOut(text string) string {
+	return mapBare(text, func(bare string) string {
+		return charsetAlone.ReplaceAllStringFunc(bare, func(s string) string {
+			m := charsetAlone.FindStringSubmatch(s)
+			if m[3] != "" {
+				return s
+			}
+			if strings.HasSuffix(m[1], "=") {
+				return s + " COLLATE=" + schema.DefaultCollation(m[2])
+			}
+			return s + " COLLATE " + schema.DefaultCollation(m[2])
+		})
+	})
+}
+
+// mapBare applies f to what is between quoted strings and quoted names.
+func mapBare(sql string, f func(string) string) string {
+	var b strings.Builder
+	begin := 0
+	for i := 0; i < len(sql); {
+		if c := sql[i]; c != '\'' && c != '`' && c != '"' {
+			i++
+			continue
+		}
+		end := quotedEnd(sql, i)
+		b.WriteString(f(sql[begin:i]))
+		b.WriteString(sql[i:end])
+		begin, i = end, end
+	}
+	return b.String() + f(sql[begin:])
 }
 
 // ifNotExists makes a CREATE TABLE harmless when the table is there.

@@ -17,6 +17,9 @@ const Code = 34007
 type Rules struct {
 	Routes *route.Router // nil for none
 	Target dbconn.Server
+	// Strict spells out the collation that the source means by a character set, and
+	// replaces none: the target may refuse it.
+	Strict bool
 }
 
 // Statement creates a schema or a table.
@@ -48,7 +51,7 @@ func (r Rules) Schema(name, text string) (string, Statement, error) {
 		text = renamedSchema(text, to)
 	}
 	st := Statement{}
-	st.SQL, st.Replaced = fit(r.Target, IfMissing(text))
+	st.SQL, st.Replaced = r.collate(IfMissing(text))
 	return to, st, nil
 }
 
@@ -75,7 +78,7 @@ func (r Rules) Table(n schema.Name, to *route.Target, text string) (Statement, e
 		}
 	}
 	st := Statement{Schema: to.Schema}
-	st.SQL, st.Replaced = fit(r.Target, ifNotExists(text))
+	st.SQL, st.Replaced = r.collate(ifNotExists(text))
 	return st, nil
 }
 

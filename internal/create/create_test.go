@@ -57,3 +57,22 @@ func TestRenamedDefinitions(t *testing.T) {
 		}
 	}
 }
+
+// TestStrict spells out what SHOW CREATE leaves out, and replaces nothing.
+func TestStrict(t *testing.T) {
+	r := Rules{Strict: true, Target: dbconn.Server{TiDB: true}}
+	st, err := r.Table(schema.Name{Schema: "s", Table: "t"}, &route.Target{Schema: "s", Table: "t"}, "CREATE TABLE `CHARSET=latin1 t` (\n  `a` varchar(9) CHARACTER SET latin1 DEFAULT 'CHARSET=latin1',\n"+
+		"  `b` text CHARACTER SET utf8 COLLATE utf8_bin\n) ENGINE=InnoDB DEFAULT CHARSET=gbk COMMENT='CHARACTER SET x'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "CREATE TABLE IF NOT EXISTS `CHARSET=latin1 t` (\n  `a` varchar(9) CHARACTER SET latin1 COLLATE latin1_swedish_ci DEFAULT 'CHARSET=latin1',\n" +
+		"  `b` text CHARACTER SET utf8 COLLATE utf8_bin\n) ENGINE=InnoDB DEFAULT CHARSET=gbk COLLATE=gbk_chinese_ci COMMENT='CHARACTER SET x'"
+	if diff := cmp.Diff(want, st.SQL); diff != "" || len(st.Replaced) > 0 {
+		t.Error(diff, st.Replaced)
+	}
+	_, st, err = r.Schema("s", "CREATE DATABASE `s` /*!40100 DEFAULT CHARACTER SET utf8mb4 */")
+	if err != nil || st.SQL != "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `s` /*!40100 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci */" {
+		t.Error(st.SQL, err)
+	}
+}

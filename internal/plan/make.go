@@ -169,5 +169,5 @@ func (p *planner) schemas(u *upstream) map[string]bool {
 }
 
 func (p *planner) rules(u *upstream) create.Rules {
-	return create.Rules{Routes: u.sub.Routes, Target: p.down.db.Server}
+	return create.Rules{Routes: u.sub.Routes, Target: p.down.db.Server, Strict: u.sub.StrictCollation}
 }

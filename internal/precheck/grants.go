@@ -30,6 +30,7 @@ type need struct {
 	privilege string
 	global    bool   // counts only on *.*
 	schema    string // or has to cover this schema; "" for any level
+	table     string // or at least this table of it
 }
 
 // readGrants asks for the grants of the user that db is connected as, those of
@@ -98,6 +99,8 @@ func (n need) metBy(g grant) bool {
 		return false
 	case n.schema == "":
 		return true
+	case n.table != "" && g.table != "*":
+		return strings.EqualFold(g.schema, n.schema) && strings.EqualFold(g.table, n.table)
 	default:
 		return g.table == "*" && likeMatch(strings.ToLower(g.schema), strings.ToLower(n.schema))
 	}

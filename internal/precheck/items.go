@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -17,6 +18,13 @@ type checker struct {
 	db       *dbconn.DB
 	sub      *config.Subtask
 	selected []schema.Name // the tables that belong to the task
+	target   *target       // nil when it cannot be asked
+
+	mu sync.Mutex
+	// mu guards the following.
+	found []structure
+	at    map[schema.Name]int // places in found
+	read  bool
 }
 
 // check gives the check of an item, with the names that DM's tools know.
@@ -102,12 +110,14 @@ func (c *checker) serverID(context.Context) finding {
 	return finding{}
 }
 
-func (c *checker) binlogEnabled(context.Context) finding {
+func (c *checker) binlogEnabled(ctx context.Context) finding {
 	if !c.db.Server.LogBin {
 		return failed("set log_bin, server_id and binlog_format=ROW in the server's configuration file and restart it",
 			"log_bin is OFF, and should be ON")
 	}
-	return finding{}
+	f := c.unlogged(ctx)
+	f.details = append(f.details, c.startPoint(ctx)...)
+	return f
 }
 
 func (c *checker) binlogFormat(ctx context.Context) finding {
@@ -136,15 +146,32 @@ func (c *checker) global(ctx context.Context, name, want string) finding {
 		"%s is %s, and should be %s", name, got, want)
 }
 
-// dumpPrivileges asks for what the dump's consistency needs.
+// dumpPrivileges asks for what the dump's consistency needs, and whether every
+// table can be read.
 func (c *checker) dumpPrivileges(ctx context.Context) finding {
+	needs := []need{{privilege: "SELECT"}}
 	switch c.sub.Dump.Consistency {
 	case config.ConsistencyLock:
-		return c.privileges(ctx, []need{{privilege: "LOCK TABLES"}, {privilege: "SELECT"}})
+		needs = []need{{privilege: "LOCK TABLES"}, {privilege: "SELECT"}}
 	case config.ConsistencyNone:
-		return c.privileges(ctx, []need{{privilege: "SELECT"}})
+	default:
+		needs = []need{{privilege: "RELOAD", global: true}, {privilege: "SELECT"}}
 	}
-	return c.privileges(ctx, []need{{privilege: "RELOAD", global: true}, {privilege: "SELECT"}})
+	f := c.privileges(ctx, needs)
+	if f.state() != Success {
+		return f
+	}
+	gs, err := readGrants(ctx, c.db)
+	if err != nil {
+		return unanswered(dbconn.Error(fault.Upstream, "read the user's grants", err))
+	}
+	for _, name := range schemasOf(c.selected) {
+		if len(gs.lacking([]string{"SELECT"}, name, c.selected)) > 0 {
+			f.details = append(f.details, Detail{Severity: Failed, ShortErr: "lack of SELECT privilege on schema " + dbconn.Ident(name),
+				Instruction: fmt.Sprintf("GRANT SELECT ON %s.* TO %s;", dbconn.Ident(name), gs.user)})
+		}
+	}
+	return f
 }
 
 func (c *checker) replicationPrivileges(ctx context.Context) finding {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,7 +147,7 @@ func subtask(t *testing.T, up, down config.Database, mode, rules string) config.
 name: t1
 task-mode: %s
 target-database: {host: h, port: 1, user: u}
-mysql-instances: [{source-id: s1, block-allow-list: l, meta: {binlog-name: b.000001, binlog-pos: 4}}]
+mysql-instances: [{source-id: s1, block-allow-list: l, meta: {binlog-name: mariadb-bin.000001, binlog-pos: 4}}]
 block-allow-list: {l: {%s}}
 `, mode, rules)))
 	if err != nil {
@@ -191,7 +192,7 @@ func TestCheckTaskOnOneServer(t *testing.T) {
 	nobody := user(t, s, "nobody2")
 	reader := user(t, s, "reader", "SELECT ON shop.*", "RELOAD ON *.*")
 	locker := user(t, s, "locker", "SELECT, LOCK TABLES ON shop.*")
-	all := user(t, s, "everything", "SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.*", "ALL ON `dm\\_meta`.*")
+	all := user(t, s, "everything", "SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.*", "ALL ON `dm\\_meta`.*", "INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON shop.*")
 	const tables, keyless = "table structure compatibility check", "warn table structure compatibility check: table `shop`.`log` primary/unique key does not exist | " +
 		"please set primary/unique key for the table: without one each change reads the whole table on the target"
 	for _, c := range []struct {
@@ -288,7 +289,8 @@ func TestCheckTaskBinlogSettings(t *testing.T) {
 	}{
 		{"binlog off", []testbed.MariaDBOption{testbed.WithoutBinlog(), testbed.WithBinlogFormat("ROW")}, "all", []string{
 			"fail mysql_binlog_enable: log_bin is OFF, and should be ON | set log_bin, server_id and binlog_format=ROW in the server's configuration file and restart it"}},
-		{"STATEMENT and MINIMAL", []testbed.MariaDBOption{testbed.WithBinlogFormat("STATEMENT"), testbed.WithArgs("--binlog-row-image=MINIMAL")}, "incremental", []string{
+		{"STATEMENT and MINIMAL", []testbed.MariaDBOption{testbed.WithBinlogFormat("STATEMENT"), testbed.WithArgs("--binlog-row-image=MINIMAL", "--binlog-do-db=other")}, "incremental", []string{
+			"fail mysql_binlog_enable: binlog_do_db of the server keeps changes of schema `shop` out of the binlog | remove binlog_do_db from the server's configuration file and restart it, or exclude the schema with the block-allow-list",
 			"fail mysql_binlog_format: binlog_format is STATEMENT, and should be ROW | set global binlog_format = ROW; and the same in the server's configuration file, then reconnect the clients that write",
 			"fail mysql_binlog_row_image: binlog_row_image is MINIMAL, and should be FULL | set global binlog_row_image = FULL; and the same in the server's configuration file, then reconnect the clients that write"}},
 	} {
@@ -329,8 +331,13 @@ func TestCheckTaskTargetTiDB(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"fail target db meta schema checker: lack of INSERT,UPDATE,DELETE,CREATE,DROP privilege on meta schema `dm_meta` | GRANT INSERT,UPDATE,DELETE,CREATE,DROP ON `dm_meta`.* TO 'poor'@'%';"}
-	if diff := cmp.Diff(want, findings(r)); diff != "" {
+	want := []string{"fail target db privilege checker: lack of SELECT,INSERT,UPDATE,DELETE,CREATE privilege on schema `for_tidb` of the target | GRANT SELECT,INSERT,UPDATE,DELETE,CREATE ON `for_tidb`.* TO 'poor'@'%';",
+		"warn target db privilege checker: lack of DROP,ALTER,INDEX privilege on schema `for_tidb` of the target | GRANT DROP,ALTER,INDEX ON `for_tidb`.* TO 'poor'@'%'; without it the first DDL that needs it pauses the task",
+		"fail target db meta schema checker: lack of INSERT,UPDATE,DELETE,CREATE,DROP privilege on meta schema `dm_meta` | GRANT INSERT,UPDATE,DELETE,CREATE,DROP ON `dm_meta`.* TO 'poor'@'%';"}
+	got := findings(r)
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	// TiDB is a target, not a source.

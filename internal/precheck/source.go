@@ -52,7 +52,7 @@ func CheckSource(ctx context.Context, src config.Source) (config.Source, error) 
 func open(ctx context.Context, side fault.Side, cfg config.Database) (*dbconn.DB, error) {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
-	return dbconn.Open(ctx, side, cfg, dbconn.Options{IOTimeout: ioLimit})
+	return dbconn.Open(ctx, side, cfg, dbconn.Options{IOTimeout: ioLimit, MaxConns: askers})
 }
 
 // detect fills in src from the server's answers.

@@ -4,18 +4,17 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
-	"github.com/raftdm/raftdm/internal/schema"
 )
 
 // tables checks the tables that the task selects: those it names one by one
-// exist, there is at least one, and those without a key are remarked upon.
+// exist, there is at least one, their structures can be read, the target has
+// their character sets, and those without a key are remarked upon.
 func (c *checker) tables(ctx context.Context) finding {
 	var f finding
 	for _, t := range c.sub.Rules.Exact() {
@@ -31,21 +30,13 @@ func (c *checker) tables(ctx context.Context) finding {
 	if len(c.selected) == 0 && len(f.details) == 0 {
 		f.details = append(f.details, c.nothingSelected())
 	}
-	keyless, err := c.keyless(ctx)
-	if err != nil {
-		return unanswered(err)
+	for _, part := range []func(context.Context) ([]Detail, error){c.unreadable, c.keyless, c.charsets, c.cascades, c.expressions} {
+		list, err := part(ctx)
+		if err != nil {
+			return unanswered(err)
+		}
+		f.details = append(f.details, list...)
 	}
-	f.details = append(f.details, keyless...)
-	cascades, err := c.cascades(ctx)
-	if err != nil {
-		return unanswered(err)
-	}
-	f.details = append(f.details, cascades...)
-	expressions, err := c.expressions(ctx)
-	if err != nil {
-		return unanswered(err)
-	}
-	f.details = append(f.details, expressions...)
 	return f
 }
 
@@ -62,15 +53,13 @@ func (c *checker) cascades(ctx context.Context) ([]Detail, error) {
 	if logged, err := c.db.LogsCascades(ctx); logged || err != nil {
 		return nil, err
 	}
+	list, err := c.structures(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []Detail
-	for _, n := range c.selected {
-		text, err := c.db.CreateTable(ctx, n)
-		if fault.Is(err, fault.NotFound) {
-			continue // dropped meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
+	for i := range list {
+		n, text := list[i].Name, list[i].text
 		for _, m := range cascade.FindAllStringSubmatch(text, -1) {
 			out = append(out, Detail{Severity: Warning,
 				ShortErr: fmt.Sprintf("table %s foreign key %s changes rows by CASCADE or SET NULL, which the binlog does not show", dbconn.Ident(n.Schema, n.Table), m[1]),
@@ -147,34 +136,33 @@ func (c *checker) nothingSelected() Detail {
 }
 
 // keyless lists the selected tables that have neither a primary nor a unique key.
-// It does not ask TABLE_CONSTRAINTS, which hides rows from users with SELECT only.
 func (c *checker) keyless(ctx context.Context) ([]Detail, error) {
-	const op = "look for tables without a key"
-	if len(c.selected) == 0 {
-		return nil, nil
-	}
-	rows, err := c.db.QueryContext(ctx, "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0")
+	list, err := c.structures(ctx)
 	if err != nil {
-		return nil, dbconn.Error(fault.Upstream, op, err)
-	}
-	defer rows.Close()
-	keyed := map[schema.Name]bool{}
-	for rows.Next() {
-		var n schema.Name
-		if err := rows.Scan(&n.Schema, &n.Table); err != nil {
-			return nil, dbconn.Error(fault.Upstream, op, err)
-		}
-		keyed[n] = true
-	}
-	if err := rows.Err(); err != nil {
-		return nil, dbconn.Error(fault.Upstream, op, err)
+		return nil, err
 	}
 	var out []Detail
-	for _, n := range c.selected {
-		if !keyed[n] {
+	for i := range list {
+		if t := list[i].table; t != nil && len(t.Indexes) == 0 {
 			out = append(out, Detail{Severity: Warning,
-				ShortErr:    fmt.Sprintf("table %s primary/unique key does not exist", dbconn.Ident(n.Schema, n.Table)),
+				ShortErr:    fmt.Sprintf("table %s primary/unique key does not exist", list[i].ident()),
 				Instruction: "please set primary/unique key for the table: without one each change reads the whole table on the target"})
+		}
+	}
+	return out, nil
+}
+
+// unreadable lists the tables whose rows would stop the task.
+func (c *checker) unreadable(ctx context.Context) ([]Detail, error) {
+	list, err := c.structures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Detail
+	for i := range list {
+		if err := list[i].broken; err != nil {
+			out = append(out, Detail{Severity: Failed, ShortErr: fmt.Sprintf("table %s: %v", list[i].ident(), err),
+				Instruction: "exclude the table with the block-allow-list, or change its structure on the source"})
 		}
 	}
 	return out, nil
@@ -183,25 +171,19 @@ func (c *checker) keyless(ctx context.Context) ([]Detail, error) {
 // expressions ties the expression filters of the task to the tables that are
 // there, and says which cannot be.
 func (c *checker) expressions(ctx context.Context) ([]Detail, error) {
+	list, err := c.structures(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []Detail
-	for _, n := range c.selected {
-		if !slices.ContainsFunc(c.sub.Exprs.Tables(), func(t schema.Name) bool {
-			return strings.EqualFold(t.Schema, n.Schema) && strings.EqualFold(t.Table, n.Table)
-		}) {
-			continue
-		}
-		text, err := c.db.CreateTable(ctx, n)
-		if err != nil {
-			return nil, err
-		}
-		t, err := schema.Parse(text, "", n.Schema)
-		if err != nil {
+	for i := range list {
+		if list[i].table == nil {
 			continue // a kind of table whose rows stop the task anyhow
 		}
-		_, missing, err := c.sub.Exprs.Bind(t)
+		_, missing, err := c.sub.Exprs.Bind(list[i].table)
 		for _, e := range append(missing, err) {
 			if e != nil {
-				out = append(out, Detail{Severity: Failed, ShortErr: e.Error()})
+				out = append(out, Detail{Severity: Failed, ShortErr: e.Error(), Instruction: fault.HintOf(e)})
 			}
 		}
 	}

@@ -26,6 +26,8 @@ const (
 	itemDump        = "dump_privilege"
 	itemReplication = "replication_privilege"
 	itemTables      = "table_schema"
+	itemShards      = "schema_of_shard_tables"
+	itemSerial      = "auto_increment_ID" // a part of itemShards
 )
 
 const (
@@ -34,8 +36,12 @@ const (
 	codeRoutes     = 26003
 )
 
-// limit bounds all checks of a task, as in DM.
-const limit = 30 * time.Minute
+// limit bounds all checks of a task, as in DM, and checkLimit each of them: one
+// that a server does not answer in time is a warning, and the others are shown.
+const (
+	limit      = 30 * time.Minute
+	checkLimit = 2 * time.Minute
+)
 
 // CheckTask checks the subtasks of one task, without the items in ignore. It is
 // nil when none failed; otherwise an error of code 26005 that lists the
@@ -57,16 +63,23 @@ func Check(ctx context.Context, subs []config.Subtask, ignore []string) (Report,
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	down, downErr := openTarget(ctx, &subs[0])
+	if down != nil {
+		defer down.db.Close()
+	}
 	perSource := make([]sourceResults, len(subs))
-	var target []Result
-	errs := make([]error, len(subs)+1)
+	errs := make([]error, len(subs))
 	var wg sync.WaitGroup // and no cancellation by the first error: which server is named must not be chance
 	for i := range subs {
-		wg.Go(func() { perSource[i], errs[i] = checkSource(ctx, &subs[i], ignore) })
+		wg.Go(func() { perSource[i], errs[i] = checkSource(ctx, &subs[i], ignore, down) })
 	}
-	wg.Go(func() { target, errs[len(subs)] = checkTarget(ctx, &subs[0]) })
 	wg.Wait()
-	for _, err := range errs {
+	defer func() {
+		for _, s := range perSource {
+			s.close()
+		}
+	}()
+	for _, err := range append(errs, downErr) {
 		if err != nil {
 			return Report{}, err
 		}
@@ -80,20 +93,21 @@ func Check(ctx context.Context, subs []config.Subtask, ignore []string) (Report,
 	if err := sameTarget(tables); err != nil {
 		return Report{}, err
 	}
-	return newReport(append(results, target...)), nil
+	results = append(results, checkShards(ctx, perSource, subs[0].Mode, ignore, down)...)
+	return newReport(append(results, down.check(ctx, &subs[0], tables)...)), nil
 }
 
 // items are the items that a task mode checks.
 func items(mode config.Mode) []string {
 	switch mode {
 	case config.ModeFull, config.ModeDump:
-		return []string{itemVersion, itemDump, itemTables}
+		return []string{itemVersion, itemDump, itemTables, itemShards}
 	case config.ModeLoad: // the source is not asked for anything
 		return nil
 	case config.ModeIncremental:
-		return []string{itemVersion, itemServerID, itemBinlog, itemFormat, itemRowImage, itemReplication, itemTables}
+		return []string{itemVersion, itemServerID, itemBinlog, itemFormat, itemRowImage, itemReplication, itemTables, itemShards}
 	default:
-		return []string{itemVersion, itemServerID, itemBinlog, itemFormat, itemRowImage, itemDump, itemReplication, itemTables}
+		return []string{itemVersion, itemServerID, itemBinlog, itemFormat, itemRowImage, itemDump, itemReplication, itemTables, itemShards}
 	}
 }
 
@@ -112,11 +126,18 @@ func nothingLeft(mode config.Mode, ignore []string) bool {
 
 // sourceResults is what the checks of one source found.
 type sourceResults struct {
-	results []Result
-	targets []schema.Name // where the tables that the task selects go
+	*checker // nil when the source is not asked
+	results  []Result
+	targets  []schema.Name // where the tables that the task selects go, in their order
 }
 
-func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sourceResults, error) {
+func (s *sourceResults) close() {
+	if s.checker != nil {
+		s.db.Close()
+	}
+}
+
+func checkSource(ctx context.Context, sub *config.Subtask, ignore []string, down *target) (sourceResults, error) {
 	if sub.Mode == config.ModeLoad {
 		return sourceResults{}, nil
 	}
@@ -125,27 +146,24 @@ func checkSource(ctx context.Context, sub *config.Subtask, ignore []string) (sou
 	if err != nil {
 		return sourceResults{}, unopened(op, err)
 	}
-	defer db.Close()
-	tables, err := db.Tables(ctx, sub.Filter)
-	if err != nil {
-		return sourceResults{}, fault.Wrap(op, err)
+	out := sourceResults{checker: &checker{db: db, sub: sub, target: down}}
+	if out.selected, err = db.Tables(ctx, sub.Filter); err != nil {
+		return out, fault.Wrap(op, err)
 	}
-	targets, err := routed(sub, tables)
-	if err != nil {
-		return sourceResults{}, fault.Wrap(op, err)
+	if out.targets, err = routed(sub, out.selected); err != nil {
+		return out, fault.Wrap(op, err)
 	}
-	c := &checker{db: db, sub: sub, selected: tables}
 	var checks []check
 	for _, item := range items(sub.Mode) {
-		if !ignored(ignore, item) {
-			checks = append(checks, c.check(item))
+		if !ignored(ignore, item) && item != itemShards {
+			checks = append(checks, out.check(item))
 		}
 	}
-	results := run(ctx, checks, addressOf(sub.Source.From))
-	for i := range results {
-		results[i].Source = sub.SourceID
+	out.results = run(ctx, checkLimit, checks, addressOf(sub.Source.From))
+	for i := range out.results {
+		out.results[i].Source = sub.SourceID
 	}
-	return sourceResults{results: results, targets: targets}, nil
+	return out, nil
 }
 
 // routed gives the names that tables have on the target. Of the tables for which
@@ -220,13 +238,15 @@ func unanswered(err error) finding {
 	return finding{details: []Detail{d}, instruction: fault.HintOf(err)}
 }
 
-// run does all checks of one server at the same time; the pool bounds how many
-// ask at once.
-func run(ctx context.Context, checks []check, extra string) []Result {
+// run does all checks of one server at the same time, each within a limit; the
+// pool bounds how many ask at once.
+func run(ctx context.Context, limit time.Duration, checks []check, extra string) []Result {
 	out := make([]Result, len(checks))
 	var wg sync.WaitGroup
 	for i, c := range checks {
 		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
 			f := c.run(ctx)
 			out[i] = Result{Name: c.name, Desc: c.desc, State: f.state(), Errors: f.details, Instruction: f.instruction, Extra: extra}
 		})

@@ -60,6 +60,8 @@ type change struct {
 	*Tracker
 	defaultSchema string
 	changed       []Name
+	// all asks for the usual collations too, and named tells that one was written.
+	all, named bool
 }
 
 func (c *change) apply(stmt ast.StmtNode) error {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -18,9 +19,43 @@ func (t *Tracker) SetDefaultCollations(byCharset map[string]string) {
 	}
 }
 
-// nameCollations writes the collations into a statement that it means.
+// NameCollations writes into a statement of the source which character sets and
+// collations it means, so that no default of another server takes their place. It
+// tells whether any had to be written.
+func (t *Tracker) NameCollations(defaultSchema string, stmt ast.StmtNode) bool {
+	c := &change{Tracker: t, defaultSchema: defaultSchema, all: true}
+	switch s := stmt.(type) {
+	case *ast.CreateDatabaseStmt:
+		if !slices.ContainsFunc(s.Options, func(o *ast.DatabaseOption) bool {
+			return o.Tp == ast.DatabaseOptionCharset || o.Tp == ast.DatabaseOptionCollate
+		}) {
+			charset, collate := c.server.resolve()
+			s.Options = append(s.Options, &ast.DatabaseOption{Tp: ast.DatabaseOptionCharset, Value: charset}, &ast.DatabaseOption{Tp: ast.DatabaseOptionCollate, Value: collate})
+			c.named = true
+		}
+	case *ast.CreateTableStmt:
+		if s.ReferTable == nil && !slices.ContainsFunc(s.Options, func(o *ast.TableOption) bool {
+			return o.Tp == ast.TableOptionCharset || o.Tp == ast.TableOptionCollate
+		}) {
+			charset, collate := c.schemaCharset(c.nameOf(s.Table).Schema).resolve()
+			s.Options = append(s.Options, &ast.TableOption{Tp: ast.TableOptionCharset, StrValue: charset}, &ast.TableOption{Tp: ast.TableOptionCollate, StrValue: collate})
+			c.named = true
+		}
+	}
+	c.nameCollations(stmt)
+	return c.named
+}
+
+// DefaultCollation is the collation that SHOW CREATE means by a character set alone.
+func DefaultCollation(charset string) string {
+	_, collate := charsets{charset: strings.ToLower(charset)}.resolve()
+	return collate
+}
+
+// nameCollations writes the collations into a statement that it means, where they
+// are not the usual ones.
 func (c *change) nameCollations(stmt ast.StmtNode) {
-	if len(c.collations) == 0 {
+	if len(c.collations) == 0 && !c.all {
 		return
 	}
 	switch s := stmt.(type) {
@@ -40,8 +75,14 @@ func (c *change) nameCollations(stmt ast.StmtNode) {
 }
 
 // meant gives the collation that a character set stands for, "" when it is the
-// usual one.
-func (c *change) meant(charset string) string { return c.collations[oneUTF8(strings.ToLower(charset))] }
+// usual one and not all are to be named.
+func (c *change) meant(charset string) string {
+	collate := c.collations[oneUTF8(strings.ToLower(charset))]
+	if collate == "" && c.all && charset != "" {
+		collate = DefaultCollation(charset)
+	}
+	return collate
+}
 
 func (c *change) schemaCollation(options []*ast.DatabaseOption) []*ast.DatabaseOption {
 	collate := ""
@@ -56,6 +97,7 @@ func (c *change) schemaCollation(options []*ast.DatabaseOption) []*ast.DatabaseO
 	if collate == "" {
 		return options
 	}
+	c.named = true
 	return append(options, &ast.DatabaseOption{Tp: ast.DatabaseOptionCollate, Value: collate})
 }
 
@@ -75,6 +117,7 @@ func (c *change) tableCollation(options []*ast.TableOption) []*ast.TableOption {
 	if collate == "" {
 		return options
 	}
+	c.named = true
 	return append(options, &ast.TableOption{Tp: ast.TableOptionCollate, StrValue: collate})
 }
 
@@ -90,6 +133,7 @@ func (c *change) columnCollations(columns []*ast.ColumnDef) {
 			}
 		}
 		if collate != "" {
+			c.named = true
 			def.Options = append(def.Options, &ast.ColumnOption{Tp: ast.ColumnOptionCollate, StrValue: collate})
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 // createRules are how the schemas and tables are created.
 func (r *run) createRules() create.Rules {
-	return create.Rules{Routes: r.cfg.Subtask.Routes, Target: r.db.Server}
+	return create.Rules{Routes: r.cfg.Subtask.Routes, Target: r.db.Server, Strict: r.cfg.Subtask.StrictCollation}
 }
 
 // createAll makes the schemas and tables that are missing on the target.

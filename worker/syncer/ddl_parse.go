@@ -56,6 +56,8 @@ type ddl struct {
 	cascades []string
 	// ifExists tells that the statement is about a table that may not be there.
 	ifExists bool
+	// collated tells that the source's words lack a collation that text has.
+	collated bool
 	// on are the names on the target of what a route moves there, nil where none
 	// does. All other names here are the source's.
 	on map[schema.Name]schema.Name
@@ -82,7 +84,10 @@ type ddlParser struct {
 	// routes and events are the task's rules, nil for none.
 	routes *route.Router
 	events *filters.Events
-	log    *slog.Logger // nil for none
+	// collate writes into a statement of a session with a schema which collations
+	// the source means, and tells whether it had to; nil for what is not asked for.
+	collate func(home string, n ast.StmtNode) bool
+	log     *slog.Logger // nil for none
 }
 
 // newDDLParser asks the two servers what they are.
@@ -155,6 +160,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	for _, n := range nodes {
 		names := &qualifier{schema: st.Schema, lower: d.lower}
 		n.Accept(names)
+		collated := d.collate != nil && d.collate(st.Schema, n)
 		if known && head.OrReplace {
 			first, err := d.split(dropFor(n), st)
 			if err != nil {
@@ -173,6 +179,9 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		}
 		if err := d.apply(list, st, left, everywhere); err != nil {
 			return nil, err
+		}
+		for i := range list {
+			list[i].collated = collated
 		}
 		if known {
 			d.words(list, &head, st, len(nodes) == 1)
@@ -212,7 +221,7 @@ func (d *ddlParser) words(list []ddl, head *schema.Head, st *Statement, alone bo
 	if d.maria && head.Remark != "" {
 		list[0].text += " " + head.Remark
 	}
-	if list[0].on == nil {
+	if list[0].on == nil && !list[0].collated {
 		inOwnWords(&list[0], head, st)
 	}
 }

@@ -177,6 +177,33 @@ func (s *structures) learnSchema(ctx context.Context, name string) error {
 	return s.tracker.PutSchema(name, text)
 }
 
+// learnSchemas makes the character sets of all schemas of the source known, as
+// they are now where nothing is recorded.
+func (s *structures) learnSchemas(ctx context.Context) error {
+	const op = "read the character sets of the source's schemas"
+	rows, err := s.source.QueryContext(ctx, "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA")
+	if err != nil {
+		return dbconn.Error(fault.Upstream, op, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, charset, collate string
+		if err := rows.Scan(&name, &charset, &collate); err != nil {
+			return dbconn.Error(fault.Upstream, op, err)
+		}
+		n := schema.Name{Schema: name}
+		text, recorded := s.saved[n]
+		if !recorded {
+			text = "CREATE DATABASE x DEFAULT CHARACTER SET " + charset + " COLLATE " + collate
+		}
+		if err := s.tracker.PutSchema(name, text); err != nil {
+			return err
+		}
+		delete(s.saved, n)
+	}
+	return dbconn.Error(fault.Upstream, op, rows.Err())
+}
+
 // prepare makes known what one is about, before the target executes it. The
 // structure in an intent is from then and wins over what the target says now.
 func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Intent, replay bool) error {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/raftdm/raftdm/internal/config"
@@ -193,6 +194,12 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	dp.routes, dp.events = sub.Routes, sub.Events
+	if sub.StrictCollation {
+		if err := tables.learnSchemas(ctx); err != nil {
+			return nil, err
+		}
+		dp.collate = func(home string, n ast.StmtNode) bool { return tables.tracker.NameCollations(home, n) } // a DDL makes a new tracker
+	}
 	return u.wire(up, rows, defs, from, tables, dp), nil
 }
 
