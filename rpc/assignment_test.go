@@ -91,7 +91,8 @@ func TestReportSurvivesTheSession(t *testing.T) {
 		{Task: "s", Stage: status.StageRunning, Unit: status.UnitSync, Sync: &status.Sync{TotalEvents: 1, TotalTPS: 2, RecentTPS: 3, TotalRows: 4,
 			TotalRPS: 5, RecentRPS: 6, MasterBinlog: "7", MasterBinlogGTID: "8", SyncerBinlog: "9", SyncerBinlogGTID: "10",
 			BlockingDDLs: []string{"11"}, Synced: true, BinlogType: "remote", SecondsBehindMaster: 12, IOTotalBytes: 13,
-			UnmatchedRows: 14, LastUnmatched: "15", Cascades: []string{"18", "19"}, At: time.Unix(16, 17).UTC()}},
+			UnmatchedRows: 14, LastUnmatched: "15", Cascades: []string{"18", "19"}, Lanes: 20, LanesApplying: 21, LanesWaiting: 22,
+			QueuedRows: 23, Held: "24", At: time.Unix(16, 17).UTC()}},
 	}}
 	if diff := cmp.Diff(want, decodeReport(encodeReport(want))); diff != "" {
 		t.Errorf("(-sent +received):\n%s", diff)

@@ -13,6 +13,7 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/rpc/clusterpb"
 )
 
 const (
@@ -266,6 +267,8 @@ func forLeader(fullMethod string) bool {
 		return false // they are about the contacted master
 	case methodJoin, methodPromote, methodAnnounce:
 		return true
+	case clusterpb.Operator_History_FullMethodName, clusterpb.Operator_Export_FullMethodName, clusterpb.Operator_UpdateSource_FullMethodName:
+		return true
 	default:
 		return strings.HasPrefix(fullMethod, "/pb.Master/")
 	}
@@ -275,7 +278,8 @@ func forLeader(fullMethod string) bool {
 func changes(fullMethod string) bool {
 	switch fullMethod {
 	case "/pb.Master/QueryStatus", "/pb.Master/ListMember", "/pb.Master/CheckTask", "/pb.Master/GetCfg",
-		"/pb.Master/GetSubTaskCfg", "/pb.Master/ShowDDLLocks":
+		"/pb.Master/GetSubTaskCfg", "/pb.Master/ShowDDLLocks",
+		clusterpb.Operator_History_FullMethodName, clusterpb.Operator_Export_FullMethodName:
 		return false
 	default:
 		return true

@@ -36,7 +36,7 @@ func interceptors(cfg ServerConfig) ([]grpc.UnaryServerInterceptor, []grpc.Strea
 	})
 	unary := []grpc.UnaryServerInterceptor{metrics.UnaryServerInterceptor(), shape, logging.UnaryServerInterceptor(logger, logOpts...)}
 	if cfg.Master != nil {
-		unary = append(unary, cfg.Master.oneCluster, cfg.Master.route)
+		unary = append(unary, cfg.Master.oneCluster, cfg.Master.route, cfg.Master.noteRequests)
 	}
 	unary = append(unary, recovery.UnaryServerInterceptor(onPanic))
 	stream := []grpc.StreamServerInterceptor{metrics.StreamServerInterceptor(),

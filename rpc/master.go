@@ -3,6 +3,7 @@ package rpc
 import (
 	"log/slog"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -47,6 +48,8 @@ type Master struct {
 	latch   map[string]held // guarded by mu: tasks under an operation
 	cluster string          // guarded by mu: the cluster's id once it is known
 	wishes  *wishes         // guarded by mu: those asked for last
+	// noted is when refusals were noted last; guarded by mu.
+	noted map[string]time.Time
 }
 
 // NewMaster makes the handlers of a master.
@@ -62,4 +65,5 @@ func (m *Master) Register(s grpc.ServiceRegistrar) {
 	clusterpb.RegisterSessionsServer(s, m.sessions)
 	clusterpb.RegisterMembersServer(s, &memberServer{m: m})
 	clusterpb.RegisterChangesServer(s, &changeServer{m: m})
+	clusterpb.RegisterOperatorServer(s, &operatorServer{m: m})
 }

@@ -97,6 +97,9 @@ func (m *Master) enoughRemain(ctx context.Context, without string) error {
 func (m *Master) OperateLeader(ctx context.Context, req *pb.OperateLeaderRequest) (*pb.OperateLeaderResponse, error) {
 	switch req.GetOp() {
 	case pb.LeaderOp_EvictLeaderOp:
+		if m.cfg.Cluster.IsLeader() {
+			m.note(ctx, "evict", fsm.Note{Action: "operate-leader evict", Member: m.cfg.Name})
+		}
 		if err := m.cfg.Group.Evict(ctx); err != nil {
 			return nil, err
 		}

@@ -48,7 +48,8 @@ func encodeStatus(s status.Subtask) *clusterpb.SubtaskStatus {
 			SyncerBinlog: y.SyncerBinlog, SyncerBinlogGtid: y.SyncerBinlogGTID, BlockingDdls: y.BlockingDDLs,
 			Synced: y.Synced, BinlogType: y.BinlogType, SecondsBehindMaster: y.SecondsBehindMaster,
 			IoTotalBytes: y.IOTotalBytes, UnmatchedRows: y.UnmatchedRows, LastUnmatched: y.LastUnmatched,
-			Cascades: y.Cascades}
+			Cascades: y.Cascades, Lanes: int32(y.Lanes), LanesApplying: int32(y.LanesApplying), LanesWaiting: int32(y.LanesWaiting),
+			QueuedRows: y.QueuedRows, Held: y.Held}
 		if !y.At.IsZero() {
 			out.Sync.AtUnixNano = y.At.UnixNano()
 		}
@@ -78,7 +79,9 @@ func decodeStatus(m *clusterpb.SubtaskStatus) status.Subtask {
 			SyncerBinlog: y.GetSyncerBinlog(), SyncerBinlogGTID: y.GetSyncerBinlogGtid(),
 			BlockingDDLs: y.GetBlockingDdls(), Synced: y.GetSynced(), BinlogType: y.GetBinlogType(),
 			SecondsBehindMaster: y.GetSecondsBehindMaster(), IOTotalBytes: y.GetIoTotalBytes(),
-			UnmatchedRows: y.GetUnmatchedRows(), LastUnmatched: y.GetLastUnmatched(), Cascades: y.GetCascades()}
+			UnmatchedRows: y.GetUnmatchedRows(), LastUnmatched: y.GetLastUnmatched(), Cascades: y.GetCascades(),
+			Lanes: int(y.GetLanes()), LanesApplying: int(y.GetLanesApplying()), LanesWaiting: int(y.GetLanesWaiting()),
+			QueuedRows: y.GetQueuedRows(), Held: y.GetHeld()}
 		if ns := y.GetAtUnixNano(); ns != 0 {
 			out.Sync.At = time.Unix(0, ns).UTC()
 		}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/rpc/clusterpb"
 )
 
 // shape turns the error of a pb handler into what DM's tools expect: a body
@@ -80,7 +81,7 @@ func newReply(fullMethod string) proto.Message {
 // refusal gives the response that carries a refusal: result stays false, msg
 // says why, op repeats the request's. Nil when the response has no msg.
 func refusal(fullMethod string, req any, msg string) proto.Message {
-	if !strings.HasPrefix(fullMethod, "/pb.") {
+	if !strings.HasPrefix(fullMethod, "/pb.") && !strings.HasPrefix(fullMethod, "/"+clusterpb.Operator_ServiceDesc.ServiceName+"/") {
 		return nil
 	}
 	body := newReply(fullMethod)

@@ -22,7 +22,7 @@ const (
 
 // partPut and partStop, with the id of a source behind them, tell the commands of
 // one request apart.
-const partPut, partStop = "put/", "stop/"
+const partPut, partStop, partUndo = "put/", "stop/", "undo/"
 
 // bindWithin is how long a new source is waited for to find its worker.
 const bindWithin = 10 * time.Second
@@ -134,7 +134,7 @@ func (m *Master) putSources(ctx context.Context, sources []config.Source) error 
 		}
 		for _, added := range sources[:i] {
 			undo := fsm.RemoveSource{ID: fsm.SourceID(added.SourceID)}
-			if _, uerr := m.propose(ctx, m.meta(ctx, "undo/"+added.SourceID), undo); uerr != nil {
+			if _, uerr := m.propose(ctx, m.meta(ctx, partUndo+added.SourceID), undo); uerr != nil {
 				if fault.Is(uerr, fault.NotLeader) {
 					return uerr
 				}

@@ -82,7 +82,8 @@ func syncStatus(y *status.Sync) *pb.SyncStatus {
 		MasterBinlog: y.MasterBinlog, MasterBinlogGtid: y.MasterBinlogGTID,
 		SyncerBinlog: y.SyncerBinlog, SyncerBinlogGtid: y.SyncerBinlogGTID, BlockingDDLs: y.BlockingDDLs,
 		Synced: y.Synced, BinlogType: y.BinlogType, SecondsBehindMaster: y.SecondsBehindMaster,
-		TotalRows: y.TotalRows, TotalRps: y.TotalRPS, RecentRps: y.RecentRPS, IoTotalBytes: y.IOTotalBytes}
+		TotalRows: y.TotalRows, TotalRps: y.TotalRPS, RecentRps: y.RecentRPS, IoTotalBytes: y.IOTotalBytes,
+		Lanes: int32(y.Lanes), LanesApplying: int32(y.LanesApplying), LanesWaiting: int32(y.LanesWaiting), QueuedRows: y.QueuedRows, Held: y.Held}
 	if y.UnmatchedRows > 0 {
 		out.ConflictMsg = fmt.Sprintf("%d UPDATEs or DELETEs met no row on the target; the last: %s", y.UnmatchedRows, y.LastUnmatched)
 	}

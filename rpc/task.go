@@ -192,7 +192,11 @@ func (m *Master) removeMeta(ctx context.Context, t config.Task) error {
 		return &fault.Error{Kind: fault.Conflict, Code: 46014, Msg: fmt.Sprintf("task %s still exists, its meta data cannot be removed", t.Name),
 			Hint: "stop-task it first"}
 	}
-	return fault.Wrap("remove the meta data of task "+t.Name, m.cfg.Target.RemoveMeta(ctx, t.Target, t.MetaSchema, t.Name))
+	err := fault.Wrap("remove the meta data of task "+t.Name, m.cfg.Target.RemoveMeta(ctx, t.Target, t.MetaSchema, t.Name))
+	if err == nil {
+		m.note(ctx, "remove-meta", fsm.Note{Action: "start-task --remove-meta", Task: fsm.TaskName(t.Name)})
+	}
+	return err
 }
 
 // OperateTask stops, pauses or resumes a task, or some sources of it.

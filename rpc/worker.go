@@ -11,8 +11,9 @@ import (
 // Worker serves pb.Worker on a worker's own port.
 type Worker struct {
 	pb.UnimplementedWorkerServer
-	name string
-	live Reporter
+	name   string
+	live   Reporter
+	config string // see WithConfig
 }
 
 // NewWorker makes the handlers of a worker.

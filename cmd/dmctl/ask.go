@@ -64,9 +64,21 @@ type query struct {
 	noted   bool
 }
 
-// ask sends a request to the first master that can be reached. As long as it is
-// not answered by one that knows, the others are asked, round and round.
+// ask sends a request of DM's service; see askConn.
 func ask[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(context.Context, pb.MasterClient) (T, error)) (T, error) {
+	return askConn(cmd, s, e, func(ctx context.Context, conn *grpc.ClientConn) (T, error) { return call(ctx, pb.NewMasterClient(conn)) })
+}
+
+// askOwn sends a request of our own service; see askConn.
+func askOwn[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(context.Context, clusterpb.OperatorClient) (T, error)) (T, error) {
+	return askConn(cmd, s, e, func(ctx context.Context, conn *grpc.ClientConn) (T, error) {
+		return call(ctx, clusterpb.NewOperatorClient(conn))
+	})
+}
+
+// askConn sends a request to the first master that can be reached. As long as it
+// is not answered by one that knows, the others are asked, round and round.
+func askConn[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	var none T
 	addrs, timeout, err := s.settings(cmd)
 	if err != nil {
@@ -112,7 +124,7 @@ type noAnswer struct {
 func (n *noAnswer) Error() string { return n.err.Error() }
 
 // attempt asks one master. A *noAnswer may be repeated, no other error.
-func attempt[T proto.Message](ctx context.Context, q *query, call func(context.Context, pb.MasterClient) (T, error)) (T, error) {
+func attempt[T proto.Message](ctx context.Context, q *query, call func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	var none T
 	conn, addr, err := reach(ctx, q.addrs)
 	if err != nil {
@@ -243,11 +255,11 @@ func (q *query) advice() string {
 var errSilent = errors.New("the master has stopped to answer")
 
 // supervised makes a call that ends when the master stops to answer at all.
-func supervised[T proto.Message](ctx context.Context, conn *grpc.ClientConn, call func(context.Context, pb.MasterClient) (T, error)) (T, error) {
+func supervised[T proto.Message](ctx context.Context, conn *grpc.ClientConn, call func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var g sync.WaitGroup
 	g.Go(func() { watch(ctx, conn, cancel) })
-	resp, err := call(ctx, pb.NewMasterClient(conn))
+	resp, err := call(ctx, conn)
 	silent := context.Cause(ctx)
 	cancel(nil)
 	g.Wait()

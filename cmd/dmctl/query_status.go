@@ -14,12 +14,18 @@ const queryStatusHelp = `Show how the tasks are doing.
 Without a task, -s or --more it is a summary: one line of status per task. With
 one of them, or when something about a source failed, it is everything.
 
+With --format table it is a line for each subtask, with what it waits for or what
+went wrong and what to do about it below.
+
 With --watch it is one line for each subtask, again and again until all are
 finished: bars on a terminal, elsewhere a line whenever something has changed.`
 
 func newQueryStatus(s *shared) *cobra.Command {
 	var more, watch bool
-	cmd := &cobra.Command{Use: "query-status [-s source...] [task | file] [--more | --watch]", Short: "show the status of tasks", Long: queryStatusHelp}
+	var format string
+	cmd := &cobra.Command{Use: "query-status [-s source...] [task | file] [--more | --watch | --format table]", Short: "show the status of tasks", Long: queryStatusHelp,
+		Example: "  dmctl query-status\n  dmctl query-status shop\n  dmctl query-status --format table\n  dmctl query-status shop --watch"}
+	cmd.Flags().StringVar(&format, "format", formatJSON, "json, or table for people: a line for each subtask")
 	cmd.Flags().BoolVar(&more, "more", false, "show everything about every task")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show progress until the tasks are finished")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -30,12 +36,18 @@ func newQueryStatus(s *shared) *cobra.Command {
 		if len(args) == 1 {
 			task = taskName(args[0])
 		}
+		if err := checkFormat(format); err != nil {
+			return err
+		}
 		if watch {
 			return watchStatus(cmd, s, task)
 		}
 		resp, err := queryStatus(cmd, s, task)
 		if err != nil {
 			return err
+		}
+		if format == formatTable {
+			return s.printStatusTable(resp)
 		}
 		if task == "" && len(s.sources) == 0 && !more && allWell(resp) {
 			return s.printPlain(summarize(resp), false)

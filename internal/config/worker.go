@@ -2,6 +2,8 @@ package config
 
 import (
 	"flag"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -120,4 +122,20 @@ func ttl(key string, n int64) (time.Duration, error) {
 		return 0, keyFault(workerOp, workerCodes().invalid, key, "expected seconds from 1 to %d, got %d", most, n)
 	}
 	return time.Duration(n) * time.Second, nil
+}
+
+// Encode gives TOML that ParseWorker reads as the same value. There is no secret
+// in a worker's configuration.
+func (c WorkerConfig) Encode() string {
+	var b strings.Builder
+	line := func(key, value string) { fmt.Fprintf(&b, "%s = %s\n", key, tomlText(value)) }
+	line("name", c.Name)
+	line("worker-addr", c.Addr)
+	line("advertise-addr", c.AdvertiseAddr)
+	line("join", strings.Join(c.Join, ","))
+	fmt.Fprintf(&b, "keepalive-ttl = %d\nrelay-keepalive-ttl = %d\n", int64(c.KeepaliveTTL/time.Second), standardRelayTTL)
+	line("log-level", c.Log.level())
+	line("log-format", c.Log.Format)
+	line("log-file", c.Log.File)
+	return b.String()
 }

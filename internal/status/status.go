@@ -137,5 +137,12 @@ type Sync struct {
 	// Cascades are foreign keys that came while the unit ran and change rows by
 	// CASCADE or SET NULL, which the source's binlog does not show.
 	Cascades []string
-	At       time.Time
+	// Lanes is how many connections apply rows, LanesApplying how many of them have
+	// a target transaction in hand, LanesWaiting how many wait for rows of others;
+	// QueuedRows is what they have not applied yet.
+	Lanes, LanesApplying, LanesWaiting int
+	QueuedRows                         int64
+	// Held is what everything waits for; "" when nothing is in the way.
+	Held string
+	At   time.Time
 }

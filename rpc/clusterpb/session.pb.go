@@ -1408,6 +1408,11 @@ type SyncStatus struct {
 	LastUnmatched       string                 `protobuf:"bytes,17,opt,name=last_unmatched,json=lastUnmatched,proto3" json:"last_unmatched,omitempty"`
 	AtUnixNano          int64                  `protobuf:"varint,18,opt,name=at_unix_nano,json=atUnixNano,proto3" json:"at_unix_nano,omitempty"`
 	Cascades            []string               `protobuf:"bytes,19,rep,name=cascades,proto3" json:"cascades,omitempty"`
+	Lanes               int32                  `protobuf:"varint,20,opt,name=lanes,proto3" json:"lanes,omitempty"`
+	LanesApplying       int32                  `protobuf:"varint,21,opt,name=lanes_applying,json=lanesApplying,proto3" json:"lanes_applying,omitempty"`
+	LanesWaiting        int32                  `protobuf:"varint,22,opt,name=lanes_waiting,json=lanesWaiting,proto3" json:"lanes_waiting,omitempty"`
+	QueuedRows          int64                  `protobuf:"varint,23,opt,name=queued_rows,json=queuedRows,proto3" json:"queued_rows,omitempty"`
+	Held                string                 `protobuf:"bytes,24,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1575,6 +1580,41 @@ func (x *SyncStatus) GetCascades() []string {
 	return nil
 }
 
+func (x *SyncStatus) GetLanes() int32 {
+	if x != nil {
+		return x.Lanes
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetLanesApplying() int32 {
+	if x != nil {
+		return x.LanesApplying
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetLanesWaiting() int32 {
+	if x != nil {
+		return x.LanesWaiting
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetQueuedRows() int64 {
+	if x != nil {
+		return x.QueuedRows
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetHeld() string {
+	if x != nil {
+		return x.Held
+	}
+	return ""
+}
+
 var File_session_proto protoreflect.FileDescriptor
 
 const file_session_proto_rawDesc = "" +
@@ -1690,7 +1730,7 @@ const file_session_proto_rawDesc = "" +
 	"\tconflicts\x18\n" +
 	" \x01(\x03R\tconflicts\x12#\n" +
 	"\rlast_conflict\x18\v \x01(\tR\flastConflict\x12\x12\n" +
-	"\x04held\x18\f \x01(\tR\x04held\"\xb0\x05\n" +
+	"\x04held\x18\f \x01(\tR\x04held\"\xc7\x06\n" +
 	"\n" +
 	"SyncStatus\x12!\n" +
 	"\ftotal_events\x18\x01 \x01(\x03R\vtotalEvents\x12\x1b\n" +
@@ -1717,7 +1757,13 @@ const file_session_proto_rawDesc = "" +
 	"\x0elast_unmatched\x18\x11 \x01(\tR\rlastUnmatched\x12 \n" +
 	"\fat_unix_nano\x18\x12 \x01(\x03R\n" +
 	"atUnixNano\x12\x1a\n" +
-	"\bcascades\x18\x13 \x03(\tR\bcascades2b\n" +
+	"\bcascades\x18\x13 \x03(\tR\bcascades\x12\x14\n" +
+	"\x05lanes\x18\x14 \x01(\x05R\x05lanes\x12%\n" +
+	"\x0elanes_applying\x18\x15 \x01(\x05R\rlanesApplying\x12#\n" +
+	"\rlanes_waiting\x18\x16 \x01(\x05R\flanesWaiting\x12\x1f\n" +
+	"\vqueued_rows\x18\x17 \x01(\x03R\n" +
+	"queuedRows\x12\x12\n" +
+	"\x04held\x18\x18 \x01(\tR\x04held2b\n" +
 	"\bSessions\x12V\n" +
 	"\aSession\x12!.raftdm.cluster.v1.SessionRequest\x1a\".raftdm.cluster.v1.SessionResponse\"\x00(\x010\x01B(Z&github.com/raftdm/raftdm/rpc/clusterpbb\x06proto3"
 

@@ -1173,6 +1173,11 @@ type SyncStatus struct {
 	RecentRps           int64                  `protobuf:"varint,17,opt,name=recentRps,proto3" json:"recentRps,omitempty"`
 	IoTotalBytes        uint64                 `protobuf:"varint,18,opt,name=ioTotalBytes,proto3" json:"ioTotalBytes,omitempty"`
 	DumpIOTotalBytes    uint64                 `protobuf:"varint,19,opt,name=dumpIOTotalBytes,proto3" json:"dumpIOTotalBytes,omitempty"`
+	Lanes               int32                  `protobuf:"varint,1000,opt,name=lanes,proto3" json:"lanes,omitempty"`
+	LanesApplying       int32                  `protobuf:"varint,1001,opt,name=lanesApplying,proto3" json:"lanesApplying,omitempty"`
+	LanesWaiting        int32                  `protobuf:"varint,1002,opt,name=lanesWaiting,proto3" json:"lanesWaiting,omitempty"`
+	Held                string                 `protobuf:"bytes,1003,opt,name=held,proto3" json:"held,omitempty"`
+	QueuedRows          int64                  `protobuf:"varint,1004,opt,name=queuedRows,proto3" json:"queuedRows,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1336,6 +1341,41 @@ func (x *SyncStatus) GetIoTotalBytes() uint64 {
 func (x *SyncStatus) GetDumpIOTotalBytes() uint64 {
 	if x != nil {
 		return x.DumpIOTotalBytes
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetLanes() int32 {
+	if x != nil {
+		return x.Lanes
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetLanesApplying() int32 {
+	if x != nil {
+		return x.LanesApplying
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetLanesWaiting() int32 {
+	if x != nil {
+		return x.LanesWaiting
+	}
+	return 0
+}
+
+func (x *SyncStatus) GetHeld() string {
+	if x != nil {
+		return x.Held
+	}
+	return ""
+}
+
+func (x *SyncStatus) GetQueuedRows() int64 {
+	if x != nil {
+		return x.QueuedRows
 	}
 	return 0
 }
@@ -3822,7 +3862,7 @@ const file_dmworker_proto_rawDesc = "" +
 	"\x04DDLs\x18\x02 \x03(\tR\x04DDLs\x12$\n" +
 	"\rfirstLocation\x18\x03 \x01(\tR\rfirstLocation\x12\x16\n" +
 	"\x06synced\x18\x04 \x03(\tR\x06synced\x12\x1a\n" +
-	"\bunsynced\x18\x05 \x03(\tR\bunsynced\"\xc5\x05\n" +
+	"\bunsynced\x18\x05 \x03(\tR\bunsynced\"\xde\x06\n" +
 	"\n" +
 	"SyncStatus\x12 \n" +
 	"\vtotalEvents\x18\x01 \x01(\x03R\vtotalEvents\x12\x1a\n" +
@@ -3846,7 +3886,14 @@ const file_dmworker_proto_rawDesc = "" +
 	"\btotalRps\x18\x10 \x01(\x03R\btotalRps\x12\x1c\n" +
 	"\trecentRps\x18\x11 \x01(\x03R\trecentRps\x12\"\n" +
 	"\fioTotalBytes\x18\x12 \x01(\x04R\fioTotalBytes\x12*\n" +
-	"\x10dumpIOTotalBytes\x18\x13 \x01(\x04R\x10dumpIOTotalBytes\"\x9c\x01\n" +
+	"\x10dumpIOTotalBytes\x18\x13 \x01(\x04R\x10dumpIOTotalBytes\x12\x15\n" +
+	"\x05lanes\x18\xe8\a \x01(\x05R\x05lanes\x12%\n" +
+	"\rlanesApplying\x18\xe9\a \x01(\x05R\rlanesApplying\x12#\n" +
+	"\flanesWaiting\x18\xea\a \x01(\x05R\flanesWaiting\x12\x13\n" +
+	"\x04held\x18\xeb\a \x01(\tR\x04held\x12\x1f\n" +
+	"\n" +
+	"queuedRows\x18\xec\a \x01(\x03R\n" +
+	"queuedRows\"\x9c\x01\n" +
 	"\fSourceStatus\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12)\n" +

@@ -298,9 +298,12 @@ func (c *coordinator) drain(ctx context.Context) error {
 // barrier executes a DDL alone. Once begun it may use the time that is left
 // for writing.
 func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []ddl) error {
+	c.stats.hold("the DDL at %s waits for the rows before it: %s", t.Begin, shortDDL(list[0].text))
+	defer c.stats.hold("")
 	if err := c.drain(reading); err != nil {
 		return err
 	}
+	c.stats.hold("the DDL at %s is being executed: %s", t.Begin, shortDDL(list[0].text))
 	before, _ := c.window.watermark()
 	if err := c.ddl.run(writing, t, list, before, c.global()); err != nil {
 		return err

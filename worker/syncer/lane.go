@@ -50,6 +50,7 @@ type lane struct {
 	arrange arranger
 
 	meter *laneMeter
+	doing doing
 }
 
 // run works until in is closed or stop is. ctx ends only when no time is left:
@@ -58,14 +59,18 @@ func (l *lane) run(ctx context.Context, stop <-chan struct{}, in <-chan job, wak
 	defer l.target.close()
 	l.stop, l.wake = stop, wake
 	var held *job
+	defer l.doing.now(laneIdle)
 	for {
+		l.doing.now(laneIdle)
 		j, ok := l.next(stop, in, &held)
 		if !ok {
 			return nil
 		}
+		l.doing.now(laneWaits)
 		if !l.await(ctx, stop, j.waits) {
 			return nil
 		}
+		l.doing.now(laneApplies)
 		if len(j.txns) == 0 {
 			if err := l.flush(ctx, j); err != nil {
 				return ignore(err, errStopped)

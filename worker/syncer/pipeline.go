@@ -66,6 +66,8 @@ func (p *pipeline) run(ctx context.Context) error {
 	p.coord.wake = wake
 	p.coord.dispatch = newDispatch(queues, p.coord.order.batch, p.coord.order)
 	p.coord.stats.watchQueues(txns, queues, p.coord.order)
+	p.coord.stats.watchLanes(p.lanes)
+	defer p.coord.stats.hold("")
 	g.Go(func() error {
 		if err := p.recall(reading); err != nil {
 			return err

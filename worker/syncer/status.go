@@ -40,6 +40,9 @@ type stats struct {
 	recentRPS int64
 	samplers  []*sampler
 	queues    func() map[string]int64 // what waits, nil before there is something
+	lanes     []*lane
+	held      string // what everything waits for
+	heldSince time.Time
 }
 
 type sample struct {
@@ -187,6 +190,7 @@ func (s *stats) snapshot() *status.Sync {
 		Synced: s.syncedLocked(), BinlogType: "remote", SecondsBehindMaster: s.lag,
 		UnmatchedRows: s.missed, LastUnmatched: s.lastMiss, At: now,
 	}
+	s.activityLocked(out, now)
 	for _, c := range s.cascades {
 		out.Cascades = append(out.Cascades, c.String())
 	}
