@@ -43,9 +43,13 @@ type onlineWork struct {
 	changes []onlineChange
 	// swaps are the shadow tables that take the place of a real one.
 	swaps []onlineSwap
-	// creates tells that a shadow table is created, whatever is known under its name.
-	creates bool
+	// shadow tells that the statement is about a shadow table, and creates that it
+	// makes one, whatever is known under its name.
+	shadow, creates bool
 }
+
+// ofShadow tells of a statement whose work w is whether it is about a shadow table.
+func (w *onlineWork) ofShadow() bool { return w != nil && w.shadow }
 
 // onlineSwap is a shadow table and the real one whose place it takes.
 type onlineSwap struct{ shadow, real schema.Name }

@@ -156,7 +156,7 @@ func (s *onlineStatement) create() (done bool, err error) {
 		one.uses = []schema.Name{nameOf(node.ReferTable)}
 	}
 	s.out = []ddl{one}
-	s.work = onlineWork{creates: true, changes: []onlineChange{{do: onlineForget, name: n}}}
+	s.work = onlineWork{shadow: true, creates: true, changes: []onlineChange{{do: onlineForget, name: n}}}
 	return true, nil
 }
 
@@ -196,6 +196,7 @@ func (s *onlineStatement) record() error {
 		}
 	}
 	s.out = []ddl{one}
+	s.work.shadow = true
 	s.work.changes = []onlineChange{{do: onlineAdd, name: n, real: real, ddl: text, from: s.st}}
 	return nil
 }
