@@ -252,7 +252,7 @@ func TestOnlineStatements(t *testing.T) {
 		"not readable": `
 			alter table _a_new add u uuid => idle
 			# d._a_new of d.a 1
-			rename table a to _a_old, _a_new to a => !11006`,
+			rename table a to _a_old, _a_new to a => !36067`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines = strings.ReplaceAll(lines, "¬", "`")
