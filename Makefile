@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Debian packages that the servers, the comparisons and the tools come from.
-PACKAGES := mariadb-server mariadb-client mydumper sysbench
+PACKAGES := mariadb-server mariadb-client mydumper sysbench percona-toolkit
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A test binary may start several servers: few of them at once.
 TEST_FLAGS ?= -p 2 -timeout 40m

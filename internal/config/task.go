@@ -7,6 +7,7 @@ import (
 	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/onlineddl"
 	"github.com/raftdm/raftdm/internal/route"
 )
 
@@ -24,7 +25,9 @@ type Task struct {
 	Target          Database
 	// IgnoreChecks are the ignore-checking-items.
 	IgnoreChecks []string
-	Instances    []Instance
+	// Online tells the tables of online DDL tools; nil without online-ddl.
+	Online    *onlineddl.Rules
+	Instances []Instance
 }
 
 // Instance is one entry of mysql-instances: a source and how to migrate it.
@@ -166,7 +169,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		Task: t.Name, SourceID: src.SourceID, Sources: len(t.Instances), Mode: t.Mode, MetaSchema: t.MetaSchema,
 		CaseSensitive: t.CaseSensitive, Timezone: t.Timezone, CleanDumpFile: t.CleanDumpFile, StrictCollation: t.StrictCollation,
 		Source: src, Target: t.Target, Start: in.Start,
-		Filter: f, DumpFilter: dumped, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events, Exprs: exprs,
+		Filter: t.Online.Only(f), DumpFilter: t.Online.Only(dumped), Online: t.Online, Rules: in.Rules, RulesName: in.RulesName, Routes: routes, Events: events, Exprs: exprs,
 		Dump: in.Dump, Load: load, Sync: in.Sync,
 	}, nil
 }

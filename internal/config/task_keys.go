@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +24,7 @@ type taskFile struct {
 	routes    set[route.Rule]
 	events    set[filter.EventRule]
 	exprs     set[expr.Rule]
+	online    onlineKeys
 	targetSet bool
 }
 
@@ -39,10 +39,10 @@ func (t *taskFile) keys() keys {
 		"meta-schema":               metaSchema(&t.MetaSchema),
 		"timezone":                  timezone(&t.Timezone),
 		"case-sensitive":            boolean(&t.CaseSensitive),
-		"online-ddl":                refused(aBool),
-		"online-ddl-scheme":         onlineScheme,
-		"shadow-table-rules":        onlineRules,
-		"trash-table-rules":         onlineRules,
+		"online-ddl":                boolean(&t.online.on),
+		"online-ddl-scheme":         t.online.scheme,
+		"shadow-table-rules":        t.online.rules(&t.online.shadow),
+		"trash-table-rules":         t.online.rules(&t.online.trash),
 		"clean-dump-file":           boolean(&t.CleanDumpFile),
 		"collation_compatible":      collationCompatible(&t.StrictCollation),
 		"ansi-quotes":               inert(aBool, "deprecated, ignored: the upstream's sql_mode is asked"),
@@ -113,46 +113,6 @@ func shardMode(v value) error {
 		return v.unsupported()
 	}
 	return v.hinted(20033, "remove the key, or choose pessimistic or optimistic", "%q is not a shard mode", s)
-}
-
-func onlineScheme(v value) error {
-	var s string
-	if err := text(&s)(v); err != nil {
-		return err
-	}
-	switch s {
-	case "":
-		return nil
-	case "gh-ost", "pt":
-		return v.unsupported()
-	}
-	return v.hinted(20007, "remove the key, or write gh-ost or pt", "%q is not an online DDL scheme", s)
-}
-
-// onlineRules checks the patterns for online DDL tables, which are used only
-// together with online-ddl.
-func onlineRules(v value) error {
-	n := 0
-	err := v.list(func(_ int, v value) error {
-		n++
-		var s string
-		if err := text(&s)(v); err != nil {
-			return err
-		}
-		re, err := regexp.Compile(s)
-		if err != nil {
-			return v.hinted(20048, "write a regular expression in RE2 syntax", "%q is not a regular expression", s)
-		}
-		if re.NumSubexp() != 1 {
-			return v.hinted(20048, "put the part that is the real table's name, and only that, in parentheses",
-				"%q has %d groups instead of one", s, re.NumSubexp())
-		}
-		return nil
-	})
-	if err == nil && n > 0 {
-		v.warn("no effect without online-ddl")
-	}
-	return err
 }
 
 // collationCompatible reads a key of DM's later versions.

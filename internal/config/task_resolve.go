@@ -22,6 +22,10 @@ func (t *taskFile) resolve(root value) error {
 	if len(t.lists.rules) == 0 {
 		t.lists = t.oldLists
 	}
+	var err error
+	if t.Online, err = t.online.resolve(); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, in := range t.instances {
 		if in.SourceID == "" {

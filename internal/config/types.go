@@ -6,6 +6,7 @@ import (
 	"github.com/raftdm/raftdm/internal/endpoint"
 	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/onlineddl"
 	"github.com/raftdm/raftdm/internal/route"
 )
 
@@ -78,6 +79,9 @@ type Subtask struct {
 	Filter    TableFilter
 	Rules     filter.Rules
 	RulesName string
+	// Online tells the tables of online DDL tools, which Filter and DumpFilter leave
+	// out; nil without online-ddl, when there are none.
+	Online *onlineddl.Rules
 	// Routes says what tables are called on the target; Events and Exprs say which
 	// changes of them are left out, by kind and by value. nil: no rule says anything.
 	Routes *route.Router

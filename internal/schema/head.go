@@ -65,12 +65,23 @@ func (w *Words) Head() (h Head, ok bool) {
 	return r.h, true
 }
 
+// About gives the text of a statement with a Head, with another name for the first
+// table in it.
+func (w *Words) About(n Name) string {
+	r := &headReader{cursor: cursor{tokens: slices.Clone(w.tokens)}, dropped: map[int]bool{}, hidden: map[int]bool{}}
+	if w.broken != nil || !r.verb() || !r.object() || !r.names() {
+		return w.text
+	}
+	return w.text[:r.from] + n.ident() + w.text[r.to:]
+}
+
 // headReader collects a Head, the places of words that Plain leaves out, and
 // those that Visible leaves out too.
 type headReader struct {
 	cursor
 	h               Head
 	dropped, hidden map[int]bool
+	from, to        int // where the first table's name stands in the text
 }
 
 // drop passes the words if they come next, and leaves them out of Plain.
@@ -175,6 +186,7 @@ func (r *headReader) renamed() bool {
 }
 
 func (r *headReader) table() bool {
+	from := r.peek(0).from
 	name, err := r.name()
 	if err != nil {
 		return false
@@ -188,7 +200,9 @@ func (r *headReader) table() bool {
 			return false
 		}
 	}
-	r.h.Tables = append(r.h.Tables, n)
+	if r.h.Tables = append(r.h.Tables, n); len(r.h.Tables) == 1 {
+		r.from, r.to = from, r.tokens[r.pos-1].to
+	}
 	r.drop("NOWAIT")
 	if r.peek(0).is("WAIT") {
 		r.drop("WAIT")

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,5 +108,27 @@ func TestHeadAttributes(t *testing.T) {
 	const names = "ALTER TABLE t ADD engine_attribute INT, ADD `ENGINE_ATTRIBUTE` INT, DROP secondary_engine"
 	if got, _ := readHead(names, ""); got.Attributes || got.Visible != names {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestAbout: a statement is about another table, and nothing else of it changes.
+func TestAbout(t *testing.T) {
+	for text, want := range map[string]string{
+		"ALTER /* gh-ost */ TABLE `s`.`_t_gho` ADD c INT COMMENT '_t_gho'": "ALTER /* gh-ost */ TABLE `d``b`.`t` ADD c INT COMMENT '_t_gho'",
+		"alter online table if exists _t_gho wait 5 add _t_gho int":        "alter online table if exists `d``b`.`t` wait 5 add _t_gho int",
+		"ALTER TABLE s . /* x */ _t_gho/*!50100 ADD c INT*/":               "ALTER TABLE `d``b`.`t`/*!50100 ADD c INT*/",
+		"CREATE UNIQUE INDEX i USING BTREE ON s._t_gho (c)":                "CREATE UNIQUE INDEX i USING BTREE ON `d``b`.`t` (c)",
+		"SET STATEMENT max_statement_time=5 FOR ALTER TABLE x ADD y INT":   "ALTER TABLE `d``b`.`t` ADD y INT",
+		"DROP INDEX i ON x":      "DROP INDEX i ON `d``b`.`t`",
+		"INSERT INTO x SELECT 1": "INSERT INTO x SELECT 1",
+	} {
+		w := ReadWords(text, "", true)
+		if got := w.About(Name{"d`b", "t"}); strings.TrimSpace(got) != want {
+			t.Errorf("%s:\n%s, want\n%s", text, got, want)
+		}
+	}
+	w := ReadWords(`ALTER TABLE "a b" ADD x CHAR(3) DEFAULT 'it\'`, "ANSI_QUOTES,NO_BACKSLASH_ESCAPES", true)
+	if got := w.About(Name{"d", "t"}); got != "ALTER TABLE `d`.`t` ADD x CHAR(3) DEFAULT 'it\\'" {
+		t.Error(got)
 	}
 }

@@ -44,4 +44,5 @@
 //	{task}_raftdm_structure  (source, db, tbl) create_sql
 //	{task}_raftdm_xa         (source, xid, part, chunk) rows of XA transactions that are prepared
 //	{task}_syncer_checkpoint DM's, follows the watermark, with a row for each table
+//	{task}_onlineddl         DM's, the DDL of shadow tables, in tasks with online-ddl
 package checkpoint

@@ -41,7 +41,11 @@ func Open(ctx context.Context, db *dbconn.DB, sub config.Subtask, epoch uint64) 
 	if err := m.createSchema(ctx); err != nil {
 		return nil, err
 	}
-	for _, t := range tables() {
+	list := tables()
+	if sub.Online != nil {
+		list = append(list, onlineTable())
+	}
+	for _, t := range list {
 		if err := m.createTable(ctx, t); err != nil {
 			return nil, err
 		}

@@ -29,10 +29,13 @@ func tables() []tableDef {
 	}
 }
 
-// dmSuffixes are the tables that DM itself makes for a task. We fill only the
-// first; Remove drops all four, because a task may have been DM's before.
+// onlineTable is what Open creates for a task with online-ddl.
+func onlineTable() tableDef { return tableDef{suffix: suffixOnline, body: onlineColumns} }
+
+// dmSuffixes are the tables that DM itself makes for a task. We fill two of them;
+// Remove drops all four, because a task may have been DM's before.
 func dmSuffixes() []string {
-	return []string{suffixSyncer, "_loader_checkpoint", "_syncer_sharding_meta", "_onlineddl"}
+	return []string{suffixSyncer, suffixOnline, "_loader_checkpoint", "_syncer_sharding_meta"}
 }
 
 // The suffixes of the meta tables.
@@ -46,6 +49,7 @@ const (
 	suffixXA        = "_raftdm_xa"
 	suffixDump      = "_raftdm_dump"
 	suffixSyncer    = "_syncer_checkpoint"
+	suffixOnline    = "_onlineddl"
 )
 
 // tableTail ends every CREATE TABLE. Names and ids compare byte by byte: two

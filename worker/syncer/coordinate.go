@@ -131,6 +131,9 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 		began := time.Now()
 		list, err := c.parser.parse(t.DDL)
 		c.meter.parsed(time.Since(began), len(list))
+		if t.dumped {
+			list, err = onlyOnline(list), nil
+		}
 		if err != nil {
 			return notExecutable(t, err)
 		}

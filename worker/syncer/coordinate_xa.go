@@ -184,7 +184,8 @@ func (c *coordinator) leaveDumped(t *Txn) error {
 		c.dumped = binlog.Location{} // what follows is all behind it
 		return nil
 	}
-	t.Rows, t.DDL = nil, nil
+	t.Rows = nil
+	c.leaveDDL(t)
 	if t.xa != nil && t.xa.verb == xaCommit {
 		t.xa.verb = xaRollback
 	}

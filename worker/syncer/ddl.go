@@ -40,6 +40,7 @@ type ddlRunner struct {
 	trouble    *trouble
 	stats      *stats
 	log        *slog.Logger
+	online     *online           // nil without online-ddl
 	last       checkpoint.Intent // the last intent known
 	stop       <-chan struct{}   // closed when no attempt is to follow one that failed
 }
@@ -50,6 +51,11 @@ const slowDDL = time.Second
 // run executes the DDL of t. before is the watermark, behind everything that
 // precedes t.
 func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, before binlog.Location, g checkpoint.Global) error {
+	if d.last.Txn != t.BeginID() {
+		if err := d.checkSwaps(ctx, t, list); err != nil {
+			return err
+		}
+	}
 	for i := range list {
 		in := checkpoint.Intent{Txn: t.BeginID(), Index: i, Start: t.Begin, Statement: list[i].text, Table: list[i].watch}
 		replay := false
@@ -157,7 +163,11 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		d.last = *in
 		*replay = true // from here on the statement may have run
 	}
-	if err := d.session(ctx, conn, one, t.DDL); err != nil {
+	from := t.DDL
+	if one.from != nil {
+		from = one.from
+	}
+	if err := d.session(ctx, conn, one, from); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -245,6 +255,11 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {
 		return err
 	}
+	if one.online != nil {
+		if err := d.online.save(ctx, tx, one.online.changes); err != nil {
+			return err
+		}
+	}
 	g.Location = lane.Watermark
 	if err := d.meta.SaveGlobal(ctx, tx, g); err != nil {
 		return err
@@ -265,6 +280,9 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	d.last = in
 	d.stats.flushed(lane.Watermark)
 	d.structures.accept(next)
+	if one.online != nil {
+		d.online.accept(one.online.changes)
+	}
 	d.cascades(one)
 	return nil
 }

@@ -22,6 +22,9 @@ type crashKind struct {
 	every bool
 }
 
+// onlineKind is followed as an online DDL.
+const onlineKind = "online"
+
 func crashKinds(tidb bool) []crashKind {
 	const table = "CREATE TABLE aN (id INT PRIMARY KEY, v INT, w VARCHAR(9))"
 	const rows = "INSERT INTO aN VALUES (1, 1, 'x'), (15, 2, 'y')"
@@ -38,6 +41,8 @@ func crashKinds(tidb bool) []crashKind {
 		{"truncate", []string{table, rows}, "TRUNCATE TABLE aN", true, false},
 		{"exchange", []string{parts, partRows, "CREATE TABLE bN (id INT PRIMARY KEY, v INT)", "INSERT INTO bN VALUES (2, 2)"},
 			"ALTER TABLE aN EXCHANGE PARTITION p0 WITH TABLE bN", false, true},
+		{onlineKind, []string{table, rows, "CREATE TABLE _aN_gho LIKE aN", "ALTER TABLE _aN_gho ADD COLUMN c INT AFTER id", "ALTER TABLE _aN_gho DROP COLUMN v",
+			"INSERT INTO _aN_gho (id, w) SELECT id, w FROM aN"}, "RENAME TABLE aN TO _aN_del, _aN_gho TO aN", false, false},
 	}
 	if tidb {
 		return list
@@ -79,6 +84,9 @@ func crashEverywhere(t *testing.T, up, down *testbed.Server, kind crashKind, tid
 	br := openBreaker(t, down)
 	b.sub.Target = through(t, down, br.listen.Addr().String())
 	b.meta = b.sub.Target
+	if kind.name == onlineKind {
+		b.online()
+	}
 	s := b.schema()
 	b.exec("CREATE DATABASE " + s)
 	broken := 0

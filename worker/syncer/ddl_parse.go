@@ -65,6 +65,10 @@ type ddl struct {
 	// for the reason why.
 	idle bool
 	why  string
+	// online is what is remembered of online DDL when the statement is executed, and
+	// from the statement of the source, where that is one from before; nil for none.
+	online *onlineWork
+	from   *Statement
 }
 
 // ddlParser cuts source statements into statements for the target.
@@ -87,6 +91,7 @@ type ddlParser struct {
 	// collate writes into a statement of a session with a schema which collations
 	// the source means, and tells whether it had to; nil for what is not asked for.
 	collate func(home string, n ast.StmtNode) bool
+	online  *online      // nil without online-ddl
 	log     *slog.Logger // nil for none
 }
 
@@ -125,31 +130,40 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		return nil, nil
 	}
 	head, known := words.Head()
-	if known && head.Whole && !d.concerns(&head, st) {
-		return nil, nil
-	}
 	plain := *st
 	plain.Text = words.Text()
-	st = &plain
+	if d.online != nil && known {
+		if list, done, err := d.onlineDDL(&plain, &words, &head); done || err != nil {
+			return list, err
+		}
+	}
+	return d.ordinary(&plain, &words, &head, known)
+}
+
+// ordinary is parse for what is no part of an online DDL.
+func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.Head, known bool) ([]ddl, error) {
+	if known && head.Whole && !d.concerns(head, st) {
+		return nil, nil
+	}
 	everywhere, left := d.events.Statement("", "", filters.Other, st.Text)
 	if known && head.Visible == "" && head.Object == "DATABASE" {
-		return d.remark(&head, st)
+		return d.remark(head, st)
 	}
 	if known && head.Visible == "" && !d.same {
 		d.note("ALTER TABLE with attributes of a storage engine")
 		return nil, nil
 	}
-	nodes, err := d.read(st, &words, &head, known)
+	nodes, err := d.read(st, words, head, known)
 	if err != nil {
-		if left || known && d.leavesOutUnread(&head, st) {
-			return d.unread(&head, st, known), nil
+		if left || known && d.leavesOutUnread(head, st) {
+			return d.unread(head, st, known), nil
 		}
 		if words.Writes() {
 			return nil, dmlFound(st)
 		}
 		if d.same && known {
-			if one, ok := d.raw(&head, st); ok {
-				d.cascades(&one, &words)
+			if one, ok := d.raw(head, st); ok {
+				d.cascades(&one, words)
 				return []ddl{one}, d.unmoved(&one)
 			}
 		}
@@ -184,7 +198,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 			list[i].collated = collated
 		}
 		if known {
-			d.words(list, &head, st, len(nodes) == 1)
+			d.words(list, head, st, len(nodes) == 1)
 		}
 		for i := range list {
 			if list[i].own && names.used {
@@ -194,7 +208,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 		out = append(out, list...)
 	}
 	if len(out) > 0 {
-		d.cascades(&out[len(out)-1], &words)
+		d.cascades(&out[len(out)-1], words)
 	}
 	return out, nil
 }

@@ -76,7 +76,7 @@ func (c *coordinator) replayed(t *Txn) error {
 		if err := c.outdated(t, n); err != nil {
 			return err
 		}
-		t.DDL = nil
+		c.leaveDDL(t)
 	}
 	kept := t.Rows[:0]
 	for i := range t.Rows {
@@ -110,4 +110,13 @@ func (c *coordinator) outdated(t *Txn, n int) error {
 		}
 	}
 	return nil
+}
+
+// leaveDDL leaves out a DDL that the dump is from behind. What it means to the
+// online DDL that ends later is kept.
+func (c *coordinator) leaveDDL(t *Txn) {
+	if c.parser.online == nil {
+		t.DDL = nil
+	}
+	t.dumped = t.DDL != nil
 }

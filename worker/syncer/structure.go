@@ -212,7 +212,9 @@ func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Inten
 			continue
 		}
 		var err error
-		if _, saved := s.saved[n]; replay && !saved {
+		if _, saved := s.saved[n]; one.online.ofShadow() && n == one.watch && !saved {
+			continue // a shadow table, which the target does not have
+		} else if replay && !saved {
 			if n != in.Table || in.Before == "" {
 				continue
 			}
@@ -253,6 +255,12 @@ type behind struct {
 // changes nothing: accept does, when the state is recorded.
 func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
 	b := behind{tracker: s.tracker.Clone(), texts: map[schema.Name]string{}}
+	if one.online != nil {
+		defer s.forgetShadows(&b, one.online)
+		if one.online.creates {
+			b.tracker.Drop(one.watch)
+		}
+	}
 	if one.stmt == nil {
 		return b, s.afterText(ctx, &b, one)
 	}

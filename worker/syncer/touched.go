@@ -53,6 +53,9 @@ func (x *touched) add(t *Txn) {
 // altered notes the tables of a DDL that is done.
 func (x *touched) altered(list []ddl, at binlog.Location) {
 	for i := range list {
+		if list[i].online.ofShadow() {
+			continue
+		}
 		for _, n := range list[i].tables {
 			if x.ddl == nil {
 				x.ddl = map[schema.Name]binlog.Location{}

@@ -69,6 +69,8 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
+	// dumped tells that DDL has been executed where the dump was read.
+	dumped bool
 	// xa is set when it is a part of an XA transaction.
 	xa *xaWork
 
