@@ -13,13 +13,13 @@ func newCheckTask(s *shared) *cobra.Command {
 	var failures, warnings int64
 	var preview bool
 	var format string
-	cmd := &cobra.Command{Use: "check-task [-e number] [-w number] [--plan [--format text|json]] <file>", Short: "check a task file against the databases, as start-task does",
+	cmd := &cobra.Command{Use: "check-task [-e number] [-w number] [--plan [--format table|json]] <file>", Short: "check a task file against the databases, as start-task does",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("check-task needs exactly one task file")
 			}
-			if format != formatText && format != formatJSON {
-				return usagef("--format is %s or %s, not %q", formatText, formatJSON, format)
+			if err := checkFormat(format); err != nil {
+				return err
 			}
 			if cmd.Flags().Changed("format") && !preview {
 				return usagef("--format belongs to --plan: what the checks find is printed as DM prints it")
@@ -46,7 +46,7 @@ func newCheckTask(s *shared) *cobra.Command {
 			return s.print(resp)
 		}}
 	cmd.Flags().BoolVar(&preview, "plan", false, "print where each table goes, what is left out and why, and the statements that would run, in place of the checks' verdict")
-	cmd.Flags().StringVar(&format, "format", formatText, "how to print the plan: text or json")
+	cmd.Flags().StringVar(&format, "format", formatTable, "how to print the plan: table, for people, or json")
 	cmd.Flags().Int64VarP(&failures, "error", "e", 10, "how many failures to show at most")
 	cmd.Flags().Int64VarP(&warnings, "warn", "w", 10, "how many warnings to show at most when a check failed")
 	return cmd

@@ -67,7 +67,7 @@ func TestGoldenPlan(t *testing.T) {
 
 func TestPlanFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"--plan --format xml": `--format is text or json, not "xml"`,
+		"--plan --format xml": `--format is json or table, not "xml"`,
 		"--format json":       "--format belongs to --plan: what the checks find is printed as DM prints it",
 		"--plan -e 3":         "-e and -w are about the checks' verdict: a plan shows all that was found",
 		"--plan --warn=0":     "-e and -w are about the checks' verdict: a plan shows all that was found",

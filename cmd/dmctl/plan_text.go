@@ -13,12 +13,6 @@ import (
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
-// The values of --format.
-const (
-	formatText = "text"
-	formatJSON = "json"
-)
-
 // printPlan prints the plan that a master has answered with, or its refusal.
 func (s *shared) printPlan(resp *pb.CheckTaskResponse, format string) error {
 	p, ok := rpc.ReadPlan(resp)
