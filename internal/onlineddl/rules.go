@@ -143,6 +143,32 @@ func (f *realOnly) MatchTable(schema, table string) bool {
 	return f.Tables.MatchTable(schema, table) && f.rules.Kind(table) == Real
 }
 
+// Explain is MatchTable with the reason, where the filter below knows one.
+func (f *realOnly) Explain(schema, table string) (bool, string) {
+	if kind := f.rules.Kind(table); kind != Real {
+		return false, fmt.Sprintf("online-ddl: its name is that of a %s table", kind)
+	}
+	if e, ok := f.Tables.(interface {
+		Explain(schema, table string) (bool, string)
+	}); ok {
+		return e.Explain(schema, table)
+	}
+	return f.Tables.MatchTable(schema, table), ""
+}
+
+// Tools makes of a filter one for the tools' tables of the tables that it matches.
+func (r *Rules) Tools(of Tables) Tables { return &toolsOnly{Tables: of, rules: r} }
+
+type toolsOnly struct {
+	Tables
+	rules *Rules
+}
+
+// MatchTable finds tables of tools only.
+func (f *toolsOnly) MatchTable(schema, table string) bool {
+	return f.rules.Kind(table) != Real && f.rules.Follows(f.Tables, schema, table)
+}
+
 // Follows tells whether a tool's table belongs, by its name, to a table that a
 // filter matches.
 func (r *Rules) Follows(of Tables, schema, table string) bool {

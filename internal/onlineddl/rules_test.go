@@ -89,6 +89,16 @@ func TestFilter(t *testing.T) {
 	if got != "true false true false false false" {
 		t.Error(got)
 	}
+	if yes, why := f.(*realOnly).Explain("s", "_t_gho"); yes || why != "online-ddl: its name is that of a shadow table" {
+		t.Error(yes, why)
+	}
+	if yes, _ := f.(*realOnly).Explain("s", "t"); !yes {
+		t.Error("a real table is not explained")
+	}
+	tools := rules.Tools(f)
+	if got := fmt.Sprint(tools.MatchTable("s", "t"), tools.MatchTable("s", "_t_gho"), tools.MatchTable("s", "_t_del"), tools.MatchTable("s", "_u_gho")); got != "false true true false" {
+		t.Error("tools:", got)
+	}
 	if (*Rules)(nil).Only(all).MatchTable("s", "_t_gho") != true {
 		t.Error("without rules a table is left out")
 	}

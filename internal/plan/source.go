@@ -11,6 +11,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/onlineddl"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
@@ -125,6 +126,9 @@ func (u *upstream) choice(n schema.Name) Rule {
 	f, r := u.sub.Filter, Rule{Kind: "block-allow-list", Name: u.sub.RulesName}
 	if u.dumps() && u.sub.Dump.Tables != nil {
 		f, r = u.sub.DumpFilter, Rule{Kind: "mydumpers", Name: "extra-args", Says: u.sub.Dump.ExtraArgs}
+	}
+	if u.sub.Online.Kind(n.Table) != onlineddl.Real {
+		r = Rule{Kind: "online-ddl"}
 	}
 	if e, ok := f.(explainer); ok {
 		_, r.Says = e.Explain(n.Schema, n.Table)

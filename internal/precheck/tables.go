@@ -10,6 +10,7 @@ import (
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
+	"github.com/raftdm/raftdm/internal/onlineddl"
 )
 
 // tables checks the tables that the task selects: those it names one by one
@@ -21,6 +22,12 @@ func (c *checker) tables(ctx context.Context) finding {
 		if c.isSelected(t) {
 			continue
 		}
+		if kind := c.sub.Online.Kind(t.Table); kind != onlineddl.Real {
+			if !c.sub.Online.Follows(c.sub.Filter, t.Schema, t.Table) { // else it is named with the others
+				f.details = append(f.details, leftOut(t.Schema, t.Table, kind))
+			}
+			continue
+		}
 		d, err := c.notSelected(ctx, t)
 		if err != nil {
 			return unanswered(err)
@@ -30,7 +37,7 @@ func (c *checker) tables(ctx context.Context) finding {
 	if len(c.selected) == 0 && len(f.details) == 0 {
 		f.details = append(f.details, c.nothingSelected())
 	}
-	for _, part := range []func(context.Context) ([]Detail, error){c.unreadable, c.keyless, c.charsets, c.cascades, c.expressions} {
+	for _, part := range []func(context.Context) ([]Detail, error){c.unreadable, c.keyless, c.charsets, c.cascades, c.expressions, c.onlineDDL} {
 		list, err := part(ctx)
 		if err != nil {
 			return unanswered(err)
@@ -38,6 +45,35 @@ func (c *checker) tables(ctx context.Context) finding {
 		f.details = append(f.details, list...)
 	}
 	return f
+}
+
+// onlineDDL lists what is left out because its name is one of an online DDL tool.
+// A shadow table may be in use: what was done to it before the task begins is not
+// in the binlog that the task reads.
+func (c *checker) onlineDDL(ctx context.Context) ([]Detail, error) {
+	if c.sub.Online == nil {
+		return nil, nil
+	}
+	list, err := c.db.Tables(ctx, c.sub.Online.Tools(c.sub.Filter))
+	if err != nil {
+		return nil, err
+	}
+	var out []Detail
+	for _, n := range list {
+		out = append(out, leftOut(n.Schema, n.Table, c.sub.Online.Kind(n.Table)))
+	}
+	return out, nil
+}
+
+func leftOut(schema, table string, kind onlineddl.Kind) Detail {
+	d := Detail{Severity: Warning,
+		ShortErr:    fmt.Sprintf("table %s is left out: with online-ddl its name is that of a %s table", dbconn.Ident(schema, table), kind),
+		Instruction: "drop it if it is left over; if it is a table of the application, change shadow-table-rules or trash-table-rules"}
+	if kind == onlineddl.Shadow {
+		d.Instruction = "if an online DDL is under way, start the task when it has ended, since what the tool has done before cannot be followed (36046);" +
+			" drop the table if it is left over; if it is one of the application, change shadow-table-rules"
+	}
+	return d
 }
 
 // cascade is a foreign key in SHOW CREATE TABLE by which the server itself
