@@ -9,11 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/onlineddl"
 	"github.com/raftdm/raftdm/internal/route"
+	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/internal/testbed"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
@@ -393,6 +395,40 @@ func TestOnlineRoutedTwoSteps(t *testing.T) {
 	if got := b.text(b.down, "SELECT c_default FROM (SELECT column_default c_default FROM information_schema.columns WHERE table_schema = '"+b.schema()+"' AND column_name = 'c') x"); len(got) != 1 || got[0] != `'\\'|` {
 		t.Errorf("the default is %q", got)
 	}
+}
+
+// TestOnlineWhileDumped: a shadow table is changed while the tables are dumped, of
+// which reading begins before the last snapshot. An online DDL that ends behind it
+// is executed, one that has ended before is in the dump.
+func TestOnlineWhileDumped(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), true)
+	b.online()
+	s := b.schema()
+	b.exec("CREATE DATABASE " + s)
+	b.session("CREATE TABLE a (id INT PRIMARY KEY, v INT)", "CREATE TABLE b LIKE a", "CREATE TABLE _b_new LIKE b", "CREATE TABLE c LIKE a")
+	first := b.master()
+	b.session("CREATE TABLE _a_gho LIKE a", "ALTER TABLE _a_gho ADD COLUMN c INT", "ALTER TABLE _b_new ADD COLUMN c INT",
+		"RENAME TABLE b TO _b_old, _b_new TO b", "INSERT INTO a VALUES (1, 1)", "INSERT INTO _a_gho VALUES (1, 1, NULL)", "INSERT INTO b VALUES (1, 1, 1)", "ALTER TABLE c ADD COLUMN d INT")
+	last := b.master()
+	b.must(b.down.Exec(t.Context(), "CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY, v INT)", "INSERT INTO "+s+".a VALUES (1, 1)",
+		"CREATE TABLE "+s+".b (id INT PRIMARY KEY, v INT, c INT)", "INSERT INTO "+s+".b VALUES (1, 1, 1)", "CREATE TABLE "+s+".c (id INT PRIMARY KEY, v INT, d INT)"))
+	meta, err := checkpoint.Open(t.Context(), b.target(), b.sub, b.epoch)
+	b.must(err)
+	dumped := &checkpoint.Replay{Places: []binlog.Location{first, last}}
+	for _, n := range []string{"a", "b", "c"} {
+		dumped.Tables = append(dumped.Tables, checkpoint.ReplayTable{Schema: s, Table: n, From: 1, To: 1})
+	}
+	b.must(meta.SetPhase(t.Context(), meta.DB, checkpoint.Phase{Unit: status.UnitSync, Snapshot: first, Replay: dumped}))
+	r := b.start()
+	r.caughtUp()
+	if got := b.recorded(); len(got) != 1 || len(got["_a_gho"]) != 1 {
+		t.Errorf("recorded behind the dump: %q", got)
+	}
+	b.session("RENAME TABLE a TO _a_del, _a_gho TO a", "INSERT INTO a VALUES (2, 2, 2)", "INSERT INTO b VALUES (2, 2, 2)")
+	r.caughtUp()
+	r.end()
+	b.equal()
 }
 
 func (b *bench) target() *dbconn.DB {

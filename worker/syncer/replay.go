@@ -115,8 +115,11 @@ func (c *coordinator) outdated(t *Txn, n int) error {
 // leaveDDL leaves out a DDL that the dump is from behind. What it means to the
 // online DDL that ends later is kept.
 func (c *coordinator) leaveDDL(t *Txn) {
-	if c.parser.online == nil {
+	switch {
+	case t.DDL == nil:
+	case c.parser.online == nil:
 		t.DDL = nil
+	default:
+		t.dumped = true
 	}
-	t.dumped = t.DDL != nil
 }
