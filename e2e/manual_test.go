@@ -113,12 +113,13 @@ func (in *instances) want(query string, want ...string) {
 const tablesOf = "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE table_schema IN (%s) ORDER BY 1"
 
 // TestManualExamples runs the manual's worked examples of routes, filters, lists
-// and expressions, one after the other on one cluster.
+// and expressions, and of online DDL, one after the other on one cluster.
 func TestManualExamples(t *testing.T) {
 	in := newInstances(t)
 	t.Run("several sources", func(t *testing.T) { in.t = t; in.severalSources() })
 	t.Run("shards", func(t *testing.T) { in.t = t; in.mergedShards() })
 	t.Run("expressions", func(t *testing.T) { in.t = t; in.evenRows() })
+	t.Run("online DDL", func(t *testing.T) { in.t = t; in.onlineDDL() })
 	in.t = t
 }
 
