@@ -20,7 +20,6 @@ func (d *ddlRunner) checkSwaps(ctx context.Context, t *Txn, list []ddl) error {
 	wait := backoff{}
 	for i := 0; i < len(list); {
 		err := d.checkSwap(ctx, list[i].online, list)
-		var f *fault.Error
 		switch {
 		case err == nil:
 			i++
@@ -31,10 +30,7 @@ func (d *ddlRunner) checkSwaps(ctx context.Context, t *Txn, list []ddl) error {
 				return errors.Join(ctx.Err(), errStopped)
 			}
 		default:
-			if errors.As(err, &f) && f.Hint == "" {
-				f.Hint = wayAround(t)
-			}
-			return err
+			return notExecutable(t, err)
 		}
 	}
 	return nil
@@ -53,6 +49,19 @@ func (d *ddlRunner) checkSwap(ctx context.Context, w *onlineWork, list []ddl) er
 }
 
 func (s *structures) checkSwap(ctx context.Context, swap onlineSwap, list []ddl) error {
+	var columns copied
+	for i := range list {
+		if list[i].stmt == nil || list[i].idle || !slices.Contains(list[i].tables, swap.real) {
+			continue
+		}
+		if err := columns.statement(list[i].stmt); err != nil {
+			return err
+		}
+	}
+	if len(columns.own) > 0 {
+		s.log.Warn("rows that were there get other values in new columns than those that the online DDL tool has given them on the source",
+			"table", dbconn.Ident(swap.real.Schema, swap.real.Table), "columns", columns.own)
+	}
 	if text, saved := s.saved[swap.shadow]; saved {
 		if _, err := s.learn(ctx, swap.shadow, text); err != nil {
 			return nil //nolint:nilerr // what was recorded cannot be read: nothing to compare with
@@ -70,14 +79,11 @@ func (s *structures) checkSwap(ctx context.Context, swap onlineSwap, list []ddl)
 	}
 	next := s.tracker.Clone()
 	for i := range list {
-		if !slices.Contains(list[i].tables, swap.real) {
+		if !slices.Contains(list[i].tables, swap.real) || list[i].stmt == nil && !list[i].raw {
 			continue
 		}
 		if list[i].raw {
 			return nil
-		}
-		if list[i].stmt == nil {
-			continue
 		}
 		if _, err := next.Apply("", list[i].stmt); err != nil {
 			return nil //nolint:nilerr // the structure will be read from the target

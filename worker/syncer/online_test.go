@@ -134,7 +134,7 @@ func TestOnlineRestartedEverywhere(t *testing.T) {
 
 // TestOnlineRecordedOnce breaks the connection to the target, or ends the worker,
 // before and behind the record of a shadow table's statement and its COMMIT: it is
-// recorded once, so that it is executed once.
+// recorded once, so that it is executed once (peer-bugs 25).
 func TestOnlineRecordedOnce(t *testing.T) {
 	testbed.SkipIfShort(t)
 	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), true)
