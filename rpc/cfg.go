@@ -105,7 +105,7 @@ func (m *Master) masterConfig(ctx context.Context, name string) (string, error) 
 		ctx, cancel := context.WithTimeout(WithCluster(ctx, m.clusterID()), askConfigIn)
 		defer cancel()
 		resp, err := pb.NewMasterClient(conn).GetMasterCfg(ctx, &pb.GetMasterCfgRequest{})
-		return resp.GetCfg(), unanswered("master", name, x.Client, err)
+		return resp.GetCfg(), unanswered(codeGRPCRequest, "master", name, x.Client, err)
 	}
 	return "", fault.New(fault.NotFound, "master not found")
 }
@@ -127,14 +127,14 @@ func (m *Master) workerConfig(ctx context.Context, name string) (string, error) 
 	ctx, cancel := context.WithTimeout(ctx, askConfigIn)
 	defer cancel()
 	resp, err := pb.NewWorkerClient(conn).GetWorkerCfg(ctx, &pb.GetWorkerCfgRequest{})
-	return resp.GetCfg(), unanswered("worker", name, w.Addr, err)
+	return resp.GetCfg(), unanswered(codeWorkerConfig, "worker", name, w.Addr, err)
 }
 
-func unanswered(what, name, addr string, err error) error {
+func unanswered(code int, what, name, addr string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &fault.Error{Kind: fault.Unavailable, Code: codeGRPCRequest, Err: plain(err),
+	return &fault.Error{Kind: fault.Unavailable, Code: code, Err: plain(err),
 		Msg:  fmt.Sprintf("%s %s does not answer at %s", what, name, addr),
 		Hint: "list-member shows whether it is online; start it, or ask for another one"}
 }

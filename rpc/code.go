@@ -18,6 +18,7 @@ const (
 	codeDatabase       = 10001 // a database operation failed
 	codeCheckFailed    = 26005
 	codeGRPCRequest    = 38008 // a component did not answer
+	codeWorkerConfig   = 38030
 	codeNoLeader       = 38043
 	codeNoExpected     = 38045 // the worker did not reach the wanted stage
 	codeSourcesUnbound = 46009

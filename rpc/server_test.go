@@ -45,7 +45,7 @@ func client(t *testing.T, addr string) (*grpc.ClientConn, pb.MasterClient) {
 // shape, and what is not there yet says so.
 func TestEveryMethodAnswers(t *testing.T) {
 	served := map[string]bool{"StartTask": true, "OperateTask": true, "QueryStatus": true, "CheckTask": true, "OperateSource": true,
-		"RegisterWorker": true, "ListMember": true, "GetMasterCfg": true, "OfflineMember": true, "OperateLeader": true, "TransferSource": true}
+		"RegisterWorker": true, "GetCfg": true, "UpdateTask": true, "ListMember": true, "GetMasterCfg": true, "OfflineMember": true, "OperateLeader": true, "TransferSource": true}
 	s := rpctest.Open(t)
 	conn, _ := client(t, rpctest.Start(t, s, rpctest.Options{}))
 	methods := pb.File_dmmaster_proto.Services().Get(0).Methods()

@@ -14,6 +14,7 @@ func newCheckTask(s *shared) *cobra.Command {
 	var preview bool
 	var format string
 	cmd := &cobra.Command{Use: "check-task [-e number] [-w number] [--plan [--format table|json]] <file>", Short: "check a task file against the databases, as start-task does",
+		Example: "  dmctl check-task task.yaml\n  dmctl check-task --error 100 --warn 100 task.yaml\n  dmctl check-task --plan task.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("check-task needs exactly one task file")

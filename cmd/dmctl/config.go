@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -110,6 +112,9 @@ func writeSecret(path, text string) error {
 		}
 	}
 	if err != nil {
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			err = p.Err // the path of the temporary file helps nobody
+		}
 		return &fault.Error{Op: "write " + path, Kind: fault.Invalid, Msg: "the file cannot be written", Err: err}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 func newEncrypt(s *shared) *cobra.Command {
 	return &cobra.Command{Use: "encrypt <password>", Short: "encrypt a password for a source or task file; needs no master",
+		Example: "  dmctl encrypt 'p@ss'", ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("encrypt needs exactly one password")
@@ -20,6 +21,7 @@ func newEncrypt(s *shared) *cobra.Command {
 
 func newDecrypt(s *shared) *cobra.Command {
 	return &cobra.Command{Use: "decrypt <ciphertext>", Short: "decrypt what encrypt printed; needs no master",
+		Example: "  dmctl decrypt 'VjX8cEeTX+qcvZ3bPaO4h0C80pe/1aU='", ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("decrypt needs exactly one ciphertext")

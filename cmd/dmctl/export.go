@@ -203,8 +203,8 @@ func (s *shared) imported(path string, resp importAnswer, sources []*pb.CommonWo
 		fmt.Fprintf(s.Stdout, "%s: exists already, it is left as it is\n", path)
 		return nil
 	default:
-		return &fault.Error{Op: "import " + path, Kind: fault.Conflict, Msg: strings.Join(append([]string{resp.GetMsg()}, msgs...), "; "),
-			Hint: "once that is mended, the same import goes on with the rest"}
+		s.note("once that is mended, the same import goes on with the rest")
+		return &fault.Error{Op: "import " + path, Kind: fault.Conflict, Msg: strings.Join(append([]string{resp.GetMsg()}, msgs...), "; ")}
 	}
 }
 

@@ -121,7 +121,8 @@ func (w *fakeWorker) get() status.Report {
 func running() status.Subtask {
 	return status.Subtask{Stage: status.StageRunning, Unit: status.UnitSync, Sync: &status.Sync{TotalEvents: 12, TotalTPS: 3, RecentTPS: 2,
 		MasterBinlog: "(mysql-bin.000001, 2022)", MasterBinlogGTID: "a-b-c:1-9", SyncerBinlog: "(mysql-bin.000001, 1985)",
-		SyncerBinlogGTID: "a-b-c:1-8", BinlogType: "remote", SecondsBehindMaster: 1, TotalRows: 40, TotalRPS: 4, RecentRPS: 5, IOTotalBytes: 4096}}
+		SyncerBinlogGTID: "a-b-c:1-8", BinlogType: "remote", SecondsBehindMaster: 1, TotalRows: 40, TotalRPS: 4, RecentRPS: 5, IOTotalBytes: 4096,
+		Lanes: 16, LanesApplying: 3, LanesWaiting: 2, QueuedRows: 70, Held: "the DDL at (mysql-bin.000001, 1985) is being executed: ALTER TABLE t ADD x INT, for 4 s"}}
 }
 
 // join starts a worker that lives as long as the test, and waits until it is
@@ -221,6 +222,8 @@ func TestGoldenTasks(t *testing.T) {
 		Sync: &status.Sync{BinlogType: "remote", UnmatchedRows: 2, LastUnmatched: "`db`.`t` id=7 at (bin.000007, 4400)",
 			Cascades: []string{"table `db`.`c` foreign key `f`"}}}})
 	tr.do("query-status", "-s", "mysql-replica-01")
+	tr.do("query-status", "--format", "xml")
+	tr.do("query-status", "--format", "table")
 	tr.do("check-task", "testdata/task.yaml")
 	findings = 1
 	tr.do("check-task", "-e", "3", "--warn=0", "testdata/task.yaml")
@@ -230,6 +233,8 @@ func TestGoldenTasks(t *testing.T) {
 	tr.do("start-task", "--remove-meta", "testdata/task.yaml")
 	tr.do("query-status")
 	tr.do("query-status", "testdata/task.yaml")
+	tr.do("query-status", "--format", "table", "test")
+	tr.do("query-status", "--format", "table", "unknown")
 	tr.do("operate-source", "stop", "mysql-replica-01")
 	tr.do("start-task", "--remove-meta", "testdata/task.yaml")
 	tr.do("pause-task", "test")
@@ -253,12 +258,15 @@ func TestGoldenCommandLine(t *testing.T) {
 	for _, line := range []string{
 		"query-status", "start-task --master-addr 127.0.0.1:1", "start-task missing.yaml --master-addr 127.0.0.1:1",
 		"query-status a b --master-addr 127.0.0.1:1", "operate-source", "operate-source destroy x", "operate-source create -s x",
-		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "get-task-config task t",
+		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "unlock-ddl-lock id",
 		"--rpc-timeout 0s --master-addr 127.0.0.1:1 query-status", "--master-addr nonsense query-status", "--config missing.toml query-status",
 		"decrypt nonsense", "start-task testdata/latin1.yaml", "operate-source create testdata/latin1.yaml", "operate-source stop",
 		"transfer-source s1", "transfer-source s1 w1 w2", "transfer-source -s s1 w1 w2", "operate-leader", "operate-leader remove", "operate-leader evict m1",
 		"offline-member", "offline-member m1", "offline-member --master", "offline-member -m -w -n m1", "offline-member --worker -n", "offline-member -n m1",
 		"list-member m1", "list-member -n", "transfer-source --help", "operate-leader --help", "offline-member --help", "list-member --help",
+		"config", "config nothing", "config task", "config task a b --master-addr 127.0.0.1:1", "config export x", "config import x", "config import --dir missing --master-addr 127.0.0.1:1",
+		"config task update", "config source update a b", "config source update missing.yaml", "get-config", "get-config relay x", "history a b", "history --format yaml",
+		"history -s a -s b", "help", "help history", "help nothing", "config --help", "encrypt", "decrypt a b", "start-relay -s a b", "get-task-config --help",
 	} {
 		tr.run(strings.Fields(line), strings.Fields(line))
 	}

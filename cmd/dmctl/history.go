@@ -35,7 +35,8 @@ func newHistory(s *shared) *cobra.Command {
 	var format string
 	req := &clusterpb.HistoryRequest{}
 	cmd := &cobra.Command{Use: "history [-s source] [task | file] [--format json|table]", Short: "show who did what", Long: historyHelp,
-		Example: "  dmctl history shop --format table\n  dmctl history -s mariadb-01 -n 20", Args: cobra.ArbitraryArgs}
+		Example: "  dmctl history shop --format table\n  dmctl history -s mariadb-01 -n 20", Args: cobra.ArbitraryArgs,
+		ValidArgsFunction: taskNames(s)}
 	cmd.Flags().StringVar(&format, "format", formatTable, "json or table")
 	cmd.Flags().BoolVar(&req.Cluster, "cluster", false, "also what the cluster did by itself")
 	cmd.Flags().Uint32VarP(&req.Limit, "limit", "n", 0, "only the newest entries, so many (0: all)")

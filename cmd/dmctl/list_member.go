@@ -10,7 +10,8 @@ import (
 
 func newListMember(s *shared) *cobra.Command {
 	var req pb.ListMemberRequest
-	cmd := &cobra.Command{Use: "list-member [-l] [-m] [-w] [-n name...]", Short: "list the leader, the masters and the workers"}
+	cmd := &cobra.Command{Use: "list-member [-l] [-m] [-w] [-n name...]", Short: "list the leader, the masters and the workers",
+		Example: "  dmctl list-member\n  dmctl list-member --worker --name worker-1", ValidArgsFunction: cobra.NoFileCompletions}
 	cmd.Flags().BoolVarP(&req.Leader, "leader", "l", false, "only the leader")
 	cmd.Flags().BoolVarP(&req.Master, "master", "m", false, "only the masters")
 	cmd.Flags().BoolVarP(&req.Worker, "worker", "w", false, "only the workers")

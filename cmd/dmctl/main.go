@@ -1,5 +1,6 @@
 // Command dmctl is how operators speak to a raftdm cluster: one operation per
-// run, answered as JSON in the form that TiDB DM's dmctl prints.
+// run, or, without a command, one per line that is typed in, answered as JSON in
+// the form that TiDB DM's dmctl prints.
 //
 // It only translates: flags and files to requests, responses to text. What a
 // request means is decided by the masters. One file per verb; program.go is
@@ -19,7 +20,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := program{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}
+	p := program{Args: os.Args[1:], Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	code := p.Run(ctx)
 	stop()
 	os.Exit(code)

@@ -16,7 +16,8 @@ come back under its name only with an empty data directory.`
 func newOfflineMember(s *shared) *cobra.Command {
 	var master, worker bool
 	var name string
-	cmd := &cobra.Command{Use: "offline-member <--master | --worker> <-n name>", Short: "take a stopped master or worker out of the cluster", Long: offlineMemberHelp}
+	cmd := &cobra.Command{Use: "offline-member <--master | --worker> <-n name>", Short: "take a stopped master or worker out of the cluster", Long: offlineMemberHelp,
+		Example: "  dmctl offline-member --worker --name worker-2", ValidArgsFunction: cobra.NoFileCompletions}
 	cmd.Flags().BoolVarP(&master, "master", "m", false, "it is a master")
 	cmd.Flags().BoolVarP(&worker, "worker", "w", false, "it is a worker")
 	cmd.Flags().StringVarP(&name, "name", "n", "", "the name that list-member shows")

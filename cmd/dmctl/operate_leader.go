@@ -16,7 +16,8 @@ const operateLeaderHelp = `Keep the master that --master-addr names from leading
 Of several masters in --master-addr, it is the first that can be reached.`
 
 func newOperateLeader(s *shared) *cobra.Command {
-	cmd := &cobra.Command{Use: "operate-leader <evict|cancel-evict>", Short: "keep a master from leading, or let it again", Long: operateLeaderHelp}
+	cmd := &cobra.Command{Use: "operate-leader <evict|cancel-evict>", Short: "keep a master from leading, or let it again", Long: operateLeaderHelp,
+		Example: "  dmctl --master-addr 127.0.0.1:8261 operate-leader evict", ValidArgsFunction: firstOf("evict", "cancel-evict")}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
 			return usagef("operate-leader needs to know what to do: evict or cancel-evict")

@@ -25,7 +25,8 @@ The masters connect to a source's database before they add it.`
 func newOperateSource(s *shared) *cobra.Command {
 	var sample bool
 	cmd := &cobra.Command{Use: "operate-source <create|update|stop|show> [file...]", Short: "create, show or stop sources",
-		Long: operateSourceHelp}
+		Long: operateSourceHelp, ValidArgsFunction: firstOf("create", "update", "stop", "show"),
+		Example: "  dmctl operate-source create source.yaml\n  dmctl operate-source show\n  dmctl operate-source stop mariadb-01\n  dmctl operate-source --print-sample-config > source.yaml"}
 	cmd.Flags().BoolVarP(&sample, "print-sample-config", "p", false, "print a sample source file and do nothing else")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if sample {

@@ -34,7 +34,8 @@ func newResumeTask(s *shared) *cobra.Command {
 
 func operateTask(s *shared, op pb.TaskOp, name, short string) *cobra.Command {
 	var batch int
-	cmd := &cobra.Command{Use: name + " [-s source...] [task | file]", Short: short, Long: strings.ToUpper(short[:1]) + short[1:] + "." + operateTaskHelp}
+	cmd := &cobra.Command{Use: name + " [-s source...] [task | file]", Short: short, Long: strings.ToUpper(short[:1]) + short[1:] + "." + operateTaskHelp,
+		Example: "  dmctl " + name + " shop\n  dmctl " + name + " -s mariadb-01 shop\n  dmctl " + name + " -s mariadb-01", ValidArgsFunction: taskNames(s)}
 	cmd.Flags().IntVar(&batch, "batch-size", 5, "how many tasks of a source to operate at the same time")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {

@@ -21,9 +21,12 @@ const (
 type program struct {
 	Args           []string
 	Getenv         func(string) string
+	Stdin          io.Reader // nil is empty
 	Stdout, Stderr io.Writer
 	// ElectFor replaces electFor in tests.
 	ElectFor time.Duration
+	// typed is the command as it was typed in in interactive mode.
+	typed []string
 }
 
 func (p program) patience() time.Duration {
@@ -47,7 +50,10 @@ func (p program) Run(ctx context.Context) int {
 		return exitOK
 	case errors.Is(err, errRefused):
 		return exitFailed // the answer that was printed says why
-	case errors.As(err, &wrong):
+	case len(p.typed) > 0:
+		fmt.Fprintln(p.Stdout, "fail to run:", p.typed)
+	}
+	if errors.As(err, &wrong) {
 		fmt.Fprintln(p.Stdout, cmd.UsageString())
 	}
 	fmt.Fprintln(p.Stderr, "Error: "+rpc.Message(err))

@@ -24,7 +24,7 @@ func newQueryStatus(s *shared) *cobra.Command {
 	var more, watch bool
 	var format string
 	cmd := &cobra.Command{Use: "query-status [-s source...] [task | file] [--more | --watch | --format table]", Short: "show the status of tasks", Long: queryStatusHelp,
-		Example: "  dmctl query-status\n  dmctl query-status shop\n  dmctl query-status --format table\n  dmctl query-status shop --watch"}
+		Example: "  dmctl query-status\n  dmctl query-status shop\n  dmctl query-status --format table\n  dmctl query-status shop --watch", ValidArgsFunction: taskNames(s)}
 	cmd.Flags().StringVar(&format, "format", formatJSON, "json, or table for people: a line for each subtask")
 	cmd.Flags().BoolVar(&more, "more", false, "show everything about every task")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show progress until the tasks are finished")

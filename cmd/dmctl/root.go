@@ -26,7 +26,8 @@ type shared struct {
 	encrypt, decrypt                   string
 	version, fail                      bool
 
-	noteMu sync.Mutex // several requests may run at the same time
+	proxyNoted bool
+	noteMu     sync.Mutex // several requests may run at the same time
 }
 
 // note tells the operator something beside the answer.
@@ -36,19 +37,24 @@ func (s *shared) note(text string) {
 	fmt.Fprintln(s.Stderr, text)
 }
 
-const rootHelp = `dmctl sends one operation to a dm-master and prints its answer as JSON.
+const rootHelp = `dmctl sends operations to a dm-master and prints their answers as JSON: the one
+of the command line, or, without one, those that are typed in.
 
 Exit codes: 0 when a master answered, also with "result": false unless --fail is
 given; 1 when the arguments are wrong, no master could be asked, the operation is
 not supported yet, or --fail is given and the answer has a "result" that is false.`
+
+const rootExample = `  dmctl --master-addr 127.0.0.1:8261                 # type commands, exit with ^D
+  dmctl --master-addr 127.0.0.1:8261 query-status    # one command
+  dmctl help start-task`
 
 // newRoot builds the command line.
 func newRoot(s *shared) *cobra.Command {
 	root := &cobra.Command{
 		Use: "dmctl", Short: "operate a raftdm cluster", Long: rootHelp,
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE:              func(cmd *cobra.Command, args []string) error { return s.local(args) },
+		Example: rootExample,
+		RunE:    func(cmd *cobra.Command, args []string) error { return s.local(cmd, args) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	f := root.PersistentFlags()
@@ -88,8 +94,8 @@ func (s *shared) early(cmd *cobra.Command) error {
 	return nil
 }
 
-// local runs without a command: -V, --encrypt and --decrypt.
-func (s *shared) local(args []string) error {
+// local runs without a command: --encrypt, --decrypt, else line by line.
+func (s *shared) local(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) > 0:
 		return usagef("unknown command %q", args[0])
@@ -98,7 +104,7 @@ func (s *shared) local(args []string) error {
 	case s.decrypt != "":
 		return s.printDecrypted(s.decrypt)
 	default:
-		return &usageError{fault.New(fault.Unsupported, "not supported yet: interactive mode; give a command")}
+		return s.interactive(cmd)
 	}
 }
 
@@ -130,8 +136,20 @@ func (s *shared) settings(cmd *cobra.Command) ([]string, time.Duration, error) {
 			return nil, 0, err
 		}
 	}
+	s.noteProxy()
 	if len(c.MasterAddrs) == 0 {
 		return nil, 0, usagef("no master is named: give --master-addr or set the environment variable %s", envMasterAddr)
 	}
 	return c.MasterAddrs, c.RPCTimeout, nil
+}
+
+// noteProxy says once that proxies of the environment are passed by: DM's dmctl
+// goes through them, and so may somebody expect.
+func (s *shared) noteProxy() {
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
+		if s.Getenv(name) != "" && !s.proxyNoted {
+			s.proxyNoted = true
+			s.note("the environment sets " + name + "; dmctl connects to masters directly, without a proxy")
+		}
+	}
 }

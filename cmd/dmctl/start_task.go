@@ -17,7 +17,8 @@ is refused while the task exists.`
 
 func newStartTask(s *shared) *cobra.Command {
 	var removeMeta bool
-	cmd := &cobra.Command{Use: "start-task [-s source...] [--remove-meta] <file>", Short: "start a task", Long: startTaskHelp}
+	cmd := &cobra.Command{Use: "start-task [-s source...] [--remove-meta] <file>", Short: "start a task", Long: startTaskHelp,
+		Example: "  dmctl start-task task.yaml\n  dmctl start-task -s mariadb-01 task.yaml"}
 	cmd.Flags().BoolVar(&removeMeta, "remove-meta", false, "drop the task's meta tables on the target first")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {

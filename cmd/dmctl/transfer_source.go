@@ -14,7 +14,8 @@ Nothing of the source may be running meanwhile: pause its tasks before and
 resume them afterwards. list-member -w shows which worker has which source.`
 
 func newTransferSource(s *shared) *cobra.Command {
-	cmd := &cobra.Command{Use: "transfer-source <source-id> <worker-name>", Short: "give a source to another, free worker", Long: transferSourceHelp}
+	cmd := &cobra.Command{Use: "transfer-source <source-id> <worker-name>", Short: "give a source to another, free worker", Long: transferSourceHelp,
+		Example: "  dmctl transfer-source mariadb-01 worker-2", ValidArgsFunction: cobra.NoFileCompletions}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) != 2:

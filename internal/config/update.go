@@ -36,7 +36,7 @@ type change struct {
 // otherKeys stands for what the lists of keys below do not name.
 const otherKeys = "another key"
 
-// TaskUpdates lists what differs between two files of a task as far as one
+// TaskUpdates lists what differs, and may not differ at any time, between two files of a task as far as one
 // source of both is concerned.
 func TaskUpdates(old, new Task, source string) ([]Update, error) {
 	a, err := old.instance(source)
@@ -101,7 +101,7 @@ func (t Task) instance(source string) (Instance, error) {
 		Msg: "source " + source + " is not in mysql-instances of the task"}
 }
 
-// SourceUpdates lists what differs between two files of a source. Changes of its
+// SourceUpdates lists the same of two files of a source. Changes of its
 // Never keys need all of its tasks to be stopped.
 func SourceUpdates(old, new Source) []Update {
 	server := Never
@@ -131,7 +131,7 @@ func SourceUpdates(old, new Source) []Update {
 func updates(all []change) []Update {
 	var out []Update
 	for _, c := range all {
-		if !reflect.DeepEqual(c.old, c.new) {
+		if c.when != Anytime && !reflect.DeepEqual(c.old, c.new) {
 			out = append(out, Update{Key: c.key, When: c.when})
 		}
 	}
