@@ -66,7 +66,9 @@ type query struct {
 
 // ask sends a request of DM's service; see askConn.
 func ask[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(context.Context, pb.MasterClient) (T, error)) (T, error) {
-	return askConn(cmd, s, e, func(ctx context.Context, conn *grpc.ClientConn) (T, error) { return call(ctx, pb.NewMasterClient(conn)) })
+	return askConn(cmd, s, e, func(ctx context.Context, conn *grpc.ClientConn) (T, error) {
+		return call(ctx, pb.NewMasterClient(conn))
+	})
 }
 
 // askOwn sends a request of our own service; see askConn.

@@ -128,8 +128,14 @@ func running() status.Subtask {
 // online and serves a source if one is without a worker.
 func join(t *testing.T, s *rpctest.State, addr, name string, rows map[string]status.Subtask) {
 	t.Helper()
+	joinAt(t, s, addr, name, name+":8262", rows)
+}
+
+// joinAt is join for a worker that can be asked at an address.
+func joinAt(t *testing.T, s *rpctest.State, addr, name, at string, rows map[string]status.Subtask) {
+	t.Helper()
 	w := &fakeWorker{changedC: make(chan struct{}, 1), rows: rows}
-	session := rpc.NewSession(rpc.SessionConfig{Name: name, Addr: name + ":8262", Join: []string{addr}, TTL: time.Minute,
+	session := rpc.NewSession(rpc.SessionConfig{Name: name, Addr: at, Join: []string{addr}, TTL: time.Minute,
 		Assign: w.assign, Expire: func() { w.assign(fsm.Assignment{}) }, Report: w.get, Changed: w.changedC,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -253,12 +259,13 @@ func TestGoldenCommandLine(t *testing.T) {
 	for _, line := range []string{
 		"query-status", "start-task --master-addr 127.0.0.1:1", "start-task missing.yaml --master-addr 127.0.0.1:1",
 		"query-status a b --master-addr 127.0.0.1:1", "operate-source", "operate-source destroy x", "operate-source create -s x",
-		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "get-task-config task t",
+		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "shard-ddl-lock", "get-task-config task t",
 		"--rpc-timeout 0s --master-addr 127.0.0.1:1 query-status", "--master-addr nonsense query-status", "--config missing.toml query-status",
 		"decrypt nonsense", "start-task testdata/latin1.yaml", "operate-source create testdata/latin1.yaml", "operate-source stop",
 		"transfer-source s1", "transfer-source s1 w1 w2", "transfer-source -s s1 w1 w2", "operate-leader", "operate-leader remove", "operate-leader evict m1",
 		"offline-member", "offline-member m1", "offline-member --master", "offline-member -m -w -n m1", "offline-member --worker -n", "offline-member -n m1",
 		"list-member m1", "list-member -n", "transfer-source --help", "operate-leader --help", "offline-member --help", "list-member --help",
+		"binlog", "binlog replace --help", "handle-error --help", "operate-schema --help", "binlog-schema --help", "binlog-schema update --help",
 	} {
 		tr.run(strings.Fields(line), strings.Fields(line))
 	}

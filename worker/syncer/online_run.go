@@ -32,7 +32,7 @@ func (d *ddlRunner) checkSwaps(ctx context.Context, t *Txn, list []ddl) error {
 			}
 		default:
 			if errors.As(err, &f) && f.Hint == "" {
-				f.Hint = wayAround(t)
+				f.Hint = wayAround
 			}
 			return err
 		}
