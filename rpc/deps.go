@@ -5,6 +5,7 @@ import (
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/operation"
 	"github.com/raftdm/raftdm/internal/plan"
 	"github.com/raftdm/raftdm/internal/status"
 )
@@ -94,4 +95,12 @@ type Target interface {
 // Reporter tells what a worker is doing now.
 type Reporter interface {
 	Report() status.Report
+}
+
+// Operations is what a worker does when a master asks for it, beside what it is
+// assigned. Both answer what to tell whoever has asked, and carry out a request
+// with an id once.
+type Operations interface {
+	HandleError(ctx context.Context, whom operation.Whom, req operation.Operator) (string, error)
+	OperateSchema(ctx context.Context, whom operation.Whom, req operation.Structure) (string, error)
 }

@@ -45,7 +45,8 @@ func client(t *testing.T, addr string) (*grpc.ClientConn, pb.MasterClient) {
 // shape, and what is not there yet says so.
 func TestEveryMethodAnswers(t *testing.T) {
 	served := map[string]bool{"StartTask": true, "OperateTask": true, "QueryStatus": true, "CheckTask": true, "OperateSource": true,
-		"RegisterWorker": true, "GetCfg": true, "UpdateTask": true, "ListMember": true, "GetMasterCfg": true, "OfflineMember": true, "OperateLeader": true, "TransferSource": true}
+		"RegisterWorker": true, "ListMember": true, "GetMasterCfg": true, "OfflineMember": true, "OperateLeader": true, "TransferSource": true,
+		"UpdateTask": true, "GetCfg": true, "HandleError": true, "OperateSchema": true}
 	s := rpctest.Open(t)
 	conn, _ := client(t, rpctest.Start(t, s, rpctest.Options{}))
 	methods := pb.File_dmmaster_proto.Services().Get(0).Methods()
@@ -106,7 +107,7 @@ func TestUnhealthySaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := rpc.NewWorker("worker-1", reporter{})
+	w := rpc.NewWorker("worker-1", reporter{}, nil)
 	srv := rpc.NewServer(rpc.ServerConfig{Register: w.Register, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		Health: func(context.Context) error { return errors.New("the store is closed") }})
 	run(t, t.Context(), "worker", func(ctx context.Context) error { return srv.Run(ctx, lis) })

@@ -13,11 +13,14 @@ type Worker struct {
 	pb.UnimplementedWorkerServer
 	name   string
 	live   Reporter
+	ops    Operations
 	config string // see WithConfig
 }
 
 // NewWorker makes the handlers of a worker.
-func NewWorker(name string, live Reporter) *Worker { return &Worker{name: name, live: live} }
+func NewWorker(name string, live Reporter, ops Operations) *Worker {
+	return &Worker{name: name, live: live, ops: ops}
+}
 
 // Register adds the service to a server.
 func (w *Worker) Register(s grpc.ServiceRegistrar) { pb.RegisterWorkerServer(s, w) }

@@ -32,6 +32,8 @@ type Worker struct {
 	assignC   chan fsm.Assignment // latest wins; capacity 1
 	doneC     chan ended
 	changedC  chan struct{} // capacity 1: a report is worth sending now
+	wakeC     chan struct{} // capacity 1: something about a subtask has changed
+	requests  requests
 
 	mu sync.Mutex
 	// Guarded by mu: written by Run's goroutine, read by Report.
@@ -50,6 +52,8 @@ type subtask struct {
 	cancel  context.CancelFunc
 	// paused: the masters want it to rest.
 	paused bool
+	// claims are requests that are being carried out: no attempt begins meanwhile.
+	claims int
 }
 
 // ended says that the attempt of a task returned.
@@ -66,6 +70,7 @@ func New(cfg Config) *Worker {
 		assignC:  make(chan fsm.Assignment, 1),
 		doneC:    make(chan ended),
 		changedC: make(chan struct{}, 1),
+		wakeC:    make(chan struct{}, 1),
 		subtasks: map[fsm.TaskName]*subtask{},
 		taskState: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "dm", Subsystem: "worker", Name: "task_state",
 			Help: "state of the subtask: 0 invalid, 1 New, 2 Running, 3 Paused, 4 Stopped, 5 Finished"},
@@ -113,6 +118,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		case e := <-w.doneC:
 			w.attemptEnded(e, time.Now())
 		case <-timer.C:
+		case <-w.wakeC:
 		case <-ctx.Done():
 			w.drain()
 			return ctx.Err()
@@ -141,6 +147,9 @@ func (w *Worker) step(ctx context.Context, a fsm.Assignment, now time.Time) time
 		}
 		switch reconcile(wt, st.actual, now) {
 		case actStart:
+			if st.claims > 0 {
+				break // release looks again
+			}
 			w.start(ctx, st, *wt, now)
 		case actCancel:
 			st.cancelling = true

@@ -41,7 +41,7 @@ func run(ctx context.Context, cfg config.WorkerConfig) error {
 	cpu := metrics.NewCPU("worker")
 	registry.MustRegister(cpu)
 	w := worker.New(worker.Config{Name: cfg.Name, Log: log, Metrics: registry})
-	handlers := rpc.NewWorker(cfg.Name, w).WithConfig(cfg.Encode())
+	handlers := rpc.NewWorker(cfg.Name, w, w).WithConfig(cfg.Encode())
 	server := rpc.NewServer(rpc.ServerConfig{Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) },
 		Metrics: registry, Status: version.Text(), Log: log})
 	session := rpc.NewSession(rpc.SessionConfig{

@@ -129,8 +129,14 @@ func running() status.Subtask {
 // online and serves a source if one is without a worker.
 func join(t *testing.T, s *rpctest.State, addr, name string, rows map[string]status.Subtask) {
 	t.Helper()
+	joinAt(t, s, addr, name, name+":8262", rows)
+}
+
+// joinAt is join for a worker that can be asked at an address.
+func joinAt(t *testing.T, s *rpctest.State, addr, name, at string, rows map[string]status.Subtask) {
+	t.Helper()
 	w := &fakeWorker{changedC: make(chan struct{}, 1), rows: rows}
-	session := rpc.NewSession(rpc.SessionConfig{Name: name, Addr: name + ":8262", Join: []string{addr}, TTL: time.Minute,
+	session := rpc.NewSession(rpc.SessionConfig{Name: name, Addr: at, Join: []string{addr}, TTL: time.Minute,
 		Assign: w.assign, Expire: func() { w.assign(fsm.Assignment{}) }, Report: w.get, Changed: w.changedC,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -258,7 +264,7 @@ func TestGoldenCommandLine(t *testing.T) {
 	for _, line := range []string{
 		"query-status", "start-task --master-addr 127.0.0.1:1", "start-task missing.yaml --master-addr 127.0.0.1:1",
 		"query-status a b --master-addr 127.0.0.1:1", "operate-source", "operate-source destroy x", "operate-source create -s x",
-		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "binlog skip t", "unlock-ddl-lock id",
+		"pause-task", "list-member --unknown", "unknown", "", "-ssl-ca=x query-status", "shard-ddl-lock", "unlock-ddl-lock id",
 		"--rpc-timeout 0s --master-addr 127.0.0.1:1 query-status", "--master-addr nonsense query-status", "--config missing.toml query-status",
 		"decrypt nonsense", "start-task testdata/latin1.yaml", "operate-source create testdata/latin1.yaml", "operate-source stop",
 		"transfer-source s1", "transfer-source s1 w1 w2", "transfer-source -s s1 w1 w2", "operate-leader", "operate-leader remove", "operate-leader evict m1",
@@ -267,6 +273,7 @@ func TestGoldenCommandLine(t *testing.T) {
 		"config", "config nothing", "config task", "config task a b --master-addr 127.0.0.1:1", "config export x", "config import x", "config import --dir missing --master-addr 127.0.0.1:1",
 		"config task update", "config source update a b", "config source update missing.yaml", "get-config", "get-config relay x", "history a b", "history --format yaml",
 		"history -s a -s b", "help", "help history", "help nothing", "config --help", "encrypt", "decrypt a b", "start-relay -s a b", "get-task-config --help",
+		"binlog", "binlog replace --help", "handle-error --help", "operate-schema --help", "binlog-schema --help", "binlog-schema update --help",
 	} {
 		tr.run(strings.Fields(line), strings.Fields(line))
 	}

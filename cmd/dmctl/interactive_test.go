@@ -157,8 +157,10 @@ func TestTerminal(t *testing.T) {
 	x.write("encrypt unique-secret\r")
 	x.await("secret\r\n")
 	x.await("\r\n") // the ciphertext
+	x.await("» ")
 	x.write("list-mem\t -l\r")
 	x.await(`"name": "master-1"`)
+	x.await("» ")   // between prompts the terminal takes keys for itself
 	x.write("\x04") // ^D
 	x.end()
 
@@ -174,6 +176,7 @@ func TestTerminal(t *testing.T) {
 	x.await("» ")
 	x.write("\x1b[A\r") // arrow up
 	x.await(`"name": "master-1"`)
+	x.await("» ")
 	x.write("abc\x03") // ^C
 	x.end()
 }

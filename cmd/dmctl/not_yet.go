@@ -12,10 +12,10 @@ import (
 // script that uses one learns that, and not that it does not exist. Those that
 // DM itself hides, because they have successors, are hidden here too.
 func notYet() []*cobra.Command {
-	hidden := []string{"show-ddl-locks", "unlock-ddl-lock", "handle-error", "operate-schema"}
+	hidden := []string{"show-ddl-locks", "unlock-ddl-lock"}
 	var out []*cobra.Command
 	for _, name := range append([]string{"start-relay", "stop-relay", "pause-relay", "resume-relay", "purge-relay",
-		"binlog", "shard-ddl-lock", "binlog-schema"}, hidden...) {
+		"shard-ddl-lock"}, hidden...) {
 		cmd := &cobra.Command{Use: name, Short: "not supported yet", Hidden: slices.Contains(hidden, name),
 			DisableFlagParsing: true, PersistentPreRunE: func(*cobra.Command, []string) error { return nil }}
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -74,7 +74,7 @@ func newRoot(s *shared) *cobra.Command {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return s.early(cmd) }
 	root.AddCommand(newOperateSource(s), newStartTask(s), newStopTask(s), newPauseTask(s), newResumeTask(s),
 		newQueryStatus(s), newCheckTask(s), newListMember(s), newTransferSource(s), newOfflineMember(s), newOperateLeader(s),
-		newConfig(s), newGetConfig(s), newHistory(s), newEncrypt(s), newDecrypt(s))
+		newConfig(s), newGetConfig(s), newHistory(s), newEncrypt(s), newDecrypt(s), newBinlog(s), newHandleError(s), newBinlogSchema(s), newOperateSchema(s))
 	root.AddCommand(notYet()...)
 	return root
 }

@@ -83,6 +83,23 @@ func CompareNames(a, b string) int {
 	)
 }
 
+// SameSeries tells whether two binlog file names differ in their numbers only.
+func SameSeries(a, b string) bool {
+	x, okX := splitName(a)
+	y, okY := splitName(b)
+	return okX && okY && x.base == y.base && x.relay == y.relay
+}
+
+// WithoutRelay is the position in the source's own file: DM writes the number of
+// the relay log's directory into names, as in mysql-bin|000001.000003.
+func (p Position) WithoutRelay() Position {
+	base, rest, found := strings.Cut(p.Name, "|")
+	if i := strings.LastIndexByte(rest, '.'); found && i > 0 {
+		p.Name = base + rest[i:]
+	}
+	return p
+}
+
 // fileName is a binlog file name in its parts. The relay number is the one in
 // mysql-bin|000002.000003: the directory of the relay log, 0 when absent.
 type fileName struct {

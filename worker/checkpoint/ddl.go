@@ -18,8 +18,10 @@ type Intent struct {
 	// Txn is the id of the source transaction, Index which of its statements.
 	Txn   string `json:"txn"`
 	Index int    `json:"index"`
-	// Start is where that transaction begins in the binlog.
+	// Start is where that transaction begins in the binlog, Event where the
+	// source's statement does.
 	Start binlog.Position `json:"start"`
+	Event binlog.Position `json:"event"`
 	// Statement is the text that is sent to the target.
 	Statement string `json:"statement"`
 	// Table is the table whose structure tells whether the statement ran; its
@@ -35,13 +37,29 @@ type Intent struct {
 	// ByHand is set when that structure has changed since a refusal: an operator
 	// has been at work, and "exists already" may be the answer to what they did.
 	ByHand bool `json:"by_hand,omitempty"`
+	// Operator is the id of the operator that the statement was made by, "" for none.
+	Operator string `json:"operator,omitempty"`
+	// Followed counts the statements, of those that the source's was cut into, that
+	// the recorded structures are behind.
+	Followed int `json:"followed,omitempty"`
+	// Final is set when all that was made of the source's statement is done. The
+	// watermark may have been recorded anew as it was before.
+	Final bool `json:"final,omitempty"`
 }
 
 // DDL reads the last intent; ok is false when there was none yet.
 func (m *Meta) DDL(ctx context.Context) (in Intent, ok bool, err error) {
+	return m.intent(ctx, m.DB, "")
+}
+
+type rowQueryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (m *Meta) intent(ctx context.Context, on rowQueryer, lock string) (in Intent, ok bool, err error) {
 	const op = "read the DDL record"
 	var text []byte
-	err = m.DB.QueryRowContext(ctx, "SELECT intent FROM "+m.table(suffixDDL)+" WHERE source = ?", m.Source).Scan(&text)
+	err = on.QueryRowContext(ctx, "SELECT intent FROM "+m.table(suffixDDL)+" WHERE source = ?"+lock, m.Source).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Intent{}, false, nil
 	}

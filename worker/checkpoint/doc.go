@@ -40,6 +40,7 @@
 //	{task}_raftdm_chunk      (source, file) dump_id, epoch, attempt, byte_offset, rows_done
 //	{task}_raftdm_lane       (source, lane) epoch, attempt, watermark, applied, partial
 //	{task}_raftdm_ddl        (source) the DDL that is being executed
+//	{task}_raftdm_operator   (source, binlog_name, binlog_pos) what to do about a DDL instead of executing it
 //	{task}_raftdm_head       (source) which binlog file was read last, and when it was begun
 //	{task}_raftdm_structure  (source, db, tbl) create_sql
 //	{task}_raftdm_xa         (source, xid, part, chunk) rows of XA transactions that are prepared

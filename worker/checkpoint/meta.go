@@ -34,7 +34,7 @@ type Execer interface {
 // source over for epoch. It answers ErrFenced when a newer epoch is there. The
 // connection pool stays the caller's.
 func Open(ctx context.Context, db *dbconn.DB, sub config.Subtask, epoch uint64) (*Meta, error) {
-	m := &Meta{DB: db, Schema: sub.MetaSchema, Task: sub.Task, Source: sub.SourceID, Epoch: epoch}
+	m := Attach(db, sub, epoch)
 	if err := m.checkNames(); err != nil {
 		return nil, err
 	}
@@ -54,6 +54,11 @@ func Open(ctx context.Context, db *dbconn.DB, sub config.Subtask, epoch uint64) 
 		return nil, err
 	}
 	return m, nil
+}
+
+// Attach gives the record beside a run that has opened it under the same epoch.
+func Attach(db *dbconn.DB, sub config.Subtask, epoch uint64) *Meta {
+	return &Meta{DB: db, Schema: sub.MetaSchema, Task: sub.Task, Source: sub.SourceID, Epoch: epoch}
 }
 
 // checkNames refuses a task whose meta tables would have names that no server accepts.

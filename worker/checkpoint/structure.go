@@ -22,6 +22,23 @@ func (m *Meta) SaveStructure(ctx context.Context, ex Execer, n schema.Name, crea
 	return m.wrap(op+n.Schema+"."+n.Table, err)
 }
 
+// PutStructure is SaveStructure in a fenced transaction of its own.
+func (m *Meta) PutStructure(ctx context.Context, n schema.Name, createSQL string) error {
+	const op = "record the structure of a table"
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.hold(ctx, tx); err != nil {
+		return err
+	}
+	if err := m.SaveStructure(ctx, tx, n, createSQL); err != nil {
+		return err
+	}
+	return m.wrap(op, tx.Commit())
+}
+
 // Structures reads all recorded structures of the source.
 func (m *Meta) Structures(ctx context.Context) (map[schema.Name]string, error) {
 	const op = "read the recorded table structures"

@@ -21,6 +21,7 @@ func tables() []tableDef {
 		{suffix: suffixChunk, body: chunkColumns, fenced: true},
 		{suffix: suffixLane, body: laneColumns, fenced: true},
 		{suffix: suffixDDL, body: ddlColumns},
+		{suffix: suffixOperator, body: operatorColumns},
 		{suffix: suffixHead, body: headColumns},
 		{suffix: suffixStructure, body: structureColumns},
 		{suffix: suffixXA, body: xaColumns},
@@ -44,6 +45,7 @@ const (
 	suffixChunk     = "_raftdm_chunk"
 	suffixLane      = "_raftdm_lane"
 	suffixDDL       = "_raftdm_ddl"
+	suffixOperator  = "_raftdm_operator"
 	suffixHead      = "_raftdm_head"
 	suffixStructure = "_raftdm_structure"
 	suffixXA        = "_raftdm_xa"
@@ -96,6 +98,17 @@ const ddlColumns = `
   epoch BIGINT UNSIGNED NOT NULL,
   intent LONGTEXT,` + timeColumns + `,
   PRIMARY KEY (source)`
+
+const operatorColumns = `
+  source VARCHAR(64) NOT NULL,
+  binlog_name VARCHAR(255) NOT NULL,
+  binlog_pos INT UNSIGNED NOT NULL,
+  id VARCHAR(255) NOT NULL,
+  op VARCHAR(16) NOT NULL,
+  txn TEXT NOT NULL,
+  statements LONGTEXT NOT NULL,
+  sql_mode TEXT NOT NULL,` + timeColumns + `,
+  PRIMARY KEY (source, binlog_name, binlog_pos)`
 
 const structureColumns = `
   source VARCHAR(64) NOT NULL,

@@ -128,22 +128,9 @@ func (c *coordinator) take(reading, writing context.Context, t *Txn) error {
 		return errReplayed
 	}
 	if t.DDL != nil {
-		began := time.Now()
-		list, err := c.parser.parse(t.DDL)
-		c.meter.parsed(time.Since(began), len(list))
-		if t.dumped {
-			list, err = onlyOnline(list), nil
+		if done, err := c.statement(reading, writing, t); done || err != nil {
+			return err
 		}
-		if err != nil {
-			return notExecutable(t, err)
-		}
-		if len(list) > 0 && t.xa != nil {
-			return notExecutable(t, fault.New(fault.Unsupported, "not supported yet: a statement inside "+t.xa.describe()))
-		}
-		if len(list) > 0 {
-			return c.barrier(reading, writing, t, list)
-		}
-		t.DDL = nil
 	}
 	if t.xa != nil {
 		return c.xa(reading, t)
@@ -210,23 +197,9 @@ func notExecutable(t *Txn, err error) error {
 		out.Side, out.Code = inner.Side, inner.Code
 	}
 	if out.Hint == "" {
-		out.Hint = wayAround(t)
+		out.Hint = wayAround
 	}
 	return out
-}
-
-// wayAround says how an operator gets past a statement by hand: the task begins
-// anew behind it, on the data that is there.
-func wayAround(t *Txn) string {
-	if t.End.IsZero() { // a DDL inside a transaction that goes on behind it
-		return "execute its equivalent on the target by hand, then copy the data anew: stop-task, start-task --remove-meta"
-	}
-	place := fmt.Sprintf("binlog-name: %q, binlog-pos: %d", t.End.Position.Name, t.End.Position.Pos)
-	if !t.End.GTID.IsEmpty() {
-		place += fmt.Sprintf(", binlog-gtid: %q", t.End.GTID)
-	}
-	return "execute its equivalent on the target by hand and go on behind it: stop-task, set task-mode: incremental and meta: {" + place +
-		"} in the task file, start-task --remove-meta"
 }
 
 // plan finds each row's table and the transaction's conflict keys.
@@ -298,9 +271,9 @@ func (c *coordinator) drain(ctx context.Context) error {
 	return nil
 }
 
-// barrier executes a DDL alone. Once begun it may use the time that is left
-// for writing.
-func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []ddl) error {
+// barrier executes a DDL alone, as op wants it. Once begun it may use the time that
+// is left for writing.
+func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []ddl, op string) error {
 	c.stats.hold("the DDL at %s waits for the rows before it: %s", t.Begin, shortDDL(list[0].text))
 	defer c.stats.hold("")
 	if err := c.drain(reading); err != nil {
@@ -308,7 +281,7 @@ func (c *coordinator) barrier(reading, writing context.Context, t *Txn, list []d
 	}
 	c.stats.hold("the DDL at %s is being executed: %s", t.Begin, shortDDL(list[0].text))
 	before, _ := c.window.watermark()
-	if err := c.ddl.run(writing, t, list, before, c.global()); err != nil {
+	if err := c.ddl.run(writing, t, list, op, before, c.global()); err != nil {
 		return err
 	}
 	c.stats.executed(len(list))

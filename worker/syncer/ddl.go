@@ -15,7 +15,6 @@ import (
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
@@ -48,18 +47,25 @@ type ddlRunner struct {
 // slowDDL is from when on the log says how long a statement took, as DM does.
 const slowDDL = time.Second
 
-// run executes the DDL of t. before is the watermark, behind everything that
-// precedes t.
-func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, before binlog.Location, g checkpoint.Global) error {
-	if d.last.Txn != t.BeginID() {
+// run executes the DDL of t, in the way that the operator of the id op wants.
+// before is the watermark, behind everything that precedes t.
+func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, before binlog.Location, g checkpoint.Global) error {
+	if d.last.Txn == t.BeginID() && d.last.Final && d.last.Event == t.place().Event {
+		return nil // all is recorded, whatever has become of the operator
+	}
+	if op == "" && d.last.Txn != t.BeginID() {
 		if err := d.checkSwaps(ctx, t, list); err != nil {
 			return err
 		}
 	}
+	if err := d.leave(ctx, t, op); err != nil {
+		return err
+	}
 	for i := range list {
-		in := checkpoint.Intent{Txn: t.BeginID(), Index: i, Start: t.Begin, Statement: list[i].text, Table: list[i].watch}
+		in := checkpoint.Intent{Txn: t.BeginID(), Index: i, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
+			Operator: op, Followed: d.followed(t)}
 		replay := false
-		if d.last.Txn == in.Txn && d.last.Index >= i {
+		if d.last.Txn == in.Txn && d.last.Operator == op && d.last.Index >= i {
 			if d.last.Index > i || d.last.Done {
 				continue // an earlier run has recorded all that finish records
 			}
@@ -90,7 +96,7 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 	for {
 		err := d.attempt(ctx, t, one, &in, &replay, before)
 		if err == nil {
-			in.Done = true
+			in.Done, in.Final, in.Followed = true, final, max(in.Followed, one.step)
 			err = d.finish(ctx, t, one, in, final, before, g)
 		}
 		switch {
@@ -124,13 +130,8 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if err := d.lock(ctx, conn); err != nil {
 		return err
 	}
-	for i, n := range append([]schema.Name{in.Table}, one.tables...) {
-		if i > 0 && n == in.Table {
-			continue
-		}
-		if err := d.settled(ctx, conn, one.onTarget(n)); err != nil {
-			return err
-		}
+	if err := d.settledAll(ctx, conn, one, in.Table); err != nil {
+		return err
 	}
 	now, err := d.state(ctx, one, one.onTarget(in.Table))
 	if err != nil {
@@ -138,7 +139,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	}
 	if err := d.structures.prepare(ctx, one, in, *replay); err != nil {
 		if f := (*fault.Error)(nil); !retryable(err) && errors.As(err, &f) && f.Hint == "" {
-			f.Hint = wayAround(t)
+			f.Hint = wayAround
 		}
 		return err
 	}
@@ -211,7 +212,7 @@ func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, 
 	d.last = *in
 	var e *fault.Error
 	if errors.As(out, &e) {
-		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround(t)
+		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround
 	}
 	return out
 }
@@ -225,6 +226,9 @@ func (d *ddlRunner) intend(ctx context.Context, t *Txn, in checkpoint.Intent, be
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
 	if err := d.meta.SaveLane(ctx, tx, row(t, before)); err != nil {
+		return err
+	}
+	if err := d.meta.CheckOperator(ctx, tx, t.place(), in.Operator, binlog.Position{}); err != nil {
 		return err
 	}
 	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {
@@ -250,6 +254,9 @@ func (d *ddlRunner) finish(ctx context.Context, t *Txn, one *ddl, in checkpoint.
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
 	if err := d.meta.SaveLane(ctx, tx, lane); err != nil {
+		return err
+	}
+	if err := d.meta.CheckOperator(ctx, tx, t.place(), in.Operator, before.Position); err != nil {
 		return err
 	}
 	if err := d.meta.SaveDDL(ctx, tx, in); err != nil {

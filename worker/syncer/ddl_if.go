@@ -57,7 +57,7 @@ func (d *ddlRunner) nothing(ctx context.Context, one *ddl, now string) (bool, er
 		}
 		return is, err
 	}
-	table, err := d.structures.tracker.Table(one.watch)
+	table, err := d.known(one, now)
 	if err != nil {
 		table = nil
 	}
@@ -187,7 +187,7 @@ func unconditional(s *ast.AlterTableSpec) *ast.AlterTableSpec {
 // nothing of that name was ever copied, and the source has no table of the new
 // name. Should it have been a table after all, its next row stops the task.
 func (d *ddlRunner) ofView(ctx context.Context, one *ddl, now string) (bool, error) {
-	if _, is := one.node.(*ast.RenameTableStmt); !is || now != "" {
+	if _, is := one.node.(*ast.RenameTableStmt); !is || now != "" || one.aside {
 		return false, nil
 	}
 	if _, err := d.structures.tracker.Table(one.watch); err == nil {

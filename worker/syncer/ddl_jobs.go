@@ -33,6 +33,19 @@ func (d *ddlRunner) settled(ctx context.Context, conn *sql.Conn, n schema.Name) 
 	}
 }
 
+// settledAll is settled for all tables of a statement, the watched one first.
+func (d *ddlRunner) settledAll(ctx context.Context, conn *sql.Conn, one *ddl, watched schema.Name) error {
+	for i, n := range append([]schema.Name{watched}, one.tables...) {
+		if i > 0 && n == watched {
+			continue
+		}
+		if err := d.settled(ctx, conn, one.onTarget(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // runningJob gives the id of an unfinished DDL job for n, "" when there is none.
 func (d *ddlRunner) runningJob(ctx context.Context, conn *sql.Conn, n schema.Name) (string, error) {
 	rows, err := conn.QueryContext(ctx, "ADMIN SHOW DDL JOBS 30")

@@ -69,6 +69,7 @@ type ddl struct {
 	// from the statement of the source, where that is one from before; nil for none.
 	online *onlineWork
 	from   *Statement
+	operated
 }
 
 // ddlParser cuts source statements into statements for the target.

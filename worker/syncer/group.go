@@ -398,7 +398,7 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 	}
 	st := &Statement{Schema: string(e.Schema), Text: text}
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
-	st.Time, st.vars = h.Timestamp, readDDLVars(e.StatusVars)
+	st.Time, st.Pos, st.vars = h.Timestamp, g.at(h).Pos-h.EventSize, readDDLVars(e.StatusVars)
 	c := g.cur
 	if !c.begun {
 		c.t.DDL = st

@@ -30,7 +30,10 @@ func (d *ddlRunner) checkSwaps(ctx context.Context, t *Txn, list []ddl) error {
 				return errors.Join(ctx.Err(), errStopped)
 			}
 		default:
-			return notExecutable(t, err)
+			if f := (*fault.Error)(nil); errors.As(err, &f) && f.Hint == "" {
+				f.Hint = wayAround
+			}
+			return err
 		}
 	}
 	return nil

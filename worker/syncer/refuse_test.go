@@ -10,7 +10,7 @@ import (
 )
 
 // ends waits for a run that needs an operator and gives its error.
-func (r *running) ends(t *testing.T) *fault.Error {
+func (r *running) ends(t testing.TB) *fault.Error {
 	t.Helper()
 	select {
 	case <-r.done:

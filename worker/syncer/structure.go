@@ -207,6 +207,9 @@ func (s *structures) learnSchemas(ctx context.Context) error {
 // prepare makes known what one is about, before the target executes it. The
 // structure in an intent is from then and wins over what the target says now.
 func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Intent, replay bool) error {
+	if one.aside || one.forgets {
+		return nil
+	}
 	for _, n := range append(slices.Clone(one.tables), one.uses...) {
 		if _, err := s.tracker.Table(n); err == nil {
 			continue
@@ -249,12 +252,18 @@ func (s *structures) learnSchemaOf(ctx context.Context, one *ddl, replay bool) e
 type behind struct {
 	tracker *schema.Tracker
 	texts   map[schema.Name]string
+	// beside are tables that have changed on the target only.
+	beside map[schema.Name]string
 }
 
 // after works out the state behind one, which the target has executed. It
 // changes nothing: accept does, when the state is recorded.
 func (s *structures) after(ctx context.Context, one *ddl) (behind, error) {
 	b := behind{tracker: s.tracker.Clone(), texts: map[schema.Name]string{}}
+	if one.aside {
+		b.beside = one.besides()
+		return b, nil
+	}
 	if one.online != nil {
 		defer s.forgetShadows(&b, one.online)
 		if one.online.creates {
@@ -330,6 +339,7 @@ func (s *structures) accept(b behind) {
 		delete(s.saved, n)
 	}
 	s.forget(b.texts)
+	s.forget(b.beside)
 	clear(s.plans) // a DDL is rare, and a plan is made in microseconds
 }
 

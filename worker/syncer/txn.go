@@ -47,6 +47,8 @@ type Statement struct {
 	HasMode bool
 	// Time is when the statement began, seconds; vars say more about its session.
 	Time uint32
+	// Pos is where its event begins in the file.
+	Pos  uint32
 	vars ddlVars
 }
 
