@@ -55,6 +55,7 @@ func TaskUpdates(old, new Task, source string) ([]Update, error) {
 		{"target-database.host", Never, old.Target.Host, new.Target.Host},
 		{"target-database.port", Never, old.Target.Port, new.Target.Port},
 		{"meta", Never, a.Start, b.Start},
+		{"online-ddl", InSync, old.Online, new.Online},
 		{"block-allow-list", InSync, a.Rules, b.Rules},
 		{"routes", InSync, a.Routes, b.Routes},
 		{"filters", InSync, a.Events, b.Events},
@@ -78,7 +79,7 @@ func (d Dump) untuned() Dump {
 // itself and without what may change at any time.
 func (t Task) comparable(in Instance) Task {
 	t.Name, t.Mode, t.MetaSchema, t.CaseSensitive = "", "", "", false
-	t.Timezone, t.CleanDumpFile, t.IgnoreChecks = "", false, nil
+	t.Timezone, t.CleanDumpFile, t.IgnoreChecks, t.Online = "", false, nil, nil
 	t.Target.Host, t.Target.Port, t.Target.User, t.Target.Password, t.Target.Session = "", 0, "", "", nil
 	in.SourceID, in.Start, in.RulesName, in.Rules = "", nil, "", Instance{}.Rules
 	in.Routes, in.Events, in.Exprs = nil, nil, nil

@@ -85,6 +85,9 @@ func (o *online) after(changes []onlineChange) (records map[schema.Name]checkpoi
 		case onlineLeave:
 			records[c.name] = checkpoint.Online{Schema: c.real.Schema, Table: c.real.Table, More: &checkpoint.OnlineMore{Away: c.away}}
 		case onlineAdd:
+			if r.More == nil && slices.Contains(r.DDLs, c.ddl) {
+				continue // DM has recorded it, and its checkpoint is from before
+			}
 			if len(r.DDLs) == 0 {
 				r = checkpoint.Online{Schema: c.real.Schema, Table: c.real.Table}
 			}
