@@ -163,7 +163,7 @@ func sideOf(err error) fault.Side {
 func split(err error) (message, cause string) {
 	text := err.Error()
 	root := err
-	for next := errors.Unwrap(root); next != nil; next = errors.Unwrap(root) {
+	for next := unwrap(root); next != nil; next = unwrap(root) {
 		root = next
 	}
 	var ours *fault.Error
@@ -173,6 +173,14 @@ func split(err error) (message, cause string) {
 	cause = root.Error()
 	message = strings.TrimSuffix(text, cause)
 	return strings.TrimSuffix(message, ": "), cause
+}
+
+// unwrap is errors.Unwrap that follows the first of several errors.
+func unwrap(err error) error {
+	if list, ok := err.(interface{ Unwrap() []error }); ok && len(list.Unwrap()) > 0 {
+		return list.Unwrap()[0]
+	}
+	return errors.Unwrap(err)
 }
 
 // String gives the form that DM's logs and messages have.

@@ -25,6 +25,8 @@ func TestRender(t *testing.T) {
 			"[code=20005:class=config:scope=internal:level=medium], Message: outer: source-id is empty, Workaround: name it"},
 		{"a wrapped cause is said once", fmt.Errorf("load file f: %w", &fault.Error{Side: fault.Downstream, Err: refused}),
 			"[code=10001:class=database:scope=downstream:level=high], Message: load file f, RawCause: connection refused"},
+		{"the cause of an error that was joined", fault.Wrap("sync", errors.Join(&fault.Error{Side: fault.Downstream, Code: 10006, Msg: "execute", Err: refused})),
+			"[code=10006:class=database:scope=downstream:level=high], Message: sync: execute, RawCause: connection refused"},
 		{"no leader", fault.New(fault.NotLeader, "no leader"), "[code=38043:class=dm-master:scope=internal:level=high], Message: no leader"},
 		{"a component that is away", fault.New(fault.Unavailable, "away"), "[code=38008:class=dm-master:scope=internal:level=high], Message: away"},
 		{"unclassified", refused, "[code=50000:class=not-set:scope=not-set:level=high], Message: connection refused"},

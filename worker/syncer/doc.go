@@ -17,7 +17,7 @@
 //	lane.go, target.go  one target transaction: rows + lane row, then COMMIT
 //	window.go           what is in flight, and the watermark
 //
-// metrics*.go measure; touched.go and safe.go tell DM's tools and people.
+// operator*.go do with a DDL what a person wants instead; metrics*.go measure; touched.go and safe.go tell DM's tools and people.
 // pipeline.go wires them; each channel is closed by its only sender. DESIGN.md
 // says why they are as they are.
 //

@@ -85,7 +85,9 @@ func (p *pipeline) run(ctx context.Context) error {
 		err = nil
 	}
 	if err == nil || !errors.Is(err, checkpoint.ErrFenced) {
-		err = errors.Join(err, p.flush(writing, err == nil))
+		if ferr := p.flush(writing, err == nil); ferr != nil {
+			err = errors.Join(err, ferr)
+		}
 	}
 	if err == nil {
 		err = ctx.Err()
