@@ -179,17 +179,3 @@ func (r *Rules) Follows(of Tables, schema, table string) bool {
 	}
 	return false
 }
-
-// Explain is MatchTable, and says why, where the filter itself can.
-func (f *realOnly) Explain(schema, table string) (selected bool, why string) {
-	selected = f.Tables.MatchTable(schema, table)
-	if e, ok := f.Tables.(interface {
-		Explain(schema, table string) (bool, string)
-	}); ok {
-		selected, why = e.Explain(schema, table)
-	}
-	if kind := f.rules.Kind(table); selected && kind != Real {
-		return false, fmt.Sprintf("a %s table of an online DDL tool", kind)
-	}
-	return selected, why
-}

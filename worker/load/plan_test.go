@@ -146,7 +146,7 @@ block-allow-list: {l: {do-dbs: ["plan_1", "plan_2", "plan_empty"], ignore-tables
 	}
 	if diff := cmp.Diff(map[string]string{
 		"plan_1.log": `block-allow-list "l": ignore-tables[0] plan_1.log*`, "plan_1.v": "views and sequences are not migrated",
-		"plan_1._u_gho": `block-allow-list "l": a shadow table of an online DDL tool`,
+		"plan_1._u_gho": `online-ddl: its name is that of a shadow table`,
 		"plan_out.t":    `block-allow-list "l": its schema is not in do-dbs`,
 	}, filtered); diff != "" {
 		t.Errorf("left out (-want +plan):\n%s", diff)
