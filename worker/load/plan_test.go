@@ -73,10 +73,11 @@ func TestPlanIsWhatHappens(t *testing.T) {
 	b.exec(b.src, "CREATE DATABASE plan_1 DEFAULT CHARACTER SET latin1", "CREATE DATABASE plan_2 DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "CREATE DATABASE plan_out", "CREATE DATABASE plan_empty",
 		"CREATE TABLE plan_1.t_1 (id INT PRIMARY KEY, v VARCHAR(20))", "CREATE TABLE plan_2.t_1 (id INT PRIMARY KEY, v VARCHAR(20))",
 		"CREATE TABLE plan_1.u (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES t_1 (id))", "CREATE TABLE plan_2.there (id INT PRIMARY KEY, v VARCHAR(20), UNIQUE (v))",
-		"CREATE TABLE plan_1.log (id INT PRIMARY KEY)", "CREATE TABLE plan_out.t (id INT PRIMARY KEY)", "CREATE VIEW plan_1.v AS SELECT 1",
+		"CREATE TABLE plan_1.log (id INT PRIMARY KEY)", "CREATE TABLE plan_out.t (id INT PRIMARY KEY)", "CREATE VIEW plan_1.v AS SELECT 1", "CREATE TABLE plan_1._u_gho (id INT PRIMARY KEY)",
 		"INSERT INTO plan_1.t_1 VALUES (1, 'a')", "INSERT INTO plan_2.t_1 SELECT seq, REPEAT('b', 20) FROM plan_2.seq_10_to_5000", "INSERT INTO plan_2.there VALUES (1, 'x')", "INSERT INTO plan_1.u VALUES (1, 1)")
 	b.exec(b.dst, "CREATE DATABASE plan_2", "CREATE TABLE plan_2.there (v VARCHAR(30) CHARACTER SET latin1, id INT PRIMARY KEY, w INT)", "CREATE TABLE plan_2.elsewhere (a INT)")
 	b.planned(`
+online-ddl: true
 mysql-instances: [{source-id: src, block-allow-list: l, route-rules: [rows, schemas], filter-rules: [f], expression-filters: [e]}]
 routes:
   rows: {schema-pattern: "plan_*", table-pattern: "t_*", target-schema: plan_all, target-table: t}
@@ -145,7 +146,8 @@ block-allow-list: {l: {do-dbs: ["plan_1", "plan_2", "plan_empty"], ignore-tables
 	}
 	if diff := cmp.Diff(map[string]string{
 		"plan_1.log": `block-allow-list "l": ignore-tables[0] plan_1.log*`, "plan_1.v": "views and sequences are not migrated",
-		"plan_out.t": `block-allow-list "l": its schema is not in do-dbs`,
+		"plan_1._u_gho": `online-ddl: its name is that of a shadow table`,
+		"plan_out.t":    `block-allow-list "l": its schema is not in do-dbs`,
 	}, filtered); diff != "" {
 		t.Errorf("left out (-want +plan):\n%s", diff)
 	}
