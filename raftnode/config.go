@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 // Member is one member of the group.
@@ -35,6 +36,9 @@ type Config struct {
 	// to be added to a cluster. It is not looked at again once there is data.
 	InitialCluster []Member
 	Logger         *slog.Logger
+	// TLS encrypts the connections between members, and keeps those without a
+	// certificate out; nil: plain.
+	TLS *tlsconf.Set
 
 	// HeartbeatTimeout is how long followers bear silence, ElectionTimeout how
 	// long candidates wait for votes, LeaseTimeout how long a leader leads

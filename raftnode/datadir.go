@@ -24,6 +24,7 @@ const (
 	memberFile   = "member.json"
 	stateFile    = "state.db"
 	logFile      = "raft.db"
+	snapshotDir  = "snapshots" // raft's name for it
 	keptSnapshot = 2
 	lockTimeout  = time.Second
 )
@@ -163,6 +164,10 @@ func openDisk(cfg Config, ops *operations) (*disk, error) {
 	if err != nil {
 		return nil, fault.Wrap("open "+path, err)
 	}
+	// raft would let everybody read what is in it.
+	if err := private(filepath.Join(cfg.DataDir, snapshotDir)); err != nil {
+		return nil, errors.Join(fault.Wrap("open snapshots in "+cfg.DataDir, err), bolt.Close())
+	}
 	snaps, err := raft.NewFileSnapshotStoreWithLogger(cfg.DataDir, keptSnapshot, newLogger(cfg.Logger))
 	if err != nil {
 		return nil, errors.Join(fault.Wrap("open snapshots in "+cfg.DataDir, err), bolt.Close())
@@ -172,6 +177,14 @@ func openDisk(cfg Config, ops *operations) (*disk, error) {
 		inner = wrap(inner)
 	}
 	return &disk{bolt: bolt, log: newGuard(inner, path, ops), snaps: snaps}, nil
+}
+
+// private makes a directory that nobody else may look into.
+func private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // start tells how a node starts on what it found.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/raftdm/raftdm/fsm"
+	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // A connection between two members begins with a hello from each side, the
@@ -105,6 +106,21 @@ func readHello(r io.Reader) (hello, error) {
 	return h, nil
 }
 
+// sentence is an error with what to do about it; "" for one that says nothing
+// but that nobody is there.
+func sentence(err error) string {
+	var told *fault.Error
+	switch {
+	case errors.Is(err, errNoHello):
+		return err.Error()
+	case !errors.As(err, &told):
+		return ""
+	case told.Hint == "":
+		return told.Error()
+	}
+	return told.Error() + "; " + told.Hint
+}
+
 // introduce is the handshake of the connecting side.
 func introduce(c net.Conn, addr string, g greeter, bound time.Duration) error {
 	if err := c.SetDeadline(time.Now().Add(bound)); err != nil {
@@ -114,8 +130,9 @@ func introduce(c net.Conn, addr string, g greeter, bound time.Duration) error {
 		return err
 	}
 	other, err := readHello(c)
-	if errors.Is(err, errNoHello) {
-		g.met(addr, other, err.Error())
+	var told *fault.Error // what is wrong with TLS comes with the first thing read
+	if errors.Is(err, errNoHello) || errors.As(err, &told) {
+		g.met(addr, other, sentence(err))
 		return errRefused
 	}
 	if err != nil {

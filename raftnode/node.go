@@ -141,7 +141,7 @@ func (n *Node) connect() error {
 		n.wire, err = newWire(t, n.disk.log, n.snapshotAgain, n.known, n.running)
 		return err
 	}
-	s, err := listen(n.cfg.Listen, n.cfg.advertise(), n, n.cfg.RPCTimeout)
+	s, err := listen(n.cfg.Listen, n.cfg.advertise(), n, n.cfg.TLS, n.cfg.RPCTimeout)
 	if err != nil {
 		return &fault.Error{Kind: fault.Unavailable, Msg: "cannot listen on " + n.cfg.Listen, Err: err,
 			Hint: "stop the process that has the address, or change peer-urls"}

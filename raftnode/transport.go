@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 // stream is the TCP side of raft's transport. Other than raft's own it
@@ -18,6 +21,7 @@ type stream struct {
 	net.Listener
 	advertised advertised
 	greet      greeter
+	tls        *tlsconf.Set  // nil: plain
 	bound      time.Duration // of a handshake
 
 	mu     sync.Mutex // guards the fields below
@@ -31,12 +35,12 @@ type advertised string
 func (advertised) Network() string  { return "tcp" }
 func (a advertised) String() string { return string(a) }
 
-func listen(bind, advertise string, g greeter, bound time.Duration) (*stream, error) {
+func listen(bind, advertise string, g greeter, tls *tlsconf.Set, bound time.Duration) (*stream, error) {
 	l, err := net.Listen("tcp", bind)
 	if err != nil {
 		return nil, err
 	}
-	return &stream{Listener: l, advertised: advertised(advertise), greet: g, bound: bound, conns: map[net.Conn]struct{}{}}, nil
+	return &stream{Listener: l, advertised: advertised(advertise), greet: g, tls: tls, bound: bound, conns: map[net.Conn]struct{}{}}, nil
 }
 
 // Addr is the advertised address, which is how raft learns its own.
@@ -44,14 +48,32 @@ func (s *stream) Addr() net.Addr { return s.advertised }
 
 // Dial connects to another member.
 func (s *stream) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	c, err := net.DialTimeout("tcp", string(addr), timeout)
+	raw, err := net.DialTimeout("tcp", string(addr), timeout)
 	if err != nil {
 		return nil, err
 	}
-	if err := introduce(c, string(addr), s.greet, min(timeout, s.bound)); err != nil {
+	bound := min(timeout, s.bound)
+	c, err := s.encrypt(raw, string(addr), bound)
+	if err != nil {
+		s.greet.met(string(addr), hello{}, sentence(err))
+		return nil, errors.Join(err, raw.Close())
+	}
+	if err := introduce(c, string(addr), s.greet, bound); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// encrypt makes a connection to another member what the cluster speaks.
+func (s *stream) encrypt(raw net.Conn, addr string, bound time.Duration) (net.Conn, error) {
+	if s.tls == nil {
+		return tlsconf.Plain(raw, addr), nil
+	}
+	// raft's transport hands down a bound and no context; introduce lifts it.
+	if err := raw.SetDeadline(time.Now().Add(bound)); err != nil {
+		return nil, err
+	}
+	return s.tls.Client(context.Background(), raw, addr)
 }
 
 // Accept takes the next connection of another member.
@@ -59,6 +81,9 @@ func (s *stream) Accept() (net.Conn, error) {
 	c, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
+	}
+	if s.tls != nil {
+		c = s.tls.Server(c)
 	}
 	t := &tracked{Conn: c, stream: s}
 	s.mu.Lock()

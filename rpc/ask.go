@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 
@@ -17,10 +18,10 @@ import (
 // were tried in vain the error is of kind Unavailable and says of each why;
 // clusterID, if known, is the cluster that is meant.
 func AskMasters(ctx context.Context, addrs []string, clusterID string, each time.Duration,
-	ask func(context.Context, clusterpb.MembersClient) error) error {
+	ask func(context.Context, clusterpb.MembersClient) error, opts ...grpc.DialOption) error {
 	var failed []error
 	for _, addr := range addrs {
-		err := askOne(ctx, addr, clusterID, each, ask)
+		err := askOne(ctx, addr, clusterID, each, ask, opts)
 		if err == nil {
 			return nil
 		}
@@ -36,8 +37,8 @@ func AskMasters(ctx context.Context, addrs []string, clusterID string, each time
 		Hint: "start the masters, or correct their addresses"}
 }
 
-func askOne(ctx context.Context, addr, clusterID string, each time.Duration, ask func(context.Context, clusterpb.MembersClient) error) error {
-	conn, err := Dial(addr, connectWithin(reachIn))
+func askOne(ctx context.Context, addr, clusterID string, each time.Duration, ask func(context.Context, clusterpb.MembersClient) error, opts []grpc.DialOption) error {
+	conn, err := Dial(addr, append([]grpc.DialOption{connectWithin(reachIn)}, opts...)...)
 	if err != nil {
 		return err
 	}

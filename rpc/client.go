@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -16,11 +15,11 @@ import (
 const dialIn = 3 * time.Second
 
 // Dial gives a connection to a master or worker at host:port. It connects when
-// first used. Proxy variables of the environment are not obeyed: everything
+// first used, and is plain unless WithTLS says otherwise. Proxy variables of the environment are not obeyed: everything
 // raftdm speaks to by gRPC is inside the cluster.
 func Dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	all := append([]grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		WithTLS(nil, nil),
 		grpc.WithNoProxy(),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 		connectWithin(dialIn),

@@ -136,7 +136,7 @@ func (m *Master) passOn(ctx context.Context, name, addr string, req any, method 
 	if reply == nil {
 		return nil, grpcstatus.Error(codes.Unimplemented, "unknown method "+method)
 	}
-	conn, err := Dial(addr)
+	conn, err := Dial(addr, WithTLS(m.cfg.TLS, nil))
 	if err != nil {
 		return nil, notLeader("the leader "+name+" cannot be reached at "+addr, "check the network between the masters")
 	}
@@ -220,6 +220,7 @@ func (m *Master) forwardHeaders(ctx context.Context) metadata.MD {
 	}
 	if md, ok := metadata.FromIncomingContext(ctx); ok {
 		out.Set(headerFiles, md.Get(headerFiles)...)
+		out.Set(headerSecurity, md.Get(headerSecurity)...)
 		out.Set(headerPlan, md.Get(headerPlan)...)
 	}
 	return out

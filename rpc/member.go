@@ -66,14 +66,22 @@ func (m *Master) masters(ctx context.Context, picked func(string) bool) *pb.List
 	alive := m.alive(ctx, list)
 	out := &pb.ListMasterMember{}
 	for _, x := range list {
-		info := &pb.MasterInfo{Name: x.Name, MemberID: x.ID, Alive: alive[x.Name], PeerURLs: []string{"http://" + x.Peer}}
+		info := &pb.MasterInfo{Name: x.Name, MemberID: x.ID, Alive: alive[x.Name], PeerURLs: []string{m.scheme() + x.Peer}}
 		if x.Client != "" {
-			info.ClientURLs = []string{"http://" + x.Client}
+			info.ClientURLs = []string{m.scheme() + x.Client}
 		}
 		out.Masters = append(out.Masters, info)
 	}
 	slices.SortFunc(out.Masters, func(a, b *pb.MasterInfo) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return out
+}
+
+// scheme is what URLs of masters begin with.
+func (m *Master) scheme() string {
+	if m.cfg.TLS != nil {
+		return "https://"
+	}
+	return "http://"
 }
 
 // pingIn bounds asking a master whether it is there.
@@ -86,7 +94,7 @@ func (m *Master) alive(ctx context.Context, list []Member) map[string]bool {
 	var wg sync.WaitGroup
 	answers := make([]bool, len(list))
 	for i, x := range list {
-		wg.Go(func() { answers[i] = x.Name == m.cfg.Name || ping(ctx, x) })
+		wg.Go(func() { answers[i] = x.Name == m.cfg.Name || m.ping(ctx, x) })
 	}
 	wg.Wait()
 	out := map[string]bool{}
@@ -97,11 +105,11 @@ func (m *Master) alive(ctx context.Context, list []Member) map[string]bool {
 }
 
 // ping tells whether a master answers under its name.
-func ping(ctx context.Context, x Member) bool {
+func (m *Master) ping(ctx context.Context, x Member) bool {
 	if x.Client == "" {
 		return false
 	}
-	conn, err := Dial(x.Client)
+	conn, err := Dial(x.Client, WithTLS(m.cfg.TLS, nil))
 	if err != nil {
 		return false
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +25,7 @@ const (
 	headerForwarded  = "raftdm-forwarded"   // set by a forwarding master: do not forward again
 	headerPlan       = "raftdm-plan"        // CheckTask: answer with the plan
 	headerFiles      = "raftdm-file-bin"    // the paths of the files in the request, in their order
+	headerSecurity   = "raftdm-tls-bin"     // path, contents, path, contents ...: files that TLS sections name
 	headerCluster    = "raftdm-cluster-id"  // the cluster the caller means; another one refuses
 
 	headerKind  = "raftdm-fault-kind" // trailer: what sort of failure the answer is
@@ -99,6 +102,26 @@ func FileNames(ctx context.Context, paths ...string) context.Context {
 		ctx = metadata.AppendToOutgoingContext(ctx, headerFiles, p)
 	}
 	return ctx
+}
+
+// SecurityFiles sends the contents of the files that TLS sections name, by their
+// paths, along with a request.
+func SecurityFiles(ctx context.Context, files map[string]string) context.Context {
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		ctx = metadata.AppendToOutgoingContext(ctx, headerSecurity, path, headerSecurity, files[path])
+	}
+	return ctx
+}
+
+// securityFiles gives what SecurityFiles sent.
+func securityFiles(ctx context.Context) map[string]string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	list := md.Get(headerSecurity)
+	out := map[string]string{}
+	for i := 0; i+1 < len(list); i += 2 {
+		out[list[i]] = list[i+1]
+	}
+	return out
 }
 
 // maxHeader bounds what of a client's header is kept: it ends up in the log.

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 const (
@@ -41,7 +43,9 @@ type ServerConfig struct {
 	Status string
 	// Health answers /health: nil is healthy.
 	Health func(ctx context.Context) error
-	Log    *slog.Logger
+	// TLS is what the port speaks; nil: plain.
+	TLS *tlsconf.Set
+	Log *slog.Logger
 }
 
 // Server is one port that speaks gRPC and HTTP.
@@ -97,9 +101,13 @@ func (b *boundStream) Context() context.Context { return b.bound() }
 // time. It closes lis and is called once. The error is ctx's unless serving
 // failed.
 func (s *Server) Run(ctx context.Context, lis net.Listener) error {
-	mux := cmux.New(lis)
+	on := lis
+	if s.cfg.TLS != nil {
+		on = s.cfg.TLS.Listener(lis)
+	}
+	mux := cmux.New(on)
 	mux.SetReadTimeout(sniffWithin)
-	grpcLis := mux.Match(cmux.HTTP2()) // nothing but gRPC speaks HTTP/2 here: there is no TLS
+	grpcLis := mux.Match(cmux.HTTP2()) // nothing but gRPC speaks HTTP/2 here, see tlsconf for clients that could
 	httpLis := mux.Match(cmux.Any())
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ended(gctx, s.grpc.Serve(grpcLis)) })

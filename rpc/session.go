@@ -251,7 +251,8 @@ func plain(err error) error {
 		return err
 	}
 	text := st.Message()
-	for _, frame := range []string{"connection error: desc = ", "transport: Error while dialing: "} {
+	for _, frame := range []string{"connection error: desc = ", "transport: Error while dialing: ",
+		"transport: authentication handshake failed: ", "error reading server preface: "} {
 		text = strings.TrimPrefix(text, frame)
 		if inner, err := strconv.Unquote(text); err == nil {
 			text = inner

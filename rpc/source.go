@@ -112,6 +112,7 @@ func decodeSources(ctx context.Context, texts []string) ([]config.Source, []stri
 		if err != nil {
 			return nil, nil, err
 		}
+		config.FillSecurity(&src.From.Security, securityFiles(ctx))
 		if seen[src.SourceID] {
 			return nil, nil, fault.New(fault.Invalid, fmt.Sprintf("source-id %s is given by two files", src.SourceID))
 		}

@@ -119,6 +119,7 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 	if p.task, p.warnings, err = config.DecodeTask(fileName(ctx, 0, "task file"), []byte(text)); err != nil {
 		return p, err
 	}
+	config.FillSecurity(&p.task.Target.Security, securityFiles(ctx))
 	named := p.task.Sources()
 	for _, s := range picked {
 		if !slices.Contains(named, s) {
@@ -166,6 +167,7 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 
 // startTask has the task agreed on with the file's text for every source.
 func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.Started, error) {
+	text = config.StoredTask(text, securityFiles(ctx))
 	c := fsm.StartTask{Name: fsm.TaskName(p.task.Name), Sources: map[fsm.SourceID]string{}}
 	for _, sub := range p.subtasks {
 		c.Sources[fsm.SourceID(sub.SourceID)] = text

@@ -64,8 +64,9 @@ func (m *Master) UpdateTask(ctx context.Context, req *pb.UpdateTaskRequest) (*pb
 		}
 	}
 	c := fsm.UpdateTask{Name: fsm.TaskName(t.Name), Sources: map[fsm.SourceID]string{}}
+	text := config.StoredTask(req.GetTask(), securityFiles(ctx))
 	for _, id := range picked {
-		c.Sources[fsm.SourceID(id)] = req.GetTask()
+		c.Sources[fsm.SourceID(id)] = text
 	}
 	res, err := m.propose(ctx, m.meta(ctx, partUpdate), c)
 	if err != nil {
@@ -136,6 +137,7 @@ func (o *operatorServer) UpdateSource(ctx context.Context, req *clusterpb.Update
 	if err != nil {
 		return nil, err
 	}
+	config.FillSecurity(&next.From.Security, securityFiles(ctx))
 	id := fsm.SourceID(next.SourceID)
 	again, err := m.repeated(ctx, partUpdate)
 	if err != nil {

@@ -40,7 +40,7 @@ func (m *master) joinCluster(ctx context.Context) error {
 				ClientAddr: m.cfg.AdvertiseAddr, Instance: m.node.Instance(), Version: version.Release})
 			id = resp.GetClusterId()
 			return err
-		})
+		}, rpc.WithTLS(m.tls, nil))
 		switch {
 		case err == nil:
 			m.log.Info("this master has joined", "cluster", id)
@@ -68,7 +68,7 @@ func (m *master) checkJoined(ctx context.Context) error {
 	err := rpc.AskMasters(ctx, m.cfg.Join, own, pingWithin, func(ctx context.Context, c clusterpb.MembersClient) error {
 		_, err := c.Ping(ctx, &clusterpb.PingRequest{})
 		return err
-	})
+	}, rpc.WithTLS(m.tls, nil))
 	if fault.Is(err, fault.Conflict) {
 		return &fault.Error{Kind: fault.Conflict, Msg: "the data-dir " + m.cfg.DataDir + " belongs to another cluster: " + err.Error(),
 			Hint: "remove join to go on with the cluster of the data-dir, or give an empty data-dir to join the other one"}

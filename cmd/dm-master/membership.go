@@ -121,7 +121,7 @@ func (m *master) tell(ctx context.Context, ask func(context.Context, clusterpb.M
 	if len(addrs) == 0 {
 		return nil // nobody is known yet; raft will tell who leads
 	}
-	return rpc.AskMasters(ctx, addrs, m.clusterID(), tellWithin, ask)
+	return rpc.AskMasters(ctx, addrs, m.clusterID(), tellWithin, ask, rpc.WithTLS(m.tls, nil))
 }
 
 // recorded gives the client addresses of all masters with a record.

@@ -19,6 +19,7 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/logging"
 	"github.com/raftdm/raftdm/internal/metrics"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 	"github.com/raftdm/raftdm/internal/version"
 	"github.com/raftdm/raftdm/raftnode"
 	"github.com/raftdm/raftdm/rpc"
@@ -29,6 +30,7 @@ import (
 type master struct {
 	cfg   config.MasterConfig
 	log   *slog.Logger
+	tls   *tlsconf.Set // nil: plain
 	store *fsm.Store
 	feed  *feed.Feed
 	node  *raftnode.Node
@@ -52,7 +54,11 @@ func run(ctx context.Context, cfg config.MasterConfig) (err error) {
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
-	m := &master{cfg: cfg, log: log}
+	set, err := tlsconf.Load(cfg.Security, log)
+	if err != nil {
+		return &fault.Error{Op: "start dm-master " + cfg.Name, Code: 38051, Kind: fault.KindOf(err), Err: err}
+	}
+	m := &master{cfg: cfg, log: log, tls: set}
 	// The port first: a master that cannot be reached must not join an election.
 	lis, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
@@ -75,7 +81,7 @@ func (m *master) nodeConfig() raftnode.Config {
 	nc := raftnode.DefaultConfig()
 	nc.Name, nc.DataDir = m.cfg.Name, m.cfg.DataDir
 	nc.Listen, nc.Advertise = m.cfg.PeerAddr, m.cfg.AdvertisePeer
-	nc.Logger = m.log
+	nc.Logger, nc.TLS = m.log, m.tls
 	for _, x := range m.cfg.InitialCluster {
 		nc.InitialCluster = append(nc.InitialCluster, raftnode.Member{Name: x.Name, Addr: x.Peer, Voter: true})
 	}
@@ -125,11 +131,11 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 	handlers := rpc.NewMaster(rpc.MasterConfig{
 		Name: m.cfg.Name, ConfigText: m.cfg.Encode(), Proposer: m.proposer, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
 		Cluster: members{m}, Group: group{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound,
-		WorkerTrouble: func(kind string) { m.workerErrors.WithLabelValues(kind).Inc() }, Log: m.log,
+		WorkerTrouble: func(kind string) { m.workerErrors.WithLabelValues(kind).Inc() }, TLS: m.tls, Log: m.log,
 	})
 	server := rpc.NewServer(rpc.ServerConfig{
 		Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) }, Master: handlers,
-		Metrics: registry, Status: version.Text(), Health: m.health, Log: m.log,
+		Metrics: registry, Status: version.Text(), Health: m.health, TLS: m.tls, Log: m.log,
 	})
 	loop := scheduler.New(m.store, m.feed, m.node, leases, tcpProber{}, m.log)
 

@@ -13,6 +13,7 @@ import (
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/logging"
 	"github.com/raftdm/raftdm/internal/metrics"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 	"github.com/raftdm/raftdm/internal/version"
 	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/worker"
@@ -31,6 +32,10 @@ func run(ctx context.Context, cfg config.WorkerConfig) error {
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
+	set, err := tlsconf.Load(cfg.Security, log)
+	if err != nil {
+		return &fault.Error{Op: "start dm-worker " + cfg.Name, Code: 40076, Kind: fault.KindOf(err), Err: err}
+	}
 	lis, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return &fault.Error{Op: "start dm-worker " + cfg.Name, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
@@ -43,10 +48,11 @@ func run(ctx context.Context, cfg config.WorkerConfig) error {
 	w := worker.New(worker.Config{Name: cfg.Name, Log: log, Metrics: registry})
 	handlers := rpc.NewWorker(cfg.Name, w, w).WithConfig(cfg.Encode())
 	server := rpc.NewServer(rpc.ServerConfig{Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) },
-		Metrics: registry, Status: version.Text(), Log: log})
+		Metrics: registry, Status: version.Text(), TLS: set, Log: log})
 	session := rpc.NewSession(rpc.SessionConfig{
 		Name: cfg.Name, Addr: cfg.AdvertiseAddr, Join: cfg.Join, TTL: cfg.KeepaliveTTL,
 		Assign: w.Assign, Expire: w.Expire, Report: w.Report, Changed: w.Changed(), Log: log,
+		DialOptions: []grpc.DialOption{rpc.WithTLS(set, nil)},
 	})
 	err = together(ctx, w, session, server, lis, cpu)
 	log.Info("dm-worker ends", "reason", err)

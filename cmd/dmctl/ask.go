@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
@@ -58,9 +59,10 @@ type query struct {
 	effect  effect
 	addrs   []string
 	timeout time.Duration
-	failing time.Time // when the first attempt failed
-	asked   []string  // the masters that an attempt was sent to
-	doubt   bool      // an attempt may have been carried out, although it was not confirmed
+	tls     *tlsconf.Set // nil: plain
+	failing time.Time    // when the first attempt failed
+	asked   []string     // the masters that an attempt was sent to
+	doubt   bool         // an attempt may have been carried out, although it was not confirmed
 	noted   bool
 }
 
@@ -82,12 +84,12 @@ func askOwn[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(
 // is not answered by one that knows, the others are asked, round and round.
 func askConn[T proto.Message](cmd *cobra.Command, s *shared, e effect, call func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	var none T
-	addrs, timeout, err := s.settings(cmd)
+	c, set, err := s.masters(cmd)
 	if err != nil {
 		return none, err
 	}
-	q := &query{shared: s, effect: e, addrs: addrs, timeout: timeout}
-	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+	q := &query{shared: s, effect: e, addrs: c.MasterAddrs, timeout: c.RPCTimeout, tls: set}
+	ctx, cancel := context.WithTimeout(cmd.Context(), c.RPCTimeout)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "raftdm-request-id", rand.Text(), "raftdm-actor", actor())
 	for {
@@ -128,7 +130,7 @@ func (n *noAnswer) Error() string { return n.err.Error() }
 // attempt asks one master. A *noAnswer may be repeated, no other error.
 func attempt[T proto.Message](ctx context.Context, q *query, call func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
 	var none T
-	conn, addr, err := reach(ctx, q.addrs)
+	conn, addr, err := reach(ctx, q.tls, q.addrs)
 	if err != nil {
 		if len(q.asked) > 0 {
 			err = &noAnswer{err: err}

@@ -36,7 +36,7 @@ func newCheckTask(s *shared) *cobra.Command {
 				if preview {
 					ctx = rpc.AskPlan(ctx)
 				}
-				return c.CheckTask(rpc.FileNames(ctx, args[0]), &pb.CheckTaskRequest{Task: text, ErrCnt: failures, WarnCnt: warnings})
+				return c.CheckTask(s.withFiles(ctx, args, text), &pb.CheckTaskRequest{Task: text, ErrCnt: failures, WarnCnt: warnings})
 			})
 			if err != nil {
 				return err

@@ -102,13 +102,13 @@ func taskNames(s *shared) cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		addrs, _, err := s.settings(cmd)
+		c, set, err := s.masters(cmd)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
 		defer cancel()
-		conn, _, err := reach(ctx, addrs)
+		conn, _, err := reach(ctx, set, c.MasterAddrs)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveDefault
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
@@ -139,7 +138,7 @@ func newUpdateTask(s *shared) *cobra.Command {
 				return err
 			}
 			resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.UpdateTaskResponse, error) {
-				return c.UpdateTask(rpc.FileNames(ctx, args[0]), &pb.UpdateTaskRequest{Task: text, Sources: s.sources})
+				return c.UpdateTask(s.withFiles(ctx, args[:1], text), &pb.UpdateTaskRequest{Task: text, Sources: s.sources})
 			})
 			if err != nil {
 				return err
@@ -166,7 +165,7 @@ func newUpdateSource(s *shared) *cobra.Command {
 				return err
 			}
 			resp, err := askOwn(cmd, s, writes, func(ctx context.Context, c clusterpb.OperatorClient) (*clusterpb.UpdateSourceResponse, error) {
-				return c.UpdateSource(rpc.FileNames(ctx, args[0]), &clusterpb.UpdateSourceRequest{Config: text})
+				return c.UpdateSource(s.withFiles(ctx, args[:1], text), &clusterpb.UpdateSourceRequest{Config: text})
 			})
 			if err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 	"github.com/raftdm/raftdm/rpc"
 )
 
@@ -22,13 +24,13 @@ const (
 
 // reach connects to the first of the masters that lets it. It goes round for a
 // while, since a master may be restarting.
-func reach(ctx context.Context, addrs []string) (*grpc.ClientConn, string, error) {
+func reach(ctx context.Context, set *tlsconf.Set, addrs []string) (*grpc.ClientConn, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(connectWithin, time.Duration(len(addrs)+1)*eachWithin))
 	defer cancel()
 	var seen lastError
 	for {
 		for _, addr := range addrs {
-			conn, err := rpc.Dial(addr, grpc.WithContextDialer(seen.dial))
+			conn, err := rpc.Dial(addr, grpc.WithContextDialer(seen.dial), rpc.WithTLS(set, seen.note))
 			if err != nil {
 				return nil, "", err
 			}
@@ -37,6 +39,9 @@ func reach(ctx context.Context, addrs []string) (*grpc.ClientConn, string, error
 			}
 			_ = conn.Close()
 		}
+		if told := seen.told(); told != nil && told.Kind == fault.Conflict {
+			return nil, "", seen.unreachable(ctx, addrs) // a certificate does not get better by waiting
+		}
 		pause := time.NewTimer(repeatAfter)
 		select {
 		case <-pause.C:
@@ -44,8 +49,7 @@ func reach(ctx context.Context, addrs []string) (*grpc.ClientConn, string, error
 		case <-ctx.Done():
 		}
 		pause.Stop()
-		return nil, "", &fault.Error{Kind: fault.Unavailable, Code: 48001,
-			Msg: "can't connect to " + strings.Join(addrs, ","), Err: seen.cause(ctx), Hint: "Please check your network connection."}
+		return nil, "", seen.unreachable(ctx, addrs)
 	}
 }
 
@@ -69,12 +73,41 @@ type lastError struct {
 func (l *lastError) dial(ctx context.Context, addr string) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", addr)
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
-		l.err = err
+		l.note(err)
 	}
 	return c, err
+}
+
+// note remembers an error. What is wrong with TLS counts most: no other master
+// will be reached either, and the network is not to blame.
+func (l *lastError) note(err error) {
+	var told *fault.Error
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !errors.As(l.err, &told) || errors.As(err, &told) {
+		l.err = err
+	}
+}
+
+// told is what is wrong with TLS, nil when that is not known to be the reason.
+func (l *lastError) told() *fault.Error {
+	var told *fault.Error
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	errors.As(l.err, &told)
+	return told
+}
+
+// unreachable is the error when no master could be reached.
+func (l *lastError) unreachable(ctx context.Context, addrs []string) error {
+	f := &fault.Error{Kind: fault.Unavailable, Code: 48001, Msg: "can't connect to " + strings.Join(addrs, ","), Hint: "Please check your network connection."}
+	if told := l.told(); told != nil {
+		f.Err, f.Hint = told, told.Hint
+		return f
+	}
+	f.Err = l.cause(ctx)
+	return f
 }
 
 func (l *lastError) cause(ctx context.Context) error {

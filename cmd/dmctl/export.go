@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
@@ -145,7 +144,7 @@ func runImport(cmd *cobra.Command, s *shared, dir string) error {
 	}
 	for _, path := range sortedNames(sources) {
 		resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSourceResponse, error) {
-			return c.OperateSource(rpc.FileNames(ctx, path), &pb.OperateSourceRequest{Op: pb.SourceOp_StartSource, Config: []string{sources[path]}})
+			return c.OperateSource(s.withFiles(ctx, []string{path}, sources[path]), &pb.OperateSourceRequest{Op: pb.SourceOp_StartSource, Config: []string{sources[path]}})
 		})
 		if err := s.imported(path, resp, resp.GetSources(), err); err != nil {
 			return err
@@ -156,7 +155,7 @@ func runImport(cmd *cobra.Command, s *shared, dir string) error {
 	}
 	for _, path := range sortedNames(tasks) {
 		resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.StartTaskResponse, error) {
-			return c.StartTask(rpc.FileNames(ctx, path), &pb.StartTaskRequest{Task: tasks[path]})
+			return c.StartTask(s.withFiles(ctx, []string{path}, tasks[path]), &pb.StartTaskRequest{Task: tasks[path]})
 		})
 		if err := s.imported(path, resp, resp.GetSources(), err); err != nil {
 			return err

@@ -23,11 +23,11 @@ const prompt = "» "
 // interactive reads commands line by line until exit, ^C, ^D or the end of what
 // there is to read.
 func (s *shared) interactive(cmd *cobra.Command) error {
-	addrs, _, err := s.settings(cmd)
+	c, set, err := s.masters(cmd)
 	if err != nil {
 		return err
 	}
-	conn, _, err := reach(cmd.Context(), addrs)
+	conn, _, err := reach(cmd.Context(), set, c.MasterAddrs)
 	if err != nil {
 		return err
 	}

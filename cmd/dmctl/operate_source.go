@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/raftdm/raftdm/internal/config"
-	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -41,8 +40,12 @@ func newOperateSource(s *shared) *cobra.Command {
 		if req.Op == pb.SourceOp_ShowSource {
 			e = reads
 		}
+		var created []string // the others need no more than the ids
+		if req.Op == pb.SourceOp_StartSource {
+			created = req.GetConfig()
+		}
 		resp, err := ask(cmd, s, e, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSourceResponse, error) {
-			return c.OperateSource(rpc.FileNames(ctx, paths...), req)
+			return c.OperateSource(s.withFiles(ctx, paths, created...), req)
 		})
 		if err != nil {
 			return err

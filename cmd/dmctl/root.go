@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/raftdm/raftdm/internal/config"
-	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/version"
 )
 
@@ -28,6 +26,21 @@ type shared struct {
 
 	proxyNoted bool
 	noteMu     sync.Mutex // several requests may run at the same time
+	noted      map[string]bool
+}
+
+// noteOnce is note for what attempts repeat.
+func (s *shared) noteOnce(text string) {
+	s.noteMu.Lock()
+	known := s.noted[text]
+	if s.noted == nil {
+		s.noted = map[string]bool{}
+	}
+	s.noted[text] = true
+	s.noteMu.Unlock()
+	if !known {
+		s.note(text)
+	}
 }
 
 // note tells the operator something beside the answer.
@@ -59,14 +72,14 @@ func newRoot(s *shared) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	f := root.PersistentFlags()
 	f.BoolVarP(&s.version, "version", "V", false, "print the version and exit")
-	f.StringVar(&s.configFile, "config", "", "TOML file with master-addr and rpc-timeout")
+	f.StringVar(&s.configFile, "config", "", "TOML file with master-addr, rpc-timeout, ssl-ca, ssl-cert and ssl-key")
 	f.StringVar(&s.masterAddr, "master-addr", "", "addresses of masters, host:port, separated by commas (environment: "+envMasterAddr+")")
 	f.StringVar(&s.rpcTimeout, "rpc-timeout", config.DefaultRPCTimeout.String(), "how long to wait for the answer")
 	f.StringSliceVarP(&s.sources, "source", "s", nil, "source ids, repeated or separated by commas")
 	f.BoolVar(&s.fail, "fail", false, `exit with 1 when the answer has a "result" that is false`)
-	for name, dst := range map[string]*string{"ssl-ca": &s.sslCA, "ssl-cert": &s.sslCert, "ssl-key": &s.sslKey} {
-		f.StringVar(dst, name, "", "TLS (not supported yet)")
-	}
+	f.StringVar(&s.sslCA, "ssl-ca", "", "CA file in PEM form that the masters' certificates are checked with; it switches TLS on")
+	f.StringVar(&s.sslCert, "ssl-cert", "", "certificate file in PEM form to show to the masters")
+	f.StringVar(&s.sslKey, "ssl-key", "", "file with the key of ssl-cert")
 	root.Flags().StringVar(&s.encrypt, "encrypt", "", "encrypt a password")
 	root.Flags().StringVar(&s.decrypt, "decrypt", "", "decrypt a password")
 	_ = root.Flags().MarkHidden("encrypt") // older forms of the commands
@@ -86,11 +99,6 @@ func (s *shared) early(cmd *cobra.Command) error {
 		cmd.RunE = func(*cobra.Command, []string) error { return nil }
 		return nil
 	}
-	for name, value := range map[string]string{"ssl-ca": s.sslCA, "ssl-cert": s.sslCert, "ssl-key": s.sslKey} {
-		if value != "" {
-			return fault.New(fault.Unsupported, "not supported yet: --"+name)
-		}
-	}
 	return nil
 }
 
@@ -108,23 +116,33 @@ func (s *shared) local(cmd *cobra.Command, args []string) error {
 	}
 }
 
-// settings gives the addresses of the masters and the time to wait, from the
-// flags, else the file, else the environment.
-func (s *shared) settings(cmd *cobra.Command) ([]string, time.Duration, error) {
-	c := config.DmctlConfig{RPCTimeout: config.DefaultRPCTimeout}
+// settings gives the addresses of the masters, the time to wait and the TLS, from
+// the flags, else the file, else (the addresses) the environment.
+func (s *shared) settings(cmd *cobra.Command) (c config.DmctlConfig, err error) {
+	c = config.DmctlConfig{RPCTimeout: config.DefaultRPCTimeout}
 	if s.configFile != "" {
 		data, err := os.ReadFile(s.configFile)
 		if err != nil {
-			return nil, 0, unreadable("dmctl's configuration", s.configFile, err)
+			return c, unreadable("dmctl's configuration", s.configFile, err)
 		}
 		if c, err = config.DecodeDmctl(s.configFile, data); err != nil {
-			return nil, 0, err
+			return c, err
 		}
 	}
-	var err error
+	for _, k := range []struct {
+		flag string
+		dst  *string
+	}{{s.sslCA, &c.Security.CA}, {s.sslCert, &c.Security.Cert}, {s.sslKey, &c.Security.Key}} {
+		if k.flag != "" {
+			*k.dst = k.flag
+		}
+	}
+	if err = config.CheckDmctlSecurity(c.Security); err != nil {
+		return c, err
+	}
 	if cmd.Flags().Changed("rpc-timeout") {
 		if c.RPCTimeout, err = config.ParseRPCTimeout(s.rpcTimeout); err != nil {
-			return nil, 0, err
+			return c, err
 		}
 	}
 	text := s.masterAddr
@@ -133,14 +151,14 @@ func (s *shared) settings(cmd *cobra.Command) ([]string, time.Duration, error) {
 	}
 	if text != "" {
 		if c.MasterAddrs, err = config.ParseMasterAddrs(text); err != nil {
-			return nil, 0, err
+			return c, err
 		}
 	}
 	s.noteProxy()
 	if len(c.MasterAddrs) == 0 {
-		return nil, 0, usagef("no master is named: give --master-addr or set the environment variable %s", envMasterAddr)
+		return c, usagef("no master is named: give --master-addr or set the environment variable %s", envMasterAddr)
 	}
-	return c.MasterAddrs, c.RPCTimeout, nil
+	return c, nil
 }
 
 // noteProxy says once that proxies of the environment are passed by: DM's dmctl

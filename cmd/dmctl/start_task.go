@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/raftdm/raftdm/rpc"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -29,7 +28,7 @@ func newStartTask(s *shared) *cobra.Command {
 			return err
 		}
 		resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.StartTaskResponse, error) {
-			return c.StartTask(rpc.FileNames(ctx, args[0]), &pb.StartTaskRequest{Task: text, Sources: s.sources, RemoveMeta: removeMeta})
+			return c.StartTask(s.withFiles(ctx, args[:1], text), &pb.StartTaskRequest{Task: text, Sources: s.sources, RemoveMeta: removeMeta})
 		})
 		if err != nil {
 			return err

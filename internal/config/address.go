@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/raftdm/raftdm/internal/fault"
 )
 
 // listenAddress checks an address to listen on. Without an advertised address,
@@ -41,10 +39,16 @@ func advertisedAddress(op string, code int, key, s string) (string, error) {
 	return addr, nil
 }
 
-// hostPort reads host:port with an optional http scheme, which DM allows and
-// ignores.
+// hostPort reads host:port with an optional scheme, which DM allows: whether a
+// connection is encrypted is for ssl-ca to say.
 func hostPort(s string) (host, addr string, ok bool) {
-	s = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(s), "http://"), "/")
+	s = strings.TrimSpace(s)
+	if rest, ok := strings.CutPrefix(s, "https://"); ok {
+		s = rest
+	} else {
+		s = strings.TrimPrefix(s, "http://")
+	}
+	s = strings.TrimSuffix(s, "/")
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || strings.ContainsAny(host, "/ ") {
 		return "", "", false
@@ -62,18 +66,21 @@ func anyHost(host string) bool {
 	return host == "" || err == nil && ip.IsUnspecified()
 }
 
-// secure refuses https addresses, which need TLS.
-func secure(op, key, s string) *fault.Error {
-	if strings.Contains(s, "https://") {
-		return notYet(op, key+" with https")
+// secure refuses https addresses without TLS. With TLS an address with http is
+// meant to be encrypted, too: there is one protocol on each port.
+func secure(op string, code int, sec Security, key, s string) error {
+	if sec.On() || !strings.Contains(s, "https://") {
+		return nil
 	}
-	return nil
+	f := keyFault(op, code, key, "%q is https, and there is no ssl-ca", s)
+	f.Hint = "give ssl-ca, ssl-cert and ssl-key, or write http"
+	return f
 }
 
 // joinAddresses reads the key join: client addresses of masters.
-func joinAddresses(op string, code int, s string) ([]string, error) {
-	if f := secure(op, "join", s); f != nil {
-		return nil, f
+func joinAddresses(op string, code int, sec Security, s string) ([]string, error) {
+	if err := secure(op, code, sec, "join", s); err != nil {
+		return nil, err
 	}
 	var out []string
 	for _, entry := range splitList(s) {

@@ -18,7 +18,7 @@ func database(dst *Database, extra keys) func(value) error {
 			"session":  session(&dst.Session),
 			"max-allowed-packet": inert(aNumber,
 				"deprecated, ignored: the server's own limit is asked"),
-			"security": security,
+			"security": security(&dst.Security),
 		}
 		for k, read := range extra {
 			known[k] = read
@@ -79,23 +79,11 @@ func variableName(s string) bool {
 	return s != "" && (s[0] < '0' || s[0] > '9')
 }
 
-// security reads the TLS files of a database connection, which may only be empty.
-func security(v value) error {
-	return v.object(keys{
-		"ssl-ca":          refused(aText),
-		"ssl-cert":        refused(aText),
-		"ssl-key":         refused(aText),
-		"cert-allowed-cn": refused(someTexts),
-		"ssl-ca-bytes":    refused(aText),
-		"ssl-cert-bytes":  refused(aText),
-		"ssl-key-bytes":   refused(aText),
-	})
-}
-
 // encodeDatabase writes db as YAML with the given indentation.
 func encodeDatabase(db Database, b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%shost: %s\n%sport: %d\n%suser: %s\n%spassword: %s\n",
 		indent, quoted(db.Host), indent, db.Port, indent, quoted(db.User), indent, quoted(encryptStable(db.Password)))
+	encodeDatabaseSecurity(db.Security, b, indent)
 	if len(db.Session) == 0 {
 		return
 	}

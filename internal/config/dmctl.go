@@ -6,6 +6,7 @@ import "time"
 type DmctlConfig struct {
 	MasterAddrs []string // host:port; empty when the file names none
 	RPCTimeout  time.Duration
+	Security    Security
 }
 
 // DefaultRPCTimeout is how long dmctl waits for an answer.
@@ -27,17 +28,22 @@ func DecodeDmctl(file string, data []byte) (DmctlConfig, error) {
 	if err := decodeTOML(file, data, &raw, programCodes{read: codeTOML, unknownKey: codeTOML}); err != nil {
 		return DmctlConfig{}, err
 	}
-	tls := common{SSLCA: raw.SSLCA, SSLCert: raw.SSLCert, SSLKey: raw.SSLKey}
-	if err := tls.tls(dmctlOp); err != nil {
-		return DmctlConfig{}, err
-	}
-	var c DmctlConfig
+	// Flags may add what the file leaves out, so CheckDmctlSecurity looks at the whole.
+	c := DmctlConfig{Security: Security{CA: raw.SSLCA, Cert: raw.SSLCert, Key: raw.SSLKey}}
 	var err error
 	if c.RPCTimeout, err = ParseRPCTimeout(raw.RPCTimeout); err != nil {
 		return DmctlConfig{}, err
 	}
 	c.MasterAddrs, err = ParseMasterAddrs(raw.MasterAddr)
 	return c, err
+}
+
+// CheckDmctlSecurity checks the TLS of dmctl, once the flags and the file are put
+// together: it is off, or complete.
+func CheckDmctlSecurity(s Security) error {
+	c := common{SSLCA: s.CA, SSLCert: s.Cert, SSLKey: s.Key}
+	_, err := c.security(dmctlOp, 48002)
+	return err
 }
 
 // ParseRPCTimeout reads dmctl's rpc-timeout, from the file or the flag.
@@ -48,9 +54,6 @@ func ParseRPCTimeout(s string) (time.Duration, error) {
 // ParseMasterAddrs reads the list of dmctl's master-addr, from the file, the
 // flag or the environment.
 func ParseMasterAddrs(s string) ([]string, error) {
-	if f := secure(dmctlOp, "master-addr", s); f != nil {
-		return nil, f
-	}
 	var out []string
 	for _, entry := range splitList(s) {
 		addr, err := advertisedAddress(dmctlOp, codeTOML, "master-addr", entry)

@@ -9,7 +9,7 @@ func exampleValues() map[string]map[string]keyValues {
 	}
 	security := map[string]keyValues{
 		"ssl-ca": {right: "/ca.pem", wrong: "[x]"}, "ssl-cert": {right: "/c.pem", wrong: "[x]"}, "ssl-key": {right: "/k.pem", wrong: "[x]"}, "cert-allowed-cn": {right: "[dm]", wrong: "dm"},
-		"ssl-ca-bytes": {right: "x", wrong: "[x]"}, "ssl-key-bytes": {right: "x", wrong: "[x]"}, "ssl-cert-bytes": {right: "x", wrong: "[x]"},
+		"ssl-ca-bytes": {right: "'-----BEGIN X'", wrong: "[x]"}, "ssl-key-bytes": {right: "'-----BEGIN X'", wrong: "x"}, "ssl-cert-bytes": {right: "[45, 45, 45, 45, 45, 66, 69, 71, 73, 78, 32]", wrong: "[300]"},
 	}
 	filters := map[string]keyValues{
 		"schema-pattern": {right: "'shop_?'", wrong: "'*x'"}, "table-pattern": {right: "'t*'", wrong: "'~('"}, "events": {right: "[insert, drop table]", wrong: "[inserts]"},

@@ -139,7 +139,16 @@ func secrets(db *yaml.Node, s Secrecy) {
 		mapSet(db, "password", textNode(encryptStable(reveal(password))))
 	}
 	tls := mapGet(db, "security")
-	if s != Masked || tls == nil || tls.Kind != yaml.MappingNode {
+	if tls == nil || tls.Kind != yaml.MappingNode {
+		return
+	}
+	if key := mapGet(tls, "ssl-key-bytes"); s == Sealed && key != nil {
+		var text string
+		if contents(&text)(value{doc: &document{}, node: key}) == nil && text != "" {
+			mapSet(tls, "ssl-key-bytes", textNode(encryptStable(Secret(text))))
+		}
+	}
+	if s != Masked {
 		return
 	}
 	for _, key := range []string{"ssl-ca-bytes", "ssl-cert-bytes", "ssl-key-bytes"} {

@@ -49,7 +49,7 @@ func TestEveryKeyIsKnown(t *testing.T) {
 	}{
 		{"source", sourceTable, func(v value) error { return v.object(sourceKeys(&Source{})) }},
 		{"from", fromTable, database(&Database{}, nil)},
-		{"from.security", securityTable, security},
+		{"from.security", securityTable, security(&Security{})},
 		{"purge", purgeTable, purge},
 		{"checker", checkerTable, checker(&Checker{})},
 		{"source filters", filterTable, filterRule(&filter.EventRule{})},

@@ -29,6 +29,7 @@ type MasterConfig struct {
 	Join           []string // client addresses, host:port, of other masters; then InitialCluster is empty
 	DataDir        string
 	Log            Log
+	Security       Security `json:",omitzero"` // of all its connections with other components
 	// Warnings are remarks about settings without effect, to be logged.
 	Warnings []string
 }
@@ -105,9 +106,6 @@ func ParseMaster(args []string) (MasterConfig, error) {
 
 // unsupported refuses what would change the cluster and cannot be done yet.
 func (m *masterFile) unsupported() error {
-	if err := m.tls(masterOp); err != nil {
-		return err
-	}
 	for _, k := range []struct {
 		key string
 		set bool
@@ -119,13 +117,6 @@ func (m *masterFile) unsupported() error {
 	} {
 		if k.set {
 			return notYet(masterOp, k.key)
-		}
-	}
-	for _, k := range []struct{ key, urls string }{
-		{"peer-urls", m.PeerURLs}, {"advertise-peer-urls", m.AdvertisePeerURLs}, {"initial-cluster", m.InitialCluster},
-	} {
-		if f := secure(masterOp, k.key, k.urls); f != nil {
-			return f
 		}
 	}
 	return nil
@@ -150,6 +141,15 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 	}
 	if c.DataDir == "" {
 		c.DataDir = "default." + c.Name
+	}
+	if c.Security, err = m.security(masterOp, 38051); err != nil {
+		return MasterConfig{}, err
+	}
+	for _, k := range []struct{ key, urls string }{{"master-addr", m.MasterAddr}, {"advertise-addr", m.AdvertiseAddr},
+		{"peer-urls", m.PeerURLs}, {"advertise-peer-urls", m.AdvertisePeerURLs}, {"initial-cluster", m.InitialCluster}} {
+		if err := secure(masterOp, codes.invalid, c.Security, k.key, k.urls); err != nil {
+			return MasterConfig{}, err
+		}
 	}
 	if c.Addr, err = listenAddress(masterOp, codes.listen, "master-addr", m.MasterAddr, "advertise-addr", m.AdvertiseAddr); err != nil {
 		return MasterConfig{}, err
@@ -178,13 +178,13 @@ func (c MasterConfig) Encode() string {
 	line("name", c.Name)
 	line("master-addr", c.Addr)
 	line("advertise-addr", c.AdvertiseAddr)
-	line("peer-urls", "http://"+c.PeerAddr)
-	line("advertise-peer-urls", "http://"+c.AdvertisePeer)
+	line("peer-urls", scheme(c.Security)+c.PeerAddr)
+	line("advertise-peer-urls", scheme(c.Security)+c.AdvertisePeer)
 	switch {
 	case len(c.Join) > 0:
 		line("join", strings.Join(c.Join, ","))
 	case len(c.InitialCluster) > 0:
-		line("initial-cluster", memberList(c.InitialCluster))
+		line("initial-cluster", memberList(c.Security, c.InitialCluster))
 	default:
 		line("initial-cluster-state", stateExisting)
 	}
@@ -192,6 +192,7 @@ func (c MasterConfig) Encode() string {
 	line("log-level", c.Log.level())
 	line("log-format", c.Log.Format)
 	line("log-file", c.Log.File)
+	b.WriteString(encodeSecurity(c.Security, line))
 	return b.String()
 }
 

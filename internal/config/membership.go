@@ -26,7 +26,7 @@ func (m *masterFile) membership(c *MasterConfig) error {
 	if !existing && m.InitialClusterState != "" && m.InitialClusterState != stateNew {
 		return keyFault(masterOp, clusterCode, "initial-cluster-state", "expected %s or %s, got %q", stateNew, stateExisting, m.InitialClusterState)
 	}
-	join, err := joinAddresses(masterOp, joinCode, m.Join)
+	join, err := joinAddresses(masterOp, joinCode, c.Security, m.Join)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (m *masterFile) membership(c *MasterConfig) error {
 		}
 		return nil
 	}
-	if c.InitialCluster, err = founders(clusterCode, m.InitialCluster, Member{Name: c.Name, Peer: c.AdvertisePeer}); err != nil {
+	if c.InitialCluster, err = founders(clusterCode, c.Security, m.InitialCluster, Member{Name: c.Name, Peer: c.AdvertisePeer}); err != nil {
 		return err
 	}
 	if n := len(c.InitialCluster); n%2 == 0 {
@@ -68,7 +68,7 @@ func howMany(n int) string {
 }
 
 // founders reads initial-cluster, of which self must be part; empty, it is self.
-func founders(code int, list string, self Member) ([]Member, error) {
+func founders(code int, sec Security, list string, self Member) ([]Member, error) {
 	var out []Member
 	for _, entry := range splitList(list) {
 		name, peer, _ := strings.Cut(entry, "=")
@@ -81,11 +81,11 @@ func founders(code int, list string, self Member) ([]Member, error) {
 		for _, x := range out {
 			switch {
 			case x.Name == name:
-				f := keyFault(masterOp, code, "initial-cluster", "%s occurs twice, with http://%s and http://%s: one URL per member", name, x.Peer, addr)
+				f := keyFault(masterOp, code, "initial-cluster", "%s occurs twice, with %s%s and %[2]s%[4]s: one URL per member", name, scheme(sec), x.Peer, addr)
 				f.Hint = "keep the URL that the other masters can reach, and give each master its own name"
 				return nil, f
 			case x.Peer == addr:
-				f := keyFault(masterOp, code, "initial-cluster", "%s and %s have the same URL http://%s", x.Name, name, addr)
+				f := keyFault(masterOp, code, "initial-cluster", "%s and %s have the same URL %s%s", x.Name, name, scheme(sec), addr)
 				f.Hint = "write the advertise-peer-urls of each master"
 				return nil, f
 			}
@@ -96,35 +96,36 @@ func founders(code int, list string, self Member) ([]Member, error) {
 		return []Member{self}, nil
 	}
 	if !slices.Contains(out, self) {
-		return nil, notAmong(code, out, self)
+		return nil, notAmong(code, sec, out, self)
 	}
 	return out, nil
 }
 
 // notAmong says in what initial-cluster and this master's own settings differ.
-func notAmong(code int, list []Member, self Member) error {
+func notAmong(code int, sec Security, list []Member, self Member) error {
+	url := scheme(sec)
 	const agree = "make initial-cluster agree with name and advertise-peer-urls"
 	for _, x := range list {
 		if x.Name == self.Name {
-			f := keyFault(masterOp, code, "initial-cluster", "it has %s=http://%s, but advertise-peer-urls of %s is http://%s", x.Name, x.Peer, self.Name, self.Peer)
+			f := keyFault(masterOp, code, "initial-cluster", "it has %s=%s, but advertise-peer-urls of %s is %s", x.Name, url+x.Peer, self.Name, url+self.Peer)
 			f.Hint = agree
 			return f
 		}
 		if x.Peer == self.Peer {
-			f := keyFault(masterOp, code, "initial-cluster", "it has %s=http://%s, but the master with these advertise-peer-urls is called %s", x.Name, x.Peer, self.Name)
+			f := keyFault(masterOp, code, "initial-cluster", "it has %s=%s, but the master with these advertise-peer-urls is called %s", x.Name, url+x.Peer, self.Name)
 			f.Hint = agree
 			return f
 		}
 	}
-	f := keyFault(masterOp, code, "initial-cluster", "this master, %s=http://%s, is not among its members %s", self.Name, self.Peer, memberList(list))
+	f := keyFault(masterOp, code, "initial-cluster", "this master, %s=%s, is not among its members %s", self.Name, url+self.Peer, memberList(sec, list))
 	f.Hint = agree + ", or add this master to the list on every founder; to add it to a cluster that runs, use join instead"
 	return f
 }
 
-func memberList(list []Member) string {
+func memberList(sec Security, list []Member) string {
 	out := make([]string, 0, len(list))
 	for _, m := range list {
-		out = append(out, m.Name+"=http://"+m.Peer)
+		out = append(out, m.Name+"="+scheme(sec)+m.Peer)
 	}
 	return strings.Join(out, ",")
 }

@@ -111,10 +111,10 @@ func (c *common) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.LogFormat, "log-format", "text", "log format: text or json")
 	fs.StringVar(&c.Name, "name", "", "unique name of this process in the cluster")
 	fs.StringVar(&c.AdvertiseAddr, "advertise-addr", "", "`host:port` that others reach this process at")
-	fs.StringVar(&c.SSLCA, "ssl-ca", "", "CA file for TLS between components (not supported yet)")
-	fs.StringVar(&c.SSLCert, "ssl-cert", "", "certificate file for TLS between components (not supported yet)")
-	fs.StringVar(&c.SSLKey, "ssl-key", "", "key file for TLS between components (not supported yet)")
-	fs.Var(&c.CertAllowedCN, "cert-allowed-cn", "common `names` of allowed client certificates (not supported yet)")
+	fs.StringVar(&c.SSLCA, "ssl-ca", "", "CA `file` in PEM form that other components' certificates are checked with; it switches TLS on")
+	fs.StringVar(&c.SSLCert, "ssl-cert", "", "certificate `file` in PEM form to show to other components")
+	fs.StringVar(&c.SSLKey, "ssl-key", "", "`file` with the key of ssl-cert")
+	fs.Var(&c.CertAllowedCN, "cert-allowed-cn", "common `names` that certificates of other components may have (default: any)")
 }
 
 // parseProgram reads args into raw, then the file that they name, then args
@@ -256,19 +256,6 @@ func (c *common) log(op string, code int) (Log, error) {
 		return Log{}, keyFault(op, code, "log-format", "expected text or json, got %q", c.LogFormat)
 	}
 	return out, nil
-}
-
-// tls refuses TLS between components.
-func (c *common) tls(op string) error {
-	for _, k := range []struct {
-		key string
-		set bool
-	}{{"ssl-ca", c.SSLCA != ""}, {"ssl-cert", c.SSLCert != ""}, {"ssl-key", c.SSLKey != ""}, {"cert-allowed-cn", len(c.CertAllowedCN) > 0}} {
-		if k.set {
-			return notYet(op, k.key)
-		}
-	}
-	return nil
 }
 
 func keyFault(op string, code int, key, format string, args ...any) *fault.Error {

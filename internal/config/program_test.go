@@ -109,6 +109,8 @@ func TestMasterConfigRoundTrip(t *testing.T) {
 			"http://dm.example:8291", "-data-dir", "/data/\"a\\b\tc", "-L", "fatal", "-log-format", "json", "-log-file", "/var/log/dm.log"},
 		{"-name", "m1", "-master-addr", "10.0.0.1:8261", "-peer-urls", "http://10.0.0.1:8291", "-initial-cluster", "m1=http://10.0.0.1:8291,m2=http://10.0.0.2:8291"},
 		{"-name", "m3", "-master-addr", "10.0.0.3:8261", "-join", "http://10.0.0.1:8261,10.0.0.2:8261"},
+		{"-name", "m1", "-master-addr", "10.0.0.1:8261", "-peer-urls", "https://10.0.0.1:8291", "-initial-cluster", "m1=https://10.0.0.1:8291,m2=https://10.0.0.2:8291",
+			"-ssl-ca", "/c\\a.pem", "-ssl-cert", "/cert.pem", "-ssl-key", "/key.pem", "-cert-allowed-cn", "dm,a \"b\""},
 		{"-config", "existing"},
 	} {
 		if args[1] == "existing" {

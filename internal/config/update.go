@@ -81,6 +81,7 @@ func (t Task) comparable(in Instance) Task {
 	t.Name, t.Mode, t.MetaSchema, t.CaseSensitive = "", "", "", false
 	t.Timezone, t.CleanDumpFile, t.IgnoreChecks, t.Online = "", false, nil, nil
 	t.Target.Host, t.Target.Port, t.Target.User, t.Target.Password, t.Target.Session = "", 0, "", "", nil
+	t.Target.Security = Security{}
 	in.SourceID, in.Start, in.RulesName, in.Rules = "", nil, "", Instance{}.Rules
 	in.Routes, in.Events, in.Exprs = nil, nil, nil
 	in.Dump = Dump{}
@@ -121,6 +122,7 @@ func SourceUpdates(old, new Source) []Update {
 	for _, s := range []*Source{&old, &new} {
 		s.SourceID, s.EnableGTID, s.Flavor, s.CaseSensitive, s.Events = "", false, "", false, nil
 		s.From.Host, s.From.Port, s.From.User, s.From.Password, s.From.Session = "", 0, "", "", nil
+		s.From.Security = Security{}
 		s.ServerID, s.Checker = 0, Checker{}
 	}
 	if !reflect.DeepEqual(old, new) {

@@ -18,6 +18,8 @@ import (
 const (
 	plainSource = "{source-id: s, from: {host: h, port: 1, user: u}}"
 	plainTask   = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}]}"
+	tlsSource   = "{source-id: s, from: {host: h, port: 1, user: u, security: {ssl-ca: /a, ssl-cert: /b, ssl-key: /c}}}"
+	tlsTask     = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u, security: {ssl-ca: /a, ssl-cert: /b, ssl-key: /c}}, mysql-instances: [{source-id: s}]}"
 	startTask   = "{name: t, task-mode: incremental, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s, meta: {binlog-name: b.000001, binlog-pos: 4}}]}"
 	rulesTask   = `{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s, route-rules: [x], filter-rules: [x], expression-filters: [x],
   block-allow-list: x, mydumper-config-name: x, loader-config-name: x, syncer-config-name: x}],
@@ -31,13 +33,13 @@ func valueSections() map[string]struct{ table, file, path string } {
 	return map[string]struct{ table, file, path string }{
 		"source":           {sourceTable, plainSource, ""},
 		"from":             {fromTable, plainSource, "from"},
-		"from.security":    {securityTable, plainSource, "from security"},
+		"from.security":    {securityTable, tlsSource, "from security"},
 		"purge":            {purgeTable, plainSource, "purge"},
 		"checker":          {checkerTable, plainSource, "checker"},
 		"source.filters":   {filterTable, "{source-id: s, from: {host: h, port: 1, user: u}, filters: [{schema-pattern: a, events: [delete], action: Ignore}]}", "filters 0"},
 		"task":             {taskTable, plainTask, ""},
 		"target-database":  {fromTable, plainTask, "target-database"},
-		"target.security":  {securityTable, plainTask, "target-database security"},
+		"target.security":  {securityTable, tlsTask, "target-database security"},
 		"instance":         {instanceTable, plainTask, "mysql-instances 0"},
 		"meta":             {metaTable, startTask, "mysql-instances 0 meta"},
 		"mydumpers":        {mydumperTable, rulesTask, "mydumpers x"},

@@ -17,6 +17,7 @@ type WorkerConfig struct {
 	// gives its source to another one.
 	KeepaliveTTL time.Duration
 	Log          Log
+	Security     Security `json:",omitzero"` // of all its connections with other components
 	// Warnings are remarks about settings without effect, to be logged.
 	Warnings []string
 }
@@ -59,9 +60,6 @@ func ParseWorker(args []string) (WorkerConfig, error) {
 	if err := parseProgram(workerFlags(w), &w.common, w, args, workerCodes()); err != nil {
 		return WorkerConfig{}, err
 	}
-	if err := w.tls(workerOp); err != nil {
-		return WorkerConfig{}, err
-	}
 	return w.resolve()
 }
 
@@ -71,6 +69,14 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 	var err error
 	if c.Log, err = w.log(workerOp, codes.invalid); err != nil {
 		return WorkerConfig{}, err
+	}
+	if c.Security, err = w.security(workerOp, 40076); err != nil {
+		return WorkerConfig{}, err
+	}
+	for _, k := range []struct{ key, urls string }{{"worker-addr", w.WorkerAddr}, {"advertise-addr", w.AdvertiseAddr}} {
+		if err := secure(workerOp, codes.invalid, c.Security, k.key, k.urls); err != nil {
+			return WorkerConfig{}, err
+		}
 	}
 	if c.Addr, err = listenAddress(workerOp, codes.listen, "worker-addr", w.WorkerAddr, "advertise-addr", w.AdvertiseAddr); err != nil {
 		return WorkerConfig{}, err
@@ -85,7 +91,7 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 		c.Name = c.AdvertiseAddr
 		c.Warnings = append(c.Warnings, "name is not set, this worker is called "+c.Name)
 	}
-	if c.Join, err = workerJoin(w.Join); err != nil {
+	if c.Join, err = workerJoin(c.Security, w.Join); err != nil {
 		return WorkerConfig{}, err
 	}
 	if c.KeepaliveTTL, err = ttl("keepalive-ttl", w.KeepaliveTTL); err != nil {
@@ -103,8 +109,8 @@ func (w *workerFile) resolve() (WorkerConfig, error) {
 	return c, nil
 }
 
-func workerJoin(s string) ([]string, error) {
-	out, err := joinAddresses(workerOp, workerCodes().invalid, s)
+func workerJoin(sec Security, s string) ([]string, error) {
+	out, err := joinAddresses(workerOp, workerCodes().invalid, sec, s)
 	if err != nil {
 		return nil, err
 	}
@@ -137,5 +143,6 @@ func (c WorkerConfig) Encode() string {
 	line("log-level", c.Log.level())
 	line("log-format", c.Log.Format)
 	line("log-file", c.Log.File)
+	b.WriteString(encodeSecurity(c.Security, line))
 	return b.String()
 }

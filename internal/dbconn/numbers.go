@@ -21,7 +21,10 @@ func byNumber(number uint16) meaning {
 	case 1040, 1203, 1226: // too many connections: of the server, of the user
 		return meaning{fault.Unavailable, "raise max_connections or the user's limit, or lower the pool sizes of the task"}
 	case 1045, 1698: // access denied at login
-		return meaning{fault.Invalid, "check user and password in the configuration, and with SHOW GRANTS that the user may log in from this host"}
+		return meaning{fault.Invalid, "check user and password in the configuration, and with SHOW GRANTS that the user may log in from this host" +
+			"; one who REQUIREs SSL or X509 needs the section security"}
+	case 3159: // require_secure_transport
+		return meaning{fault.Invalid, "the server wants TLS: give ssl-ca, and ssl-cert and ssl-key if it asks for a certificate, in the section security of this database"}
 	case 1130: // host not allowed
 		return meaning{fault.Invalid, "create the user for this machine's address, or for '%'"}
 	case 1129: // host blocked

@@ -12,6 +12,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 // connLifetime returns a pooled connection now and then, so that a load
@@ -41,7 +42,8 @@ func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) 
 	if err != nil {
 		return nil, fault.Wrap(op, err)
 	}
-	dc, err := driverConfig(cfg, o)
+	sec := tlsconf.ForDatabase(cfg, side)
+	dc, err := driverConfig(cfg, sec, o)
 	if err != nil {
 		return nil, Error(side, op, err)
 	}
@@ -51,7 +53,7 @@ func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) 
 	}
 	server, err := probe(ctx, plain)
 	if err != nil {
-		return nil, Error(side, op, err)
+		return nil, Error(side, op, sec.Explain(err))
 	}
 	if server.TiDB {
 		vars = append(vars, tidbVariables(cfg, o)...)
@@ -60,7 +62,7 @@ func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) 
 	if limit := abandonVariables(side, cfg); len(limit) > 0 {
 		vars, idle = append(vars, limit...), abandoned/2
 	}
-	pool := sql.OpenDB(&connector{Connector: plain, vars: vars})
+	pool := sql.OpenDB(&connector{Connector: plain, vars: vars, tls: sec})
 	pool.SetMaxOpenConns(o.maxConns())
 	pool.SetMaxIdleConns(o.maxConns())
 	pool.SetConnMaxLifetime(connLifetime)
@@ -83,6 +85,7 @@ func probe(ctx context.Context, c driver.Connector) (Server, error) {
 type connector struct {
 	driver.Connector
 	vars []variable
+	tls  *tlsconf.Database // nil: plain
 }
 
 // Connect makes one connection and sets its variables one by one, so that an
@@ -90,7 +93,7 @@ type connector struct {
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.tls.Explain(err)
 	}
 	for _, v := range c.vars {
 		if err := setVariable(ctx, conn, v); err != nil {

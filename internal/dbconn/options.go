@@ -1,6 +1,7 @@
 package dbconn
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 // Time limits of every connection. Each single read or write has to finish
@@ -52,7 +54,7 @@ func (o Options) maxConns() int {
 
 // driverConfig fills the driver's own configuration value. A connection string
 // is never assembled: a password may hold any character, and text leaks.
-func driverConfig(cfg config.Database, o Options) (*mysql.Config, error) {
+func driverConfig(cfg config.Database, sec *tlsconf.Database, o Options) (*mysql.Config, error) {
 	c := mysql.NewConfig()
 	c.Net = "tcp"
 	c.Addr = address(cfg)
@@ -73,7 +75,13 @@ func driverConfig(cfg config.Database, o Options) (*mysql.Config, error) {
 	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_general_ci")); err != nil {
 		return nil, err
 	}
-	return c, nil
+	if sec == nil {
+		return c, nil
+	}
+	return c, c.Apply(mysql.BeforeConnect(func(_ context.Context, c *mysql.Config) (err error) {
+		c.TLS, err = sec.Config() // the files may have been renewed
+		return err
+	}))
 }
 
 func address(cfg config.Database) string {

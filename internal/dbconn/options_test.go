@@ -46,7 +46,7 @@ func TestSessionVariableNames(t *testing.T) {
 
 func TestDriverConfig(t *testing.T) {
 	const password = `p@ss:/w?&'"\`
-	c, err := driverConfig(config.Database{Host: "::1", Port: 3306, User: "u", Password: password}, Options{})
+	c, err := driverConfig(config.Database{Host: "::1", Port: 3306, User: "u", Password: password}, nil, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ type Database struct {
 	Password Secret
 	// Session holds session variables to set on every connection.
 	Session map[string]string
+	// Security is how the connection is encrypted.
+	Security Security
 }
 
 // StartPoint is where an incremental task begins when it has no checkpoint.

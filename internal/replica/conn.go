@@ -15,6 +15,8 @@ import (
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 // Config says what to read as whom.
@@ -56,14 +58,26 @@ type Conn struct {
 func Read(ctx context.Context, cfg Config, from binlog.Location, byGTID bool) (*Conn, error) {
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
+	sec := tlsconf.ForDatabase(cfg.Source, fault.Upstream)
+	encryption, err := sec.Config()
+	if err != nil {
+		return nil, err
+	}
 	addr := net.JoinHostPort(cfg.Source.Host, strconv.Itoa(cfg.Source.Port))
-	c, err := client.ConnectWithDialer(connecting, "", addr, cfg.Source.User, cfg.Source.Password.Reveal(), "", (&net.Dialer{}).DialContext,
+	c, err := client.ConnectWithDialer(connecting, "", addr, cfg.Source.User, cfg.Source.Password.Reveal(), "", bounded,
 		func(c *client.Conn) error {
 			c.SetAttributes(map[string]string{"_client_role": "binary_log_listener"})
 			c.ReadTimeout = cfg.Patience
+			if encryption != nil {
+				c.SetTLSConfig(encryption)
+			}
 			return nil
 		})
 	if err != nil {
+		return nil, sec.Explain(err)
+	}
+	if err := c.Conn.Conn.SetDeadline(time.Time{}); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
 	unhook := context.AfterFunc(ctx, func() { _ = c.Close() })
@@ -74,6 +88,15 @@ func Read(ctx context.Context, cfg Config, from binlog.Location, byGTID bool) (*
 	}
 	// All answers so far were read to their end, so go-mysql's buffer is empty.
 	return &Conn{client: c, unhook: unhook, packets: packets{conn: c.Conn.Conn, patience: cfg.Patience, count: c.Sequence}}, nil
+}
+
+// bounded connects, and gives the handshakes that follow the same time.
+func bounded(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.SetDeadline(time.Now().Add(connectTimeout))
 }
 
 // Close breaks the connection.

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/raftdm/raftdm/internal/endpoint"
 )
 
 // Binaries is where dm-master, dm-worker and dmctl were built.
@@ -55,6 +59,11 @@ type Cluster struct {
 	// TTL is the workers' keepalive-ttl; by default short enough that a killed
 	// worker is missed within a test's patience.
 	TTL time.Duration
+	// Secure, when it is set before anything is started, gives the certificates
+	// of each process by its name, and of "dmctl".
+	Secure func(name string) endpoint.Security
+	// Args are more arguments of each dm-master and dm-worker.
+	Args []string
 
 	bin     Binaries
 	masters []*Process
@@ -86,9 +95,9 @@ func (c *Cluster) StartWorker(ctx context.Context, name string, extra ...string)
 		return nil, err
 	}
 	p.proc.args = append([]string{"--name=" + name, "--worker-addr=" + p.listen, "--advertise-addr=" + p.Addr,
-		"--join=" + c.MasterAddr(), "--keepalive-ttl=" + strconv.Itoa(int(c.TTL.Seconds()))}, extra...)
+		"--join=" + c.MasterAddr(), "--keepalive-ttl=" + strconv.Itoa(int(c.TTL.Seconds()))}, c.more(name, extra)...)
 	p.ready = func(ctx context.Context) error {
-		if err := serves(ctx, p.Addr); err != nil {
+		if err := c.serves(ctx, p.Addr); err != nil {
 			return err
 		}
 		members, err := c.ListMember(ctx)
@@ -213,24 +222,45 @@ func (p *Process) LogFile() string { return p.proc.logFile }
 // LogTail gives the last lines of the log, for the message of a failed test.
 func (p *Process) LogTail() string { return tail(p.proc.logFile) }
 
-// serves asks a dm process's HTTP status page.
-func serves(ctx context.Context, addr string) error { return answers(ctx, addr, "/status") }
+// more gives the arguments that are not the process's own.
+func (c *Cluster) more(name string, extra []string) []string {
+	return slices.Concat(secureArgs(c.secure(name)), c.Args, extra)
+}
 
-// answers asks for one of a dm process's pages, which must answer with OK.
-func answers(ctx context.Context, addr, page string) error {
+// secure gives the certificates of a process, none in a plain cluster.
+func (c *Cluster) secure(name string) endpoint.Security {
+	if c.Secure == nil {
+		return endpoint.Security{}
+	}
+	return c.Secure(name)
+}
+
+// serves asks a dm process's HTTP status page.
+func (c *Cluster) serves(ctx context.Context, addr string) error {
+	_, err := c.Page(ctx, addr, "/status")
+	return err
+}
+
+// Page gives one of a dm process's pages, which must answer with OK.
+func (c *Cluster) Page(ctx context.Context, addr, page string) (string, error) {
+	client, scheme, err := httpClient(c.secure("dmctl"))
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+page, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+addr+page, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("http://%s%s answers %s", addr, page, resp.Status)
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s%s%s answers %s", scheme, addr, page, resp.Status)
 	}
-	return nil
+	return string(text), err
 }

@@ -40,7 +40,7 @@ func (c *Cluster) Dmctl(ctx context.Context, args ...string) (Output, error) {
 
 // DmctlTo is Dmctl with the masters to ask, addresses separated by commas.
 func (c *Cluster) DmctlTo(ctx context.Context, masters string, args ...string) (Output, error) {
-	cmd := exec.CommandContext(ctx, c.bin.path("dmctl"), append([]string{"--master-addr", masters}, args...)...)
+	cmd := exec.CommandContext(ctx, c.bin.path("dmctl"), append(append(secureArgs(c.secure("dmctl")), "--master-addr", masters), args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, c.Dir
 	err := cmd.Run()

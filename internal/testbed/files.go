@@ -25,7 +25,15 @@ from:
   port: %d
   user: %q
   password: %q
-`, f.ID, f.GTID, f.From.Host, f.From.Port, f.From.User, f.From.Password.Reveal())
+`, f.ID, f.GTID, f.From.Host, f.From.Port, f.From.User, f.From.Password.Reveal()) + securityYAML(f.From.Security)
+}
+
+// securityYAML is the section security of a database.
+func securityYAML(s endpoint.Security) string {
+	if !s.On() {
+		return ""
+	}
+	return fmt.Sprintf("  security:\n    ssl-ca: %q\n    ssl-cert: %q\n    ssl-key: %q\n    cert-allowed-cn: [%s]\n", s.CA, s.Cert, s.Key, quoted(s.AllowedCN))
 }
 
 // TaskFile is the content of a task file for one source.
@@ -52,6 +60,7 @@ func (f TaskFile) YAML() string {
 		line("%s", l)
 	}
 	line("target-database:\n  host: %q\n  port: %d\n  user: %q\n  password: %q", f.Target.Host, f.Target.Port, f.Target.User, f.Target.Password.Reveal())
+	b.WriteString(securityYAML(f.Target.Security))
 	line("mysql-instances:\n  - source-id: %q\n    block-allow-list: \"what\"", f.Source)
 	if f.Start != nil {
 		line("    meta:")

@@ -53,7 +53,7 @@ func (c *Cluster) JoinMaster(ctx context.Context, name string, extra ...string) 
 	if err != nil {
 		return nil, err
 	}
-	p.ready = func(ctx context.Context) error { return answers(ctx, p.Addr, "/health") }
+	p.ready = func(ctx context.Context) error { _, err := c.Page(ctx, p.Addr, "/health"); return err }
 	return p, p.Start(ctx)
 }
 
@@ -95,9 +95,9 @@ func (c *Cluster) prepareMaster(name string, extra ...string) (*Process, error) 
 	}
 	p.peer = peer
 	p.proc.args = append([]string{"--name=" + name, "--master-addr=" + p.listen, "--advertise-addr=" + p.Addr,
-		"--peer-urls=http://" + listen, "--advertise-peer-urls=http://" + peer, "--data-dir=" + c.MasterDir(name)}, extra...)
+		"--peer-urls=http://" + listen, "--advertise-peer-urls=http://" + peer, "--data-dir=" + c.MasterDir(name)}, c.more(name, extra)...)
 	p.ready = func(ctx context.Context) error {
-		if err := serves(ctx, p.Addr); err != nil {
+		if err := c.serves(ctx, p.Addr); err != nil {
 			return err
 		}
 		_, err := c.ListMemberOf(ctx, p.Addr)

@@ -16,7 +16,14 @@ import (
 // StartTiDB starts a TiDB server with its embedded store under dir on a free
 // port, and waits until it answers. ctx bounds the start only, and the build
 // of the server when it has not been built on this machine yet.
-func StartTiDB(ctx context.Context, dir string) (*Server, error) {
+func StartTiDB(ctx context.Context, dir string) (*Server, error) { return startTiDB(ctx, dir, "") }
+
+// StartTiDBWith is StartTiDB with more lines for its configuration file.
+func StartTiDBWith(config string) func(ctx context.Context, dir string) (*Server, error) {
+	return func(ctx context.Context, dir string) (*Server, error) { return startTiDB(ctx, dir, config) }
+}
+
+func startTiDB(ctx context.Context, dir, config string) (*Server, error) {
 	binary, err := TiDBBinary(ctx)
 	if err != nil {
 		return nil, err
@@ -39,7 +46,7 @@ func StartTiDB(ctx context.Context, dir string) (*Server, error) {
 		return nil, err
 	}
 	conf := filepath.Join(dir, "tidb.toml")
-	if err := os.WriteFile(conf, []byte(tidbConfig(dir)), 0o644); err != nil {
+	if err := os.WriteFile(conf, []byte(tidbConfig(dir)+config), 0o644); err != nil {
 		return nil, err
 	}
 	s := &Server{Name: "tidb", Host: "127.0.0.1", Port: port, User: "root", Password: rootPassword, Dir: dir}

@@ -16,6 +16,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/tlsconf"
 )
 
 const (
@@ -35,7 +37,8 @@ const (
 // because both ends are idle between two statements: no byte is buffered.
 type wire struct {
 	conn *client.Conn
-	sock net.Conn
+	sock net.Conn // what is read and written, under TLS its plain side
+	raw  net.Conn // what is closed: that must wait for nobody
 	in   *bufio.Reader
 	head [4]byte
 	long []byte // a row that does not fit into in
@@ -54,16 +57,34 @@ type column struct {
 
 func dial(ctx context.Context, cfg config.Database) (*wire, error) {
 	w := &wire{}
+	sec := tlsconf.ForDatabase(cfg, fault.Upstream)
+	encryption, err := sec.Config()
+	if err != nil {
+		return nil, err
+	}
 	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d := net.Dialer{Timeout: dialTimeout}
 		sock, err := d.DialContext(ctx, network, addr)
-		w.sock = sock
-		return sock, err
+		if err != nil {
+			return nil, err
+		}
+		w.raw = sock
+		return sock, sock.SetDeadline(time.Now().Add(dialTimeout)) // of the handshakes, too
 	}
 	addr := net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port))
-	conn, err := client.ConnectWithDialer(ctx, "tcp", addr, cfg.User, cfg.Password.Reveal(), "", dialer, classic)
+	conn, err := client.ConnectWithDialer(ctx, "tcp", addr, cfg.User, cfg.Password.Reveal(), "", dialer, classic,
+		func(c *client.Conn) error {
+			if encryption != nil {
+				c.SetTLSConfig(encryption)
+			}
+			return nil
+		})
 	if err != nil {
-		return nil, translate(err)
+		return nil, translate(sec.Explain(err))
+	}
+	w.sock = conn.Conn.Conn
+	if err := w.sock.SetDeadline(time.Time{}); err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
 	w.conn, w.in = conn, bufio.NewReaderSize(w.sock, readBuffer)
 	return w, nil
@@ -78,11 +99,11 @@ func classic(c *client.Conn) error {
 }
 
 // Close ends the connection, and with it the transaction and locks it holds.
-func (w *wire) Close() error { return w.sock.Close() }
+func (w *wire) Close() error { return w.raw.Close() }
 
 // exec runs a statement whose result is small.
 func (w *wire) exec(ctx context.Context, query string) (*gomysql.Result, error) {
-	stop := context.AfterFunc(ctx, func() { w.sock.Close() })
+	stop := context.AfterFunc(ctx, func() { w.raw.Close() })
 	defer stop()
 	res, err := w.conn.Execute(query)
 	if err != nil {
@@ -95,7 +116,7 @@ func (w *wire) exec(ctx context.Context, query string) (*gomysql.Result, error) 
 // with its packet, which is valid only until row returns. An error of theirs
 // ends the connection.
 func (w *wire) stream(ctx context.Context, query string, begin func([]column), row func([]byte) error) (err error) {
-	stop := context.AfterFunc(ctx, func() { w.sock.Close() })
+	stop := context.AfterFunc(ctx, func() { w.raw.Close() })
 	defer stop()
 	defer func() {
 		if err != nil {
