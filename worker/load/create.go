@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/raftdm/raftdm/internal/create"
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
@@ -149,6 +150,9 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 	if err != nil {
 		return there, err
 	}
+	if alone && (t.touched || t.incomplete()) && r.cfg.Subtask.Mode != config.ModeLoad {
+		return there, r.anew(ctx, t)
+	}
 	if !alone || t.touched {
 		return there, &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Downstream,
 			Msg:  "table " + name + " was dropped or emptied on the target, with rows that this load does not have: of other sources, or of files that are gone",
@@ -163,6 +167,11 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 		}
 	}
 	return there, r.cfg.Meta.RestartChunks(ctx, names)
+}
+
+// incomplete tells whether files of the table have been loaded and removed.
+func (t *table) incomplete() bool {
+	return slices.ContainsFunc(t.files, func(f file) bool { return !f.own.There(f.dir) })
 }
 
 // inSchema executes a statement with a current schema.
