@@ -12,8 +12,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/config"
+	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/route"
@@ -25,7 +25,8 @@ func (r *run) createRules() create.Rules {
 	return create.Rules{Routes: r.cfg.Subtask.Routes, Target: r.db.Server, Strict: r.cfg.Subtask.StrictCollation}
 }
 
-// createAll makes the schemas and tables that are missing on the target.
+// createAll makes the schemas and tables that are missing on the target, but
+// those that wait for the end of the dump.
 func (r *run) createAll(ctx context.Context) error {
 	for _, s := range r.content.schemas {
 		text, err := s.text()
@@ -43,11 +44,18 @@ func (r *run) createAll(ctx context.Context) error {
 			return r.createError("schema "+name, err)
 		}
 	}
+	return r.createTables(ctx, func(t *table) bool { return !r.later(t) })
+}
+
+func (r *run) createTables(ctx context.Context, which func(*table) bool) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.cfg.Subtask.Load.PoolSize))
 	for _, same := range r.byTarget() {
 		g.Go(func() error {
 			for _, t := range same { // one after the other: the first makes the table
+				if !which(t) {
+					continue
+				}
 				if err := r.createTable(gctx, t); err != nil {
 					return err
 				}

@@ -44,10 +44,11 @@ type liveFeed struct {
 	reader *dumpdir.Reader
 	tables map[schema.Name]*table
 	// waits tells which tables are to be loaded when the dump is complete: should
-	// they begin anew, nobody could tell their rows from others'. all is for all.
+	// they begin anew, nobody could tell their rows from others'.
 	waits map[schema.Name]bool
-	all   bool
-	where bool // the dump has a filter of rows
+	// create makes the tables that wait; nil when they are there.
+	create func(context.Context) error
+	where  bool // the dump has a filter of rows
 }
 
 // hold finds out what waits for the end of the dump.
@@ -57,7 +58,8 @@ func (f *liveFeed) hold(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	f.all, f.where = !alone || sub.Sources > 1, sub.Dump.Where != ""
+	several := !alone || sub.Sources > 1
+	f.where = sub.Dump.Where != ""
 	by := map[string][]schema.Name{}
 	for n := range f.tables {
 		to, err := r.to(n)
@@ -69,21 +71,34 @@ func (f *liveFeed) hold(ctx context.Context, r *run) error {
 	}
 	for _, names := range by {
 		for _, n := range names {
-			f.waits[n] = len(names) > 1
+			f.waits[n] = several || len(names) > 1
 		}
 	}
+	f.create = func(ctx context.Context) error { return r.createTables(ctx, r.later) }
 	return nil
+}
+
+// later tells whether a table is not touched before the dump is complete.
+func (r *run) later(t *table) bool {
+	f, live := r.content.files.(*liveFeed)
+	return live && f.waits[t.Name]
 }
 
 // ready tells whether a table's files may be loaded while the dump goes on. A
 // table that may begin anew alone has to be complete: then it stays.
 func (f *liveFeed) ready(p *dumpdir.Progress) bool {
 	n := schema.Name{Schema: p.Schema, Table: p.Name}
-	return !f.all && !f.waits[n] && (p.Keyed && !f.where || p.Complete())
+	return !f.waits[n] && (p.Keyed && !f.where || p.Complete())
 }
 
 func (f *liveFeed) next(ctx context.Context) ([]item, []byte, error) {
 	files, more, err := f.reader.Next(ctx, f.ready)
+	if f.create != nil && f.live.Manifest() != nil {
+		if err := f.create(ctx); err != nil {
+			return nil, nil, err
+		}
+		f.create = nil
+	}
 	if errors.Is(err, io.EOF) {
 		return nil, nil, err
 	}

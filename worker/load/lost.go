@@ -115,6 +115,9 @@ func (r *run) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.made(ctx, before, now); err != nil {
+		return err
+	}
 	var forget []string
 	if before != nil {
 		for _, t := range before.Restarted(now, r.loaded) {
@@ -145,6 +148,30 @@ func (r *run) settle(ctx context.Context) error {
 		delete(r.chunks, f)
 	}
 	return err
+}
+
+// made notes which tables the load is about to make.
+func (r *run) made(ctx context.Context, before, now *dumpdir.State) error {
+	for _, t := range r.content.tables {
+		p := now.Tables[t.Name]
+		if before != nil && before.Tables[t.Name] != nil {
+			p.Made = before.Tables[t.Name].Made
+			continue
+		}
+		if r.later(t) {
+			continue
+		}
+		to, err := r.to(t.Name)
+		if err != nil {
+			return err
+		}
+		there, err := r.tableThere(ctx, to)
+		if err != nil {
+			return err
+		}
+		p.Made = !there
+	}
+	return nil
 }
 
 // restart removes what the target has of a table that was dumped anew alone, or

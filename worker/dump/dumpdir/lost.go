@@ -234,7 +234,8 @@ func touched(chunks []Chunk, left *int) bool {
 }
 
 // Restarted lists the tables of which the target has rows that are not part of
-// now: those that were read anew alone, and those that are gone.
+// now: those that were read anew alone, and those that are gone. A table that was
+// made there is listed, too, when it is gone or has another structure now.
 func (s *State) Restarted(now *State, loaded Loaded) []*Progress {
 	var out []*Progress
 	for n, t := range s.Tables {
@@ -244,7 +245,8 @@ func (s *State) Restarted(now *State, loaded Loaded) []*Progress {
 		}
 		at := now.Tables[n]
 		kept := at != nil && at.Begun == t.Begun && (at.Touched() || !t.Touched())
-		if there && !kept {
+		outdated := t.Made && (at == nil || at.Begun != t.Begun && !SameStructure(at.Create, t.Create))
+		if there && !kept || outdated {
 			out = append(out, t)
 		}
 	}

@@ -93,6 +93,8 @@ type Progress struct {
 	// Begun is the number of the snapshot at which its first chunks were decided
 	// on: a table that begins anew has another one.
 	Begun int `json:"begun,omitempty"`
+	// Made tells that the table was not on the target before it was loaded.
+	Made bool `json:"made,omitempty"`
 	// Left is set when the target has rows of chunks that are to be read again, as
 	// old as that snapshot.
 	Left *int `json:"left,omitempty"`
