@@ -64,12 +64,14 @@ func (f *fullPhase) run(kills int) {
 	file.Load = []string{fmt.Sprintf("dir: %q", filepath.Join(f.dir, "dump")), fmt.Sprintf("pool-size: %d", lanes), fmt.Sprintf("max-rows-per-second: %d", perSecond)}
 	if f.mode == "full" {
 		file.Load = append(file.Load, "max-disk-mb: 1")
+	} else {
+		file.Dump = append(file.Dump, fmt.Sprintf("max-rows-per-second: %d", perSecond*3/2)) // so that half of the load is beside it
 	}
 	file.Sync = []string{"worker-count: 16", "strict: true"}
 	f.do("start-task", f.write(f.name+".yaml", file.YAML()))
 	f.countForgotten()
 	for range kills {
-		f.kill(time.Duration(500+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
+		f.kill(time.Duration(100+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
 	}
 	traffic.stop()
 	if f.mode == "full" {
@@ -99,10 +101,13 @@ func (f *fullPhase) run(kills int) {
 
 func (f *fullPhase) kill(after time.Duration, disk bool) {
 	f.t.Helper()
+	f.until("it works", func(st testbed.TaskStatus) bool { return st.Unit != "InvalidUnit" })
 	pause(f.t.Context(), after)
 	unit := "?"
 	if list, err := f.QueryStatus(f.t.Context(), f.name); err == nil && len(list) > 0 {
-		unit = list[0].String()
+		if unit = list[0].String(); list[0].Dump != nil {
+			unit += fmt.Sprintf(", %d bytes loaded, %d on the disk", list[0].Dump.LoadedBytes, list[0].Dump.DiskBytes)
+		}
 	}
 	f.worker.Kill()
 	if disk {
@@ -119,10 +124,13 @@ func (f *fullPhase) kill(after time.Duration, disk bool) {
 func (f *fullPhase) countForgotten() {
 	f.t.Helper()
 	at := "dm_meta." + f.name + "_raftdm_"
+	for f.down.Exec(f.t.Context(), "DO (SELECT COUNT(*) FROM "+at+"chunk)") != nil { // the worker makes it
+		pause(f.t.Context(), 10*time.Millisecond)
+	}
 	must(f.t, f.down.Exec(f.t.Context(),
-		"CREATE TABLE dm_meta."+f.name+"_forgotten (source VARCHAR(64), file VARCHAR(255), bytes BIGINT)",
+		"CREATE TABLE dm_meta."+f.name+"_forgotten (dump VARCHAR(64), file VARCHAR(255))",
 		"CREATE TRIGGER dm_meta."+f.name+"_forget AFTER DELETE ON "+at+"chunk FOR EACH ROW INSERT INTO dm_meta."+f.name+"_forgotten"+
-			" SELECT OLD.source, OLD.file, OLD.byte_offset FROM "+at+"subtask WHERE source = OLD.source AND unit = 'Dump' AND OLD.byte_offset > 0"))
+			" SELECT OLD.dump_id, OLD.file FROM "+at+"subtask WHERE source = OLD.source AND unit = 'Dump' AND OLD.byte_offset > 0"))
 }
 
 // forgotten counts them. The files of one chunk differ behind its number.
@@ -130,7 +138,7 @@ func (f *fullPhase) forgotten() int {
 	f.t.Helper()
 	var n int
 	must(f.t, f.down.DB().QueryRowContext(f.t.Context(),
-		"SELECT COUNT(DISTINCT SUBSTRING_INDEX(file, '.', 3)) FROM dm_meta."+f.name+"_forgotten").Scan(&n))
+		"SELECT COUNT(DISTINCT dump, SUBSTRING_INDEX(file, '.', 3)) FROM dm_meta."+f.name+"_forgotten").Scan(&n))
 	return n
 }
 
