@@ -38,6 +38,11 @@ type attempt struct {
 // run makes the dump, up to the closed manifest, and records it on the target.
 // It ends when the load beside it does.
 func (a *attempt) run(ctx context.Context, p checkpoint.Phase) error {
+	unlock, err := dumpdir.Lock(a.cfg.Subtask.Load.Dir, a.cfg.Subtask.Task, a.cfg.Subtask.SourceID)
+	if err != nil {
+		return a.local("prepare the dump directory", err)
+	}
+	defer unlock()
 	if a.cfg.Beside == nil {
 		return a.whole(ctx, p, func() {})
 	}

@@ -54,11 +54,19 @@ func openTarget(ctx context.Context, sub config.Subtask) (*dbconn.DB, error) {
 
 // do makes the pass.
 func (r *run) do(ctx context.Context) error {
+	sub := r.cfg.Subtask
+	if r.cfg.Live == nil && sub.Mode != config.ModeLoad { // the dump has locked it, or it is the operator's
+		unlock, err := dumpdir.Lock(sub.Load.Dir, sub.Task, sub.SourceID)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	if err := r.openDump(ctx); err != nil {
 		return err
 	}
 	var err error
-	if r.db, err = openTarget(ctx, r.cfg.Subtask); err != nil {
+	if r.db, err = openTarget(ctx, sub); err != nil {
 		return err
 	}
 	defer r.db.Close()
