@@ -95,15 +95,16 @@ func explain(t *table, err error) error {
 // chunkOf reads one chunk. The savepoint lets go of the table's metadata lock
 // behind it, so that a DDL on the source does not wait for the whole dump.
 func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
+	release := func() {}
 	if r.live != nil && r.bound {
-		release, err := r.live.Reserve(ctx, j.t.size(r.chunk), func(ctx context.Context) error {
+		var err error
+		release, err = r.live.Reserve(ctx, j.t.size(r.chunk), func(ctx context.Context) error {
 			_, err := w.exec(ctx, "DO 0") // nothing on the way shall take the connection for dead
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		defer release()
 	}
 	leave, err := r.pressure.enter(ctx, r.db)
 	if err != nil {
@@ -120,6 +121,7 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 	c := j.Chunk
 	c.Done, c.Snapshot, c.Files = true, r.snapshot, files
 	if err := r.sync(nil, func() error {
+		defer release() // not before: until now nobody knows of its files. A failure ends the attempt, and live with it
 		for _, f := range files {
 			r.live.Written(f.Size())
 		}
