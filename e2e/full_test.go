@@ -14,8 +14,10 @@ import (
 
 // A worker is killed again and again in a full phase that is made to last, now
 // and then with its disk, while the source changes; tables without a key
-// included. What is loaded stays, what is missing is read at a later moment, and
-// both sides are equal in the end. RAFTDM_KILLS says how many kills. peer-bugs 1, 2, 5.
+// included. It loads while it dumps, on a bounded disk in the one mode. What is
+// loaded stays, what is missing is read at a later moment, no more than the
+// chunks in flight are loaded twice, and both sides are equal in the end.
+// RAFTDM_KILLS says how many kills. peer-bugs 1, 2, 5.
 func TestFullPhaseKilled(t *testing.T) {
 	kills := 5
 	if text := os.Getenv("RAFTDM_KILLS"); text != "" {
@@ -40,7 +42,11 @@ type fullPhase struct {
 	rnd  *rand.Rand
 	name string // of the task, its source and its schema
 	disk string
+	lost int // disks
 }
+
+// lanes is the pool-size: so many chunks are in flight.
+const lanes = 4
 
 func (f *fullPhase) run(kills int) {
 	t := f.t
@@ -55,11 +61,17 @@ func (f *fullPhase) run(kills int) {
 	file := f.task(f.mode)
 	file.Name, file.Source, file.Schemas = f.name, f.name, []string{f.name}
 	file.Dump = []string{"threads: 2", "rows: 500", "chunk-filesize: 1"}
-	file.Load = []string{fmt.Sprintf("dir: %q", filepath.Join(f.dir, "dump")), "pool-size: 4", fmt.Sprintf("max-rows-per-second: %d", perSecond)}
+	file.Load = []string{fmt.Sprintf("dir: %q", filepath.Join(f.dir, "dump")), fmt.Sprintf("pool-size: %d", lanes), fmt.Sprintf("max-rows-per-second: %d", perSecond)}
+	if f.mode == "full" {
+		file.Load = append(file.Load, "max-disk-mb: 1")
+	} else {
+		file.Dump = append(file.Dump, fmt.Sprintf("max-rows-per-second: %d", perSecond*3/2)) // so that half of the load is beside it
+	}
 	file.Sync = []string{"worker-count: 16", "strict: true"}
 	f.do("start-task", f.write(f.name+".yaml", file.YAML()))
+	f.countForgotten()
 	for range kills {
-		f.kill(time.Duration(500+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
+		f.kill(time.Duration(100+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
 	}
 	traffic.stop()
 	if f.mode == "full" {
@@ -78,23 +90,56 @@ func (f *fullPhase) run(kills int) {
 	for _, d := range diffs {
 		t.Error(d)
 	}
+	if n := f.forgotten(); n > f.lost*lanes {
+		t.Errorf("%d chunks with rows on the target were read again after %d disks were lost, %d were in flight each time", n, f.lost, lanes)
+	} else {
+		t.Logf("%d chunks with rows on the target were read again after %d disks were lost", n, f.lost)
+	}
 	f.do("stop-task", f.name)
 	f.do("operate-source", "stop", f.name)
 }
 
 func (f *fullPhase) kill(after time.Duration, disk bool) {
 	f.t.Helper()
+	f.until("it works", func(st testbed.TaskStatus) bool { return st.Unit != "InvalidUnit" })
 	pause(f.t.Context(), after)
 	unit := "?"
 	if list, err := f.QueryStatus(f.t.Context(), f.name); err == nil && len(list) > 0 {
-		unit = list[0].String()
+		if unit = list[0].String(); list[0].Dump != nil {
+			unit += fmt.Sprintf(", %d bytes loaded, %d on the disk", list[0].Dump.LoadedBytes, list[0].Dump.DiskBytes)
+		}
 	}
 	f.worker.Kill()
 	if disk {
 		must(f.t, os.RemoveAll(f.disk))
+		f.lost++
 	}
 	f.t.Logf("killed after %s, with its disk %t: %s", after, disk, unit)
 	must(f.t, f.worker.Launch())
+}
+
+// countForgotten makes the target itself count which chunks are forgotten although
+// rows of them are there: the progress of a file is removed while the subtask is in
+// the dump.
+func (f *fullPhase) countForgotten() {
+	f.t.Helper()
+	at := "dm_meta." + f.name + "_raftdm_"
+	for f.down.Exec(f.t.Context(), "DO (SELECT COUNT(*) FROM "+at+"chunk)") != nil { // the worker makes it
+		pause(f.t.Context(), 10*time.Millisecond)
+	}
+	must(f.t, f.down.Exec(f.t.Context(),
+		"CREATE TABLE dm_meta."+f.name+"_forgotten (dump VARCHAR(64), file VARCHAR(255))",
+		"CREATE TRIGGER dm_meta."+f.name+"_forget AFTER DELETE ON "+at+"chunk FOR EACH ROW INSERT INTO dm_meta."+f.name+"_forgotten"+
+			" SELECT OLD.dump_id, OLD.file FROM "+at+"subtask WHERE source = OLD.source AND unit = 'Dump' AND OLD.byte_offset > 0"))
+}
+
+// forgotten counts them. The files of one chunk differ behind its number.
+func (f *fullPhase) forgotten() int {
+	f.t.Helper()
+	var n int
+	must(f.t, f.down.DB().QueryRowContext(f.t.Context(),
+		"SELECT COUNT(DISTINCT dump, SUBSTRING_INDEX(file, '.', 3)) FROM dm_meta."+f.name+"_forgotten").Scan(&n))
+	return n
 }
 
 // until waits for a state of the task.

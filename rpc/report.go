@@ -33,13 +33,14 @@ func encodeStatus(s status.Subtask) *clusterpb.SubtaskStatus {
 	if d := s.Dump; d != nil {
 		out.Dump = &clusterpb.DumpStatus{TotalTables: d.TotalTables, CompletedTables: d.CompletedTables,
 			FinishedBytes: d.FinishedBytes, FinishedRows: d.FinishedRows, EstimateRows: d.EstimateRows,
-			BytesPerSecond: d.BytesPerSecond, Progress: d.Progress, EtaLow: d.ETALow, EtaHigh: d.ETAHigh, Held: d.Held}
+			BytesPerSecond: d.BytesPerSecond, Progress: d.Progress, EtaLow: d.ETALow, EtaHigh: d.ETAHigh, Held: d.Held,
+			Loaded: d.Loaded, DiskUsed: d.Used, DiskMost: d.Most}
 	}
 	if l := s.Load; l != nil {
 		out.Load = &clusterpb.LoadStatus{FinishedBytes: l.FinishedBytes, TotalBytes: l.TotalBytes, Progress: l.Progress,
 			MetaBinlog: l.MetaBinlog, MetaBinlogGtid: l.MetaBinlogGTID, BytesPerSecond: l.BytesPerSecond,
 			FinishedRows: l.FinishedRows, EtaLow: l.ETALow, EtaHigh: l.ETAHigh, Conflicts: l.Conflicts,
-			LastConflict: l.LastConflict, Held: l.Held}
+			LastConflict: l.LastConflict, Held: l.Held, DiskUsed: l.Used, DiskMost: l.Most}
 	}
 	if y := s.Sync; y != nil {
 		out.Sync = &clusterpb.SyncStatus{TotalEvents: y.TotalEvents, TotalTps: y.TotalTPS, RecentTps: y.RecentTPS,
@@ -64,13 +65,13 @@ func decodeStatus(m *clusterpb.SubtaskStatus) status.Subtask {
 		out.Dump = &status.Dump{TotalTables: d.GetTotalTables(), CompletedTables: d.GetCompletedTables(),
 			FinishedBytes: d.GetFinishedBytes(), FinishedRows: d.GetFinishedRows(), EstimateRows: d.GetEstimateRows(),
 			BytesPerSecond: d.GetBytesPerSecond(), Progress: d.GetProgress(), ETALow: d.GetEtaLow(), ETAHigh: d.GetEtaHigh(),
-			Held: d.GetHeld()}
+			Held: d.GetHeld(), Loaded: d.GetLoaded(), Disk: status.Disk{Used: d.GetDiskUsed(), Most: d.GetDiskMost()}}
 	}
 	if l := m.GetLoad(); l != nil {
 		out.Load = &status.Load{FinishedBytes: l.GetFinishedBytes(), TotalBytes: l.GetTotalBytes(),
 			Progress: l.GetProgress(), MetaBinlog: l.GetMetaBinlog(), MetaBinlogGTID: l.GetMetaBinlogGtid(),
 			BytesPerSecond: l.GetBytesPerSecond(), FinishedRows: l.GetFinishedRows(), ETALow: l.GetEtaLow(), ETAHigh: l.GetEtaHigh(),
-			Conflicts: l.GetConflicts(), LastConflict: l.GetLastConflict(), Held: l.GetHeld()}
+			Conflicts: l.GetConflicts(), LastConflict: l.GetLastConflict(), Held: l.GetHeld(), Disk: status.Disk{Used: l.GetDiskUsed(), Most: l.GetDiskMost()}}
 	}
 	if y := m.GetSync(); y != nil {
 		out.Sync = &status.Sync{TotalEvents: y.GetTotalEvents(), TotalTPS: y.GetTotalTps(), RecentTPS: y.GetRecentTps(),

@@ -51,13 +51,14 @@ func processError(err error) *pb.ProcessError {
 func dumpStatus(d *status.Dump) *pb.DumpStatus {
 	return &pb.DumpStatus{TotalTables: d.TotalTables, CompletedTables: d.CompletedTables, FinishedBytes: d.FinishedBytes,
 		FinishedRows: d.FinishedRows, EstimateTotalRows: d.EstimateRows, Bps: d.BytesPerSecond, Progress: d.Progress,
-		Eta: eta(d.ETALow, d.ETAHigh), Held: d.Held}
+		Eta: eta(d.ETALow, d.ETAHigh), Held: d.Held, LoadedBytes: d.Loaded, DiskBytes: d.Used, MaxDiskBytes: d.Most}
 }
 
 func loadStatus(l *status.Load) *pb.LoadStatus {
 	return &pb.LoadStatus{FinishedBytes: l.FinishedBytes, TotalBytes: l.TotalBytes, Progress: l.Progress,
 		MetaBinlog: l.MetaBinlog, MetaBinlogGTID: l.MetaBinlogGTID, Bps: l.BytesPerSecond,
-		Eta: eta(l.ETALow, l.ETAHigh), ConflictRows: l.Conflicts, ConflictMsg: l.LastConflict, Held: l.Held}
+		Eta: eta(l.ETALow, l.ETAHigh), ConflictRows: l.Conflicts, ConflictMsg: l.LastConflict, Held: l.Held,
+		DiskBytes: l.Used, MaxDiskBytes: l.Most}
 }
 
 // eta is between which times from now on the end is to be expected; "" when

@@ -18,6 +18,7 @@ import (
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 	"github.com/raftdm/raftdm/worker/dump"
+	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 	"github.com/raftdm/raftdm/worker/load"
 	"github.com/raftdm/raftdm/worker/syncer"
 )
@@ -168,7 +169,14 @@ func (a *attempt) newUnit(kind status.Unit, sub config.Subtask, meta *checkpoint
 	log := a.log.With("unit", kind.String())
 	switch kind {
 	case status.UnitDump:
-		return dump.New(dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Resume: sub.Mode != config.ModeDump}) // there the files are what is wanted
+		cfg := dump.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Resume: sub.Mode != config.ModeDump} // there the files are what is wanted
+		if overlaps(sub) {
+			return newOverlap(cfg, func(live *dumpdir.Live) *load.Unit {
+				return load.New(load.Config{Subtask: sub, Meta: meta, Log: a.log.With("unit", status.UnitLoad.String()), Metrics: a.metrics,
+					Worker: a.worker, Live: live})
+			})
+		}
+		return dump.New(cfg)
 	case status.UnitLoad:
 		return load.New(load.Config{Subtask: sub, Meta: meta, Log: log, Metrics: a.metrics, Worker: a.worker})
 	default:

@@ -63,7 +63,7 @@ func exampleValues() map[string]map[string]keyValues {
 			"pool-size": {right: "7", wrong: "5000"}, "dir": {right: "/dump", wrong: text}, "import-mode": {right: "logical", wrong: "magical", silent: true}, "on-duplicate": {right: "ignore", wrong: "merge"},
 			"on-duplicate-logical": {right: "replace", wrong: "merge"}, "on-duplicate-physical": {right: "manual", wrong: "merge"}, "checksum-physical": {right: "off", wrong: "maybe"}, "analyze": {right: "off", wrong: "maybe"},
 			"sorting-dir-physical": {right: "/sort", wrong: text}, "disk-quota-physical": {right: "1GiB", wrong: "much"}, "range-concurrency": {right: "3", wrong: number}, "compress-kv-pairs": {right: "gzip", wrong: text},
-			"pd-addr": {right: "h:2379", wrong: text}, "max-rows-per-second": {right: "10", wrong: "-1"}, "max-mb-per-second": {right: "10", wrong: "-1"},
+			"pd-addr": {right: "h:2379", wrong: text}, "max-rows-per-second": {right: "10", wrong: "-1"}, "max-mb-per-second": {right: "10", wrong: "-1"}, "overlap": {right: "false", wrong: yes}, "max-disk-mb": {right: "10", wrong: "-1"},
 		},
 		"syncers": {
 			"worker-count": {right: "7", wrong: "5000"}, "batch": {right: "7", wrong: "-1"}, "queue-size": {right: "7", wrong: "-1"}, "checkpoint-flush-interval": {right: "7", wrong: "-1"}, "compact": {right: "true", wrong: yes},

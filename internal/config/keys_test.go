@@ -31,7 +31,7 @@ const (
 	mydumperTable = `threads chunk-filesize statement-size rows where skip-tz-utc mydumper-path extra-args
 		max-rows-per-second max-mb-per-second max-threads-running`
 	loaderTable = `pool-size dir import-mode on-duplicate on-duplicate-logical on-duplicate-physical checksum-physical analyze
-		sorting-dir-physical disk-quota-physical range-concurrency compress-kv-pairs pd-addr max-rows-per-second max-mb-per-second`
+		sorting-dir-physical disk-quota-physical range-concurrency compress-kv-pairs pd-addr max-rows-per-second max-mb-per-second overlap max-disk-mb`
 	syncerTable     = `worker-count batch queue-size checkpoint-flush-interval compact multiple-rows safe-mode enable-ansi-quotes disable-detect max-retry auto-fix-gtid enable-gtid meta-file strict`
 	tidbTable       = `status-port pd-addr backend`
 	routeTable      = `schema-pattern table-pattern target-schema target-table extract-table extract-schema extract-source`

@@ -54,7 +54,7 @@ func defaultDump() Dump {
 	return Dump{Threads: 4, ChunkBytes: 64 * mebibyte, StatementSize: 1000000, Consistency: ConsistencyAuto}
 }
 
-func defaultLoad() Load { return Load{PoolSize: 16, Dir: defaultDumpDir} }
+func defaultLoad() Load { return Load{PoolSize: 16, Dir: defaultDumpDir, Overlap: true} }
 
 func defaultSync() Sync {
 	return Sync{WorkerCount: 16, Batch: 100, QueueSize: 1024, CheckpointFlushInterval: 30 * time.Second}

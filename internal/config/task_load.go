@@ -16,7 +16,7 @@ const (
 const physicalNote = "no effect: used only with import-mode: physical, which is not supported"
 
 // loadKeys are the keys of config.md §5.5, those of DM's later versions and our
-// own: max-rows-per-second and max-mb-per-second.
+// own: the limits on what goes to the target, overlap and max-disk-mb.
 func loadKeys(l *Load) keys {
 	return keys{
 		"pool-size":             count(&l.PoolSize, maxThreads),
@@ -26,6 +26,8 @@ func loadKeys(l *Load) keys {
 		"on-duplicate-logical":  onDuplicate(l),
 		"max-rows-per-second":   number(&l.MaxRows, 0, 1<<40),
 		"max-mb-per-second":     number(&l.MaxMB, 0, 1<<30),
+		"overlap":               boolean(&l.Overlap),
+		"max-disk-mb":           mebibytes(&l.MaxDisk),
 		"on-duplicate-physical": physicalChoice("none", "manual", "replace", "ignore"),
 		"checksum-physical":     physicalChoice("required", "optional", "off"),
 		"analyze":               physicalChoice("required", "optional", "off"),
@@ -50,6 +52,35 @@ func loadDir(l *Load) func(value) error {
 		}
 		return nil
 	}
+}
+
+func mebibytes(dst *int64) func(value) error {
+	return func(v value) error {
+		n := int64(0)
+		err := number(&n, 0, 1<<30)(v)
+		*dst = n << 20
+		return err
+	}
+}
+
+// checkDisk refuses a bound of the disk that nothing would keep.
+func (t *taskFile) checkDisk(in *instanceFile) error {
+	if in.Load.MaxDisk == 0 || t.Mode == ModeIncremental {
+		return nil
+	}
+	why := ""
+	switch {
+	case t.Mode != ModeFull && t.Mode != ModeAll:
+		why = "with task-mode " + string(t.Mode)
+	case !in.Load.Overlap:
+		why = "with overlap: false"
+	case !t.CleanDumpFile:
+		why = "with clean-dump-file: false"
+	default:
+		return nil
+	}
+	return in.at.hinted(codeYAML, "remove max-disk-mb, or set task-mode full or all, overlap: true and clean-dump-file: true",
+		"max-disk-mb of its loaders section cannot be kept %s: all files of the dump are on the disk then", why)
 }
 
 // importMode knows one way, under DM's three names for it.

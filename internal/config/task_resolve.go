@@ -93,6 +93,9 @@ func (t *taskFile) resolveInstance(in *instanceFile) error {
 			*short.dst = short.given
 		}
 	}
+	if err := t.checkDisk(in); err != nil {
+		return err
+	}
 	_, err = in.Dump.applyArgs()
 	return err
 }

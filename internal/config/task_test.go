@@ -34,7 +34,7 @@ mysql-instances:
     block-allow-list: shop
     mydumper-config-name: d
     mydumper-thread: 9
-    loader: {pool-size: 3, dir: /dump, on-duplicate-logical: ignore, max-rows-per-second: 9, max-mb-per-second: 8}
+    loader: {pool-size: 3, dir: /dump, on-duplicate-logical: ignore, max-rows-per-second: 9, max-mb-per-second: 8, max-disk-mb: 64}
     syncer-config-name: s
   - source-id: s2
     meta: {binlog-gtid: 0-1-7}
@@ -63,12 +63,12 @@ func TestSubtask(t *testing.T) {
 		Source: s1, Target: target, Start: &StartPoint{BinlogName: "bin.000003", BinlogPos: 120, BinlogGTID: "0-1-5"},
 		RulesName: "shop", Rules: filter.Rules{DoDBs: []string{"Shop"}, IgnoreTables: []filter.TablePattern{{Schema: "Shop", Table: "tmp_*"}}},
 		Dump: Dump{Threads: 9, ChunkBytes: 8 << 20, StatementSize: 5000, Rows: 100, Where: "id > 1", Consistency: ConsistencyAuto},
-		Load: Load{PoolSize: 3, Dir: "/dump.orders", GivenDir: "/dump", OnDuplicate: DuplicateIgnore, MaxRows: 9, MaxMB: 8},
+		Load: Load{PoolSize: 3, Dir: "/dump.orders", GivenDir: "/dump", OnDuplicate: DuplicateIgnore, MaxRows: 9, MaxMB: 8, Overlap: true, MaxDisk: 64 << 20},
 		Sync: Sync{WorkerCount: 2, Batch: 7, QueueSize: 9, CheckpointFlushInterval: 3 * time.Second, SafeMode: true, Strict: true},
 	}, {
 		Task: "orders", SourceID: "s2", Sources: 2, Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
 		Source: s2, Target: target, Start: &StartPoint{BinlogGTID: "0-1-7"},
-		Dump: defaultDump(), Load: Load{PoolSize: 16, Dir: "/data/x.orders", GivenDir: "/data/x.orders"},
+		Dump: defaultDump(), Load: Load{PoolSize: 16, Dir: "/data/x.orders", GivenDir: "/data/x.orders", Overlap: true},
 		Sync: Sync{WorkerCount: 5, Batch: 100, QueueSize: 1024, CheckpointFlushInterval: 30 * time.Second},
 	}}
 	for i, src := range []Source{s1, s2} {

@@ -133,6 +133,10 @@ type Load struct {
 	OnDuplicate OnDuplicate
 	MaxRows     int64 // rows a second at most, 0: any
 	MaxMB       int64 // megabytes (10^6) a second at most, 0: any
+	// Overlap lets a load begin while its dump goes on; MaxDisk is how many bytes
+	// of files may wait between the two, 0: any.
+	Overlap bool
+	MaxDisk int64
 }
 
 // Sync is the resolved syncer section.

@@ -33,7 +33,7 @@ func (db *DB) Variable(ctx context.Context, name string) (string, error) {
 	if row == nil {
 		return "", &fault.Error{Op: op, Kind: fault.NotFound, Side: db.side, Msg: "the server has no such variable"}
 	}
-	return row["Value"], nil
+	return row["VALUE"], nil
 }
 
 // LogsCascades tells whether the binlog has the rows that a foreign key changes
@@ -121,7 +121,7 @@ func (db *DB) showCreate(ctx context.Context, what, ident, column string) (strin
 	if err != nil {
 		return "", Error(db.side, op, err)
 	}
-	text, ok := row[column]
+	text, ok := row[strings.ToUpper(column)]
 	if !ok {
 		return "", Error(db.side, op, errors.Join(sql.ErrNoRows))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -103,33 +104,39 @@ func statusRow(ctx context.Context, on querier) (status, error) {
 			Hint: "set log_bin and binlog_format=ROW in the server's configuration and restart it",
 		}
 	}
-	pos, err := strconv.ParseUint(row["Position"], 10, 32)
+	pos, err := strconv.ParseUint(row["POSITION"], 10, 32)
 	if err != nil {
 		return status{}, &fault.Error{
 			Kind: fault.Unsupported, Err: err,
-			Msg:  fmt.Sprintf("binlog file %s has grown beyond 4 GiB, where positions no longer fit", row["File"]),
+			Msg:  fmt.Sprintf("binlog file %s has grown beyond 4 GiB, where positions no longer fit", row["FILE"]),
 			Hint: "run FLUSH BINARY LOGS on the server",
 		}
 	}
 	return status{
-		pos:  binlog.Position{Name: row["File"], Pos: uint32(pos)},
-		gtid: row["Executed_Gtid_Set"],
+		pos:  binlog.Position{Name: row["FILE"], Pos: uint32(pos)},
+		gtid: row["EXECUTED_GTID_SET"],
 	}, nil
 }
 
-// queryRow gives the first row by column name, nil when there is none.
+// queryRow gives the first row as ScanNamed does, nil when there is none.
 func queryRow(ctx context.Context, on querier, query string) (map[string]string, error) {
 	rows, err := on.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	out, err := ScanNamed(rows)
+	return out, errors.Join(err, rows.Err())
+}
+
+// ScanNamed gives the present row by column names in upper case; NULL is "".
+func ScanNamed(rows *sql.Rows) (map[string]string, error) {
 	names, err := rows.Columns()
 	if err != nil {
 		return nil, err
-	}
-	if !rows.Next() {
-		return nil, rows.Err()
 	}
 	values := make([]sql.NullString, len(names))
 	targets := make([]any, len(names))
@@ -141,9 +148,9 @@ func queryRow(ctx context.Context, on querier, query string) (map[string]string,
 	}
 	out := make(map[string]string, len(names))
 	for i, n := range names {
-		out[n] = values[i].String
+		out[strings.ToUpper(n)] = values[i].String
 	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // queryText gives the first column of the first row, "" for NULL.

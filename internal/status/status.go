@@ -91,6 +91,15 @@ type Dump struct {
 	ETALow, ETAHigh int64
 	// Held says why the dump goes slower than it could; "" when it does not.
 	Held string
+	// Loaded is how many bytes of it are on the target, where it is loaded meanwhile.
+	Loaded int64
+	Disk
+}
+
+// Disk is how many bytes of data files are on the worker's disk, and how many
+// may be, 0 for any number.
+type Disk struct {
+	Used, Most int64
 }
 
 // Load is the progress of the load unit.
@@ -111,6 +120,7 @@ type Load struct {
 	LastConflict string
 	// Held says why the load goes slower than it could; "" when it does not.
 	Held string
+	Disk
 }
 
 // Sync is the progress of the syncer unit.

@@ -179,6 +179,8 @@ type TaskStatus struct {
 		CompletedTables float64 `json:"completedTables"`
 		FinishedRows    float64 `json:"finishedRows"`
 		Progress        string  `json:"progress"`
+		LoadedBytes     Int     `json:"loadedBytes"`
+		DiskBytes       Int     `json:"diskBytes"`
 	} `json:"dump"`
 	Load *struct {
 		FinishedBytes Int    `json:"finishedBytes"`

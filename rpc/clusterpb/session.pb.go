@@ -1149,6 +1149,9 @@ type DumpStatus struct {
 	EtaLow          int64                  `protobuf:"varint,8,opt,name=eta_low,json=etaLow,proto3" json:"eta_low,omitempty"`
 	EtaHigh         int64                  `protobuf:"varint,9,opt,name=eta_high,json=etaHigh,proto3" json:"eta_high,omitempty"`
 	Held            string                 `protobuf:"bytes,10,opt,name=held,proto3" json:"held,omitempty"`
+	Loaded          int64                  `protobuf:"varint,11,opt,name=loaded,proto3" json:"loaded,omitempty"`
+	DiskUsed        int64                  `protobuf:"varint,12,opt,name=disk_used,json=diskUsed,proto3" json:"disk_used,omitempty"`
+	DiskMost        int64                  `protobuf:"varint,13,opt,name=disk_most,json=diskMost,proto3" json:"disk_most,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1253,6 +1256,27 @@ func (x *DumpStatus) GetHeld() string {
 	return ""
 }
 
+func (x *DumpStatus) GetLoaded() int64 {
+	if x != nil {
+		return x.Loaded
+	}
+	return 0
+}
+
+func (x *DumpStatus) GetDiskUsed() int64 {
+	if x != nil {
+		return x.DiskUsed
+	}
+	return 0
+}
+
+func (x *DumpStatus) GetDiskMost() int64 {
+	if x != nil {
+		return x.DiskMost
+	}
+	return 0
+}
+
 // LoadStatus is the progress of a load.
 type LoadStatus struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1268,6 +1292,8 @@ type LoadStatus struct {
 	Conflicts      int64                  `protobuf:"varint,10,opt,name=conflicts,proto3" json:"conflicts,omitempty"`
 	LastConflict   string                 `protobuf:"bytes,11,opt,name=last_conflict,json=lastConflict,proto3" json:"last_conflict,omitempty"`
 	Held           string                 `protobuf:"bytes,12,opt,name=held,proto3" json:"held,omitempty"`
+	DiskUsed       int64                  `protobuf:"varint,13,opt,name=disk_used,json=diskUsed,proto3" json:"disk_used,omitempty"`
+	DiskMost       int64                  `protobuf:"varint,14,opt,name=disk_most,json=diskMost,proto3" json:"disk_most,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1384,6 +1410,20 @@ func (x *LoadStatus) GetHeld() string {
 		return x.Held
 	}
 	return ""
+}
+
+func (x *LoadStatus) GetDiskUsed() int64 {
+	if x != nil {
+		return x.DiskUsed
+	}
+	return 0
+}
+
+func (x *LoadStatus) GetDiskMost() int64 {
+	if x != nil {
+		return x.DiskMost
+	}
+	return 0
 }
 
 // SyncStatus is the progress of binlog replication.
@@ -1700,7 +1740,7 @@ const file_session_proto_rawDesc = "" +
 	"\x04code\x18\x03 \x01(\x05R\x04code\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x14\n" +
 	"\x05cause\x18\x05 \x01(\tR\x05cause\x12\x12\n" +
-	"\x04hint\x18\x06 \x01(\tR\x04hint\"\xd9\x02\n" +
+	"\x04hint\x18\x06 \x01(\tR\x04hint\"\xab\x03\n" +
 	"\n" +
 	"DumpStatus\x12!\n" +
 	"\ftotal_tables\x18\x01 \x01(\x03R\vtotalTables\x12)\n" +
@@ -1713,7 +1753,10 @@ const file_session_proto_rawDesc = "" +
 	"\aeta_low\x18\b \x01(\x03R\x06etaLow\x12\x19\n" +
 	"\beta_high\x18\t \x01(\x03R\aetaHigh\x12\x12\n" +
 	"\x04held\x18\n" +
-	" \x01(\tR\x04held\"\x95\x03\n" +
+	" \x01(\tR\x04held\x12\x16\n" +
+	"\x06loaded\x18\v \x01(\x03R\x06loaded\x12\x1b\n" +
+	"\tdisk_used\x18\f \x01(\x03R\bdiskUsed\x12\x1b\n" +
+	"\tdisk_most\x18\r \x01(\x03R\bdiskMost\"\xcf\x03\n" +
 	"\n" +
 	"LoadStatus\x12%\n" +
 	"\x0efinished_bytes\x18\x01 \x01(\x03R\rfinishedBytes\x12\x1f\n" +
@@ -1730,7 +1773,9 @@ const file_session_proto_rawDesc = "" +
 	"\tconflicts\x18\n" +
 	" \x01(\x03R\tconflicts\x12#\n" +
 	"\rlast_conflict\x18\v \x01(\tR\flastConflict\x12\x12\n" +
-	"\x04held\x18\f \x01(\tR\x04held\"\xc7\x06\n" +
+	"\x04held\x18\f \x01(\tR\x04held\x12\x1b\n" +
+	"\tdisk_used\x18\r \x01(\x03R\bdiskUsed\x12\x1b\n" +
+	"\tdisk_most\x18\x0e \x01(\x03R\bdiskMost\"\xc7\x06\n" +
 	"\n" +
 	"SyncStatus\x12!\n" +
 	"\ftotal_events\x18\x01 \x01(\x03R\vtotalEvents\x12\x1b\n" +

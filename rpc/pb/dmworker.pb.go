@@ -863,6 +863,9 @@ type DumpStatus struct {
 	Progress          string                 `protobuf:"bytes,7,opt,name=progress,proto3" json:"progress,omitempty"`
 	Eta               string                 `protobuf:"bytes,1000,opt,name=eta,proto3" json:"eta,omitempty"`
 	Held              string                 `protobuf:"bytes,1003,opt,name=held,proto3" json:"held,omitempty"`
+	LoadedBytes       int64                  `protobuf:"varint,1004,opt,name=loadedBytes,proto3" json:"loadedBytes,omitempty"`
+	DiskBytes         int64                  `protobuf:"varint,1005,opt,name=diskBytes,proto3" json:"diskBytes,omitempty"`
+	MaxDiskBytes      int64                  `protobuf:"varint,1006,opt,name=maxDiskBytes,proto3" json:"maxDiskBytes,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -960,6 +963,27 @@ func (x *DumpStatus) GetHeld() string {
 	return ""
 }
 
+func (x *DumpStatus) GetLoadedBytes() int64 {
+	if x != nil {
+		return x.LoadedBytes
+	}
+	return 0
+}
+
+func (x *DumpStatus) GetDiskBytes() int64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *DumpStatus) GetMaxDiskBytes() int64 {
+	if x != nil {
+		return x.MaxDiskBytes
+	}
+	return 0
+}
+
 type LoadStatus struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	FinishedBytes  int64                  `protobuf:"varint,1,opt,name=finishedBytes,proto3" json:"finishedBytes,omitempty"`
@@ -972,6 +996,8 @@ type LoadStatus struct {
 	ConflictRows   int64                  `protobuf:"varint,1001,opt,name=conflictRows,proto3" json:"conflictRows,omitempty"`
 	ConflictMsg    string                 `protobuf:"bytes,1002,opt,name=conflictMsg,proto3" json:"conflictMsg,omitempty"`
 	Held           string                 `protobuf:"bytes,1003,opt,name=held,proto3" json:"held,omitempty"`
+	DiskBytes      int64                  `protobuf:"varint,1005,opt,name=diskBytes,proto3" json:"diskBytes,omitempty"`
+	MaxDiskBytes   int64                  `protobuf:"varint,1006,opt,name=maxDiskBytes,proto3" json:"maxDiskBytes,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1074,6 +1100,20 @@ func (x *LoadStatus) GetHeld() string {
 		return x.Held
 	}
 	return ""
+}
+
+func (x *LoadStatus) GetDiskBytes() int64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *LoadStatus) GetMaxDiskBytes() int64 {
+	if x != nil {
+		return x.MaxDiskBytes
+	}
+	return 0
 }
 
 type ShardingGroup struct {
@@ -3829,7 +3869,7 @@ const file_dmworker_proto_rawDesc = "" +
 	"successful\x12\x16\n" +
 	"\x06failed\x18\x04 \x01(\x05R\x06failed\x12\x18\n" +
 	"\awarning\x18\x05 \x01(\x05R\awarning\x12\x16\n" +
-	"\x06detail\x18\x06 \x01(\fR\x06detail\"\xa6\x02\n" +
+	"\x06detail\x18\x06 \x01(\fR\x06detail\"\x8d\x03\n" +
 	"\n" +
 	"DumpStatus\x12 \n" +
 	"\vtotalTables\x18\x01 \x01(\x03R\vtotalTables\x12(\n" +
@@ -3840,7 +3880,10 @@ const file_dmworker_proto_rawDesc = "" +
 	"\x03bps\x18\x06 \x01(\x03R\x03bps\x12\x1a\n" +
 	"\bprogress\x18\a \x01(\tR\bprogress\x12\x11\n" +
 	"\x03eta\x18\xe8\a \x01(\tR\x03eta\x12\x13\n" +
-	"\x04held\x18\xeb\a \x01(\tR\x04held\"\xb8\x02\n" +
+	"\x04held\x18\xeb\a \x01(\tR\x04held\x12!\n" +
+	"\vloadedBytes\x18\xec\a \x01(\x03R\vloadedBytes\x12\x1d\n" +
+	"\tdiskBytes\x18\xed\a \x01(\x03R\tdiskBytes\x12#\n" +
+	"\fmaxDiskBytes\x18\xee\a \x01(\x03R\fmaxDiskBytes\"\xfc\x02\n" +
 	"\n" +
 	"LoadStatus\x12$\n" +
 	"\rfinishedBytes\x18\x01 \x01(\x03R\rfinishedBytes\x12\x1e\n" +
@@ -3856,7 +3899,9 @@ const file_dmworker_proto_rawDesc = "" +
 	"\x03eta\x18\xe8\a \x01(\tR\x03eta\x12#\n" +
 	"\fconflictRows\x18\xe9\a \x01(\x03R\fconflictRows\x12!\n" +
 	"\vconflictMsg\x18\xea\a \x01(\tR\vconflictMsg\x12\x13\n" +
-	"\x04held\x18\xeb\a \x01(\tR\x04held\"\x95\x01\n" +
+	"\x04held\x18\xeb\a \x01(\tR\x04held\x12\x1d\n" +
+	"\tdiskBytes\x18\xed\a \x01(\x03R\tdiskBytes\x12#\n" +
+	"\fmaxDiskBytes\x18\xee\a \x01(\x03R\fmaxDiskBytes\"\x95\x01\n" +
 	"\rShardingGroup\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x12\n" +
 	"\x04DDLs\x18\x02 \x03(\tR\x04DDLs\x12$\n" +

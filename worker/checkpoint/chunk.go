@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 )
@@ -24,8 +25,17 @@ const chunkInsertRows = 200
 // Chunks reads the progress of all files of the source, by file name, of
 // whichever dump they are.
 func (m *Meta) Chunks(ctx context.Context) (map[string]Chunk, error) {
+	return m.chunks(ctx, m.DB)
+}
+
+// querier reads: a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func (m *Meta) chunks(ctx context.Context, on querier) (map[string]Chunk, error) {
 	const op = "read the load progress"
-	rows, err := m.DB.QueryContext(ctx, "SELECT file, dump_id, byte_offset, rows_done, attempt FROM "+m.table(suffixChunk)+" WHERE source = ?", m.Source)
+	rows, err := on.QueryContext(ctx, "SELECT file, dump_id, byte_offset, rows_done, attempt FROM "+m.table(suffixChunk)+" WHERE source = ?", m.Source)
 	if err != nil {
 		return nil, m.wrap(op, err)
 	}
@@ -41,16 +51,41 @@ func (m *Meta) Chunks(ctx context.Context) (map[string]Chunk, error) {
 	return out, m.wrap(op, rows.Err())
 }
 
+// SettleChunks is Chunks, final: it raises the attempts, so no earlier
+// transaction can still be committed.
+func (m *Meta) SettleChunks(ctx context.Context) (map[string]Chunk, error) {
+	const op = "read the load progress"
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.Hold(ctx, tx); err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+" SET attempt = attempt + 1 WHERE source = ?"+fence+"?", m.Source, m.Epoch); err != nil {
+		return nil, m.wrap(op, err)
+	}
+	out, err := m.chunks(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return out, m.wrap(op, tx.Commit())
+}
+
 // AddChunks adds a row at offset 0 for each file that has none, in one fenced
-// transaction.
-func (m *Meta) AddChunks(ctx context.Context, dumpID string, files []string) error {
+// transaction with more of the record of the dump, nil for nothing.
+func (m *Meta) AddChunks(ctx context.Context, dumpID string, files []string, more []byte) error {
 	const op = "record the files to load"
 	tx, err := m.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.hold(ctx, tx); err != nil {
+	if err := m.Hold(ctx, tx); err != nil {
+		return err
+	}
+	if err := m.addDump(ctx, tx, more); err != nil {
 		return err
 	}
 	for len(files) > 0 {
@@ -85,7 +120,7 @@ func (m *Meta) RestartChunks(ctx context.Context, files []string) error {
 		return m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.hold(ctx, tx); err != nil {
+	if err := m.Hold(ctx, tx); err != nil {
 		return err
 	}
 	for _, f := range files {

@@ -37,10 +37,17 @@ func (m *Meta) SaveDump(ctx context.Context, ex Execer, text []byte) error {
 	if _, err := ex.ExecContext(ctx, "DELETE FROM "+m.table(suffixDump)+" WHERE source = ?", m.Source); err != nil {
 		return m.wrap(op, err)
 	}
-	for part := 0; len(text) > 0; part++ {
+	return m.addDump(ctx, ex, text)
+}
+
+// addDump records more of what the dump consists of.
+func (m *Meta) addDump(ctx context.Context, ex Execer, text []byte) error {
+	t := m.table(suffixDump)
+	for len(text) > 0 {
 		n := min(len(text), dumpPart)
-		if _, err := ex.ExecContext(ctx, "INSERT INTO "+m.table(suffixDump)+" (source, part, body) VALUES (?, ?, ?)", m.Source, part, text[:n]); err != nil {
-			return m.wrap(op, err)
+		q := "INSERT INTO " + t + " (source, part, body) SELECT ?, COALESCE(MAX(part) + 1, 0), ? FROM " + t + " WHERE source = ?"
+		if _, err := ex.ExecContext(ctx, q, m.Source, text[:n], m.Source); err != nil {
+			return m.wrap("record the dump", err)
 		}
 		text = text[n:]
 	}

@@ -55,7 +55,7 @@ func (m *Meta) SaveHead(ctx context.Context, h Head) error {
 		return m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.hold(ctx, tx); err != nil {
+	if err := m.Hold(ctx, tx); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO "+m.table(suffixHead)+" (source, epoch, head) VALUES (?, ?, ?)"+

@@ -90,7 +90,7 @@ func (m *Meta) OpenLanes(ctx context.Context, n int, combine func([]Lane) (Lane,
 		return Lane{}, m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.hold(ctx, tx); err != nil {
+	if err := m.Hold(ctx, tx); err != nil {
 		return Lane{}, err
 	}
 	old, err := m.lanes(ctx, tx, " FOR UPDATE")

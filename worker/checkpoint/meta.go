@@ -155,9 +155,9 @@ func (m *Meta) raise(ctx context.Context, tx *sql.Tx, table string) error {
 	return err
 }
 
-// hold fences a transaction that adds rows: it touches the subtask row under
+// Hold fences a transaction that adds or removes rows: it touches the subtask row under
 // our epoch and so waits for, or loses against, a TakeOver.
-func (m *Meta) hold(ctx context.Context, ex Execer) error {
+func (m *Meta) Hold(ctx context.Context, ex Execer) error {
 	res, err := ex.ExecContext(ctx, "UPDATE "+m.table(suffixSubtask)+" SET attempt = attempt + 1 WHERE source = ?"+fence+"?",
 		m.Source, m.Epoch)
 	return m.matched("hold the source in the target", res, err)

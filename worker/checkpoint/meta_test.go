@@ -106,7 +106,7 @@ func TestOldEpochWritesNothing(t *testing.T) {
 		ctx, sub := t.Context(), subtask(t, "s1")
 		old, err := checkpoint.Open(ctx, db, sub, 5)
 		must(t, err)
-		must(t, old.AddChunks(ctx, "d", []string{"a", "b"}))
+		must(t, old.AddChunks(ctx, "d", []string{"a", "b"}, nil))
 		fresh, err := checkpoint.Open(ctx, db, sub, 6)
 		must(t, err)
 		writes := map[string]func(checkpoint.Execer) error{
@@ -117,7 +117,7 @@ func TestOldEpochWritesNothing(t *testing.T) {
 				return errors.Join(old.SaveStructure(ctx, ex, schema.Name{Schema: "a", Table: "b"}, "x"),
 					old.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitSync}))
 			},
-			"new chunks": func(checkpoint.Execer) error { return old.AddChunks(ctx, "d", []string{"c"}) },
+			"new chunks": func(checkpoint.Execer) error { return old.AddChunks(ctx, "d", []string{"c"}, nil) },
 			"read back": func(checkpoint.Execer) error {
 				_, err := old.ReadChunk(ctx, "a")
 				return err
@@ -180,7 +180,7 @@ func TestLostCommitIsDecided(t *testing.T) {
 		ctx := t.Context()
 		m, err := checkpoint.Open(ctx, db, subtask(t, "s1"), 1)
 		must(t, err)
-		must(t, m.AddChunks(ctx, "d", []string{"a"}))
+		must(t, m.AddChunks(ctx, "d", []string{"a"}, nil))
 		chunks, err := m.Chunks(ctx)
 		must(t, err)
 		c := chunks["a"]
@@ -198,7 +198,7 @@ func TestLostCommitIsDecided(t *testing.T) {
 		again := got
 		again.Offset = 20
 		must(t, inTx(ctx, db, func(ex checkpoint.Execer) error { return m.AdvanceChunk(ctx, ex, again) }))
-		must(t, m.AddChunks(ctx, "d", []string{"a", "b"}))
+		must(t, m.AddChunks(ctx, "d", []string{"a", "b"}, nil))
 		if chunks, err = m.Chunks(ctx); err != nil || chunks["a"].Offset != 20 || len(chunks) != 2 {
 			t.Errorf("adding known files changed them: %v, %v", chunks, err)
 		}
@@ -226,8 +226,8 @@ func TestSourcesAreApart(t *testing.T) {
 			t.Errorf("alone with another source: %v, %v", alone, err)
 		}
 		n := schema.Name{Schema: "d`b", Table: "t'1"}
-		must(t, one.AddChunks(ctx, "d", []string{"a"}))
-		must(t, two.AddChunks(ctx, "d", []string{"a"}))
+		must(t, one.AddChunks(ctx, "d", []string{"a"}, nil))
+		must(t, two.AddChunks(ctx, "d", []string{"a"}, nil))
 		must(t, inTx(ctx, db, func(ex checkpoint.Execer) error {
 			return errors.Join(one.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitSync}), one.ForgetChunks(ctx, ex),
 				one.SaveStructure(ctx, ex, n, "CREATE 1"), one.SaveStructure(ctx, ex, n, "CREATE 2"))

@@ -31,40 +31,87 @@ type attempt struct {
 	journal *dumpdir.Journal
 	prior   *dumpdir.State // nil for nothing
 	header  dumpdir.Header
-	// missing tells that prior is what the target has, when the files of it are lost.
-	missing bool
+	there   *there        // what the target had when the attempt began; nil for nothing
+	live    *dumpdir.Live // for the load beside; nil before its tables are known
 }
 
 // run makes the dump, up to the closed manifest, and records it on the target.
+// It ends when the load beside it does.
 func (a *attempt) run(ctx context.Context, p checkpoint.Phase) error {
-	sub := a.cfg.Subtask
-	threads := max(1, sub.Dump.Threads)
-	db, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: threads + 2, TimeZone: "+00:00", SQLMode: sessionMode})
+	unlock, err := dumpdir.Lock(a.cfg.Subtask.Load.Dir, a.cfg.Subtask.Task, a.cfg.Subtask.SourceID)
 	if err != nil {
-		return err
+		return a.local("prepare the dump directory", err)
 	}
-	defer db.Close()
-	m, err := a.open(ctx, db, p)
-	if err != nil {
-		return err
+	defer unlock()
+	if a.cfg.Beside == nil {
+		return a.whole(ctx, p, func() {})
 	}
-	if m == nil {
-		defer a.journal.Close() //nolint:errcheck // a note that is not written is a chunk that is read again
-		if m, err = a.dump(ctx, db, threads); err != nil {
-			return err
+	g, gctx := errgroup.WithContext(ctx)
+	begun, ended := make(chan struct{}), make(chan struct{})
+	g.Go(func() error {
+		defer close(ended)
+		return a.whole(gctx, p, func() { close(begun) })
+	})
+	g.Go(func() error {
+		select {
+		case <-begun:
+		case <-ended:
+			return nil // there was nothing to do, or it failed before
 		}
+		if err := a.cfg.Beside(gctx, a.live); err != nil {
+			return &besideError{err}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// besideError is an error of what runs beside the dump.
+type besideError struct{ err error }
+
+func (b *besideError) Error() string { return b.err.Error() }
+func (b *besideError) Unwrap() error { return b.err }
+
+// whole makes the dump and records it. begin is called when a.live is there.
+func (a *attempt) whole(ctx context.Context, p checkpoint.Phase, begin func()) error {
+	m, err := a.make(ctx, p, begin)
+	if err != nil {
+		return err
 	}
-	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitLoad, DumpID: m.DumpID, Snapshot: m.Snapshot, Prepared: m.Prepared},
-		!a.missing); err != nil {
+	err = a.record(ctx, func(ctx context.Context, ex checkpoint.Execer) error {
+		return a.cfg.Meta.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitLoad, DumpID: m.DumpID, Snapshot: m.Snapshot, Prepared: m.Prepared})
+	})
+	if err != nil {
 		return err
 	}
 	a.log.Info("dump finished", "cost time", time.Since(a.started), "bytes", m.Bytes(), "position", m.Snapshot.String(),
 		"snapshots", len(m.Snapshots))
+	a.setRecorded()
+	if a.live != nil {
+		a.live.Close(m)
+	}
 	return nil
 }
 
+// make reads what there is to read, and lets go of the source.
+func (a *attempt) make(ctx context.Context, p checkpoint.Phase, begin func()) (*dumpdir.Manifest, error) {
+	sub := a.cfg.Subtask
+	threads := max(1, sub.Dump.Threads)
+	db, err := dbconn.Open(ctx, fault.Upstream, sub.Source.From, dbconn.Options{MaxConns: threads + 2, TimeZone: "+00:00", SQLMode: sessionMode})
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	m, err := a.open(ctx, db, p)
+	if m != nil || err != nil {
+		return m, err
+	}
+	m, err = a.dump(ctx, db, threads, begin)
+	return m, errors.Join(err, a.journal.Close())
+}
+
 // dump reads what there is to read and closes the directory.
-func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int) (*dumpdir.Manifest, error) {
+func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int, begin func()) (*dumpdir.Manifest, error) {
 	sub := a.cfg.Subtask
 	cat := &catalogue{filter: sub.DumpFilter, consistency: cmp.Or(sub.Dump.Consistency, config.ConsistencyAuto), anyIndex: sub.Dump.Rows > 0,
 		threads: threads, nameCharsets: !a.cfg.Meta.DB.Server.TiDB, prior: a.prior}
@@ -86,7 +133,7 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int) (*dumpdi
 		return nil, err
 	}
 	defer snap.close()
-	m, err := a.copyAll(ctx, db, cat, snap)
+	m, err := a.copyAll(ctx, db, cat, snap, begin)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +146,7 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int) (*dumpdi
 
 // copyAll takes the snapshot and reads it. Finished files are synced to the
 // disk, and noted in the journal, beside the reading.
-func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot) (*dumpdir.Manifest, error) {
+func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, begin func()) (*dumpdir.Manifest, error) {
 	files := make(chan finished, syncQueue)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.local("write the dump to the disk", syncFiles(files)) })
@@ -107,7 +154,7 @@ func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, sn
 	g.Go(func() error {
 		defer close(files)
 		var err error
-		tables, err = a.read(gctx, db, cat, snap, func(f *os.File, then func() error) error {
+		tables, err = a.read(gctx, db, cat, snap, begin, func(f *os.File, then func() error) error {
 			select {
 			case files <- finished{f, then}:
 				return nil
@@ -125,14 +172,11 @@ func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, sn
 
 // read takes the snapshot, reads the tables without row versions under the
 // lock and all others after it.
-func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot,
+func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, begin func(),
 	sync func(*os.File, func() error) error) ([]*tableState, error) {
 	sub := a.cfg.Subtask
 	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, note: a.note,
-		local: a.local, compression: sub.Dump.Compress, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000))}
-	if a.prior != nil {
-		r.snapshot = len(a.prior.Snapshots)
-	}
+		local: a.local, compression: sub.Dump.Compress, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000)), snapshot: a.number()}
 	var all, later []*tableState
 	rated, stop := context.WithCancel(ctx)
 	var rate errgroup.Group
@@ -145,7 +189,7 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 		}
 		var now []*tableState
 		for _, t := range snap.tables {
-			s := newTableState(t)
+			s := newTableState(t, r.snapshot)
 			all = append(all, s)
 			if t.versioned() {
 				later = append(later, s)
@@ -169,6 +213,9 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 		if err := a.arrange(snap.tables); err != nil {
 			return err
 		}
+		if a.cfg.Beside != nil {
+			r.live = a.follow(cat)
+		}
 		return r.read(ctx, snap.conns, now, false)
 	})
 	if err == nil && !arranged {
@@ -177,9 +224,22 @@ func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap 
 	if err != nil {
 		return nil, err
 	}
+	if r.bound = true; a.cfg.Beside != nil && r.live == nil {
+		r.live = a.follow(cat)
+	}
+	if r.live != nil {
+		begin()
+	}
 	r.pressure = newPressure(sub.Dump)
 	r.progress.pressure.Store(r.pressure)
 	return all, r.read(ctx, snap.conns, later, true)
+}
+
+// follow makes the dump live.
+func (a *attempt) follow(cat *catalogue) *dumpdir.Live {
+	load := a.cfg.Subtask.Load
+	a.live = a.journal.Follow(load.Dir, cat.schemas, load.MaxDisk)
+	return a.live
 }
 
 // noteSnapshot writes down which moment is read.
@@ -275,24 +335,19 @@ func (a *attempt) close(m *dumpdir.Manifest) error {
 	return m.Write(dir)
 }
 
-// record sets the subtask's phase and, when told to, forgets the load progress of
-// an earlier dump.
-func (a *attempt) record(ctx context.Context, p checkpoint.Phase, forget bool) error {
-	meta := a.cfg.Meta
-	tx, err := meta.DB.BeginTx(ctx, nil)
+// record does something on the target in one transaction, which is fenced by
+// what do does first.
+func (a *attempt) record(ctx context.Context, do func(context.Context, checkpoint.Execer) error) error {
+	const op = "record the dump"
+	tx, err := a.cfg.Meta.DB.BeginTx(ctx, nil)
 	if err != nil {
-		return dbconn.Error(fault.Downstream, "record the dump", err)
+		return dbconn.Error(fault.Downstream, op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := meta.SetPhase(ctx, tx, p); err != nil {
+	if err := do(ctx, tx); err != nil {
 		return err
 	}
-	if forget {
-		if err := meta.ForgetChunks(ctx, tx); err != nil {
-			return err
-		}
-	}
-	return dbconn.Error(fault.Downstream, "record the dump", tx.Commit())
+	return dbconn.Error(fault.Downstream, op, tx.Commit())
 }
 
 // local is an error of this machine's disk or directories.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 )
 
@@ -32,11 +33,12 @@ type tableState struct {
 	left  int // chunks not finished
 }
 
-// newTableState begins where the table's prior attempts have ended.
-func newTableState(t *table) *tableState {
-	s := &tableState{table: t, state: t.progress()}
+// newTableState begins where the table's prior attempts have ended, else at the
+// snapshot of that number.
+func newTableState(t *table, snapshot int) *tableState {
+	s := &tableState{table: t, state: t.progress(snapshot)}
 	if t.prior != nil {
-		s.state.Chunks, s.state.Left = slices.Clone(t.prior.Chunks), t.prior.Left
+		s.state.Chunks, s.state.Begun, s.state.Left = slices.Clone(t.prior.Chunks), t.prior.Begun, t.prior.Left
 	}
 	for _, c := range s.state.Chunks {
 		if !c.Done {
@@ -46,9 +48,10 @@ func newTableState(t *table) *tableState {
 	return s
 }
 
-// progress describes a table of which nothing has been read.
-func (t *table) progress() dumpdir.Progress {
-	p := dumpdir.Progress{Schema: t.Schema, Name: t.Table, Create: t.create, Created: t.created, Keyed: t.keyed, Key: t.key.describe()}
+// progress describes a table of which nothing has been read, and which begins at
+// the snapshot of that number.
+func (t *table) progress(snapshot int) dumpdir.Progress {
+	p := dumpdir.Progress{Begun: snapshot, Schema: t.Schema, Name: t.Table, Create: t.create, Created: t.created, Keyed: t.keyed, Key: t.key.describe()}
 	for _, piece := range t.plan {
 		p.Pieces = append(p.Pieces, dumpdir.Piece{Range: dumpdir.Range{From: piece.from, To: piece.to}, Walk: piece.walk})
 	}
@@ -76,14 +79,18 @@ func (t *tableState) rest(piece int) (keyRange, bool) {
 	return keyRange{from: r.From, to: r.To}, ok
 }
 
-// chunk makes a chunk of a range; last tells that it ends the piece.
-func (t *tableState) chunk(piece int, r keyRange, last bool) job {
+// chunk makes a chunk of a range and notes it, in the order of the numbers; last
+// tells that it ends the piece.
+func (t *tableState) chunk(piece int, r keyRange, last bool, note func(schema.Name, dumpdir.Chunk) error) (job, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := dumpdir.Chunk{No: len(t.state.Chunks), Range: dumpdir.Range{From: r.from, To: r.to}, Piece: piece, Last: last}
+	if err := note(t.Name, c); err != nil {
+		return job{}, err
+	}
 	t.state.Chunks = append(t.state.Chunks, c)
 	t.left++
-	return job{t: t, Chunk: c}
+	return job{t: t, Chunk: c}, nil
 }
 
 // done notes a chunk that is complete. It tells whether the table is, too, and
@@ -105,12 +112,20 @@ func (t *tableState) part() float64 {
 	return float64(len(t.state.Chunks)-t.left) / (all + 1)
 }
 
+// size is about how many bytes the files of a chunk will have.
+func (t *tableState) size(limit int64) int64 {
+	if t.rows == 0 || t.bytes == 0 {
+		return limit // nothing is known
+	}
+	return max(1, int64(float64(t.bytes)*min(1, float64(t.step)/float64(t.rows))))
+}
+
 // listed is the table's entry in the manifest.
 func (t *tableState) listed(create dumpdir.File) dumpdir.Table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := dumpdir.Table{Schema: t.Schema, Name: t.Table, File: create, Created: t.state.Created, Keyed: t.state.Keyed, Key: t.state.Key,
-		Pieces: t.state.Pieces, Left: t.state.Left}
+		Pieces: t.state.Pieces, Begun: t.state.Begun, Left: t.state.Left}
 	for i, c := range t.state.Chunks {
 		out.Data = append(out.Data, c.Files...)
 		if i == 0 {
@@ -160,8 +175,8 @@ func (r *readers) planPiece(ctx context.Context, t *tableState, piece int, walk 
 		return nil
 	}
 	next := func(kr keyRange, last bool) error {
-		j := t.chunk(piece, kr, last)
-		if err := r.note(j.t.Name, j.Chunk); err != nil {
+		j, err := t.chunk(piece, kr, last, r.note)
+		if err != nil {
 			return err
 		}
 		return emit(j)

@@ -49,7 +49,7 @@ func dumpAround(t *testing.T, src *testbed.Server, name string, between ...strin
 	var states []*tableState
 	if err := snap.take(ctx, db, cat, slog.New(slog.DiscardHandler), func(context.Context) error {
 		for _, tbl := range snap.tables {
-			states = append(states, newTableState(tbl))
+			states = append(states, newTableState(tbl, 0))
 		}
 		return nil
 	}); err != nil {

@@ -73,7 +73,7 @@ func TestFullDisk(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.HintOf(err), b.sub.Load.Dir) {
 		t.Fatalf("full disk: %v (hint %s)", err, fault.HintOf(err))
 	}
-	j, state, err := dumpdir.Resume(b.sub.Load.Dir, b.sub.Task, b.sub.SourceID, b.dumpID())
+	j, state, err := dumpdir.Resume(b.sub.Load.Dir, b.sub.Task, b.sub.SourceID, b.dumpID(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

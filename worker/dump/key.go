@@ -2,7 +2,6 @@ package dump
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -146,7 +145,7 @@ func readIndexes(ctx context.Context, db *dbconn.DB, name string, tables map[str
 		cols = cols[:0]
 	}
 	for rows.Next() {
-		row, err := scanNamed(rows)
+		row, err := dbconn.ScanNamed(rows)
 		if err != nil {
 			return err
 		}
@@ -212,27 +211,6 @@ func rank(index string, nonUnique, nullable, anyIndex bool) int {
 		return 1
 	}
 	return 0
-}
-
-// scanNamed gives the present row by column names in upper case; NULL is "".
-func scanNamed(rows *sql.Rows) (map[string]string, error) {
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	values := make([]sql.NullString, len(names))
-	targets := make([]any, len(names))
-	for i := range values {
-		targets[i] = &values[i]
-	}
-	if err := rows.Scan(targets...); err != nil {
-		return nil, err
-	}
-	out := make(map[string]string, len(names))
-	for i, n := range names {
-		out[strings.ToUpper(n)] = values[i].String
-	}
-	return out, nil
 }
 
 // count reads a number that a server prints.

@@ -28,7 +28,7 @@ func written(b *bed, at binlog.Location) int {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		row, err := scanNamed(rows)
+		row, err := dbconn.ScanNamed(rows)
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -35,6 +35,10 @@ type readers struct {
 	// note writes the journal.
 	note     func(schema.Name, dumpdir.Chunk) error
 	pressure *pressure
+	// live is the dump as the load sees it, nil when nobody loads meanwhile; bound
+	// tells that the bound of the disk holds.
+	live  *dumpdir.Live
+	bound bool
 	// snapshot is the number of the one that is read.
 	snapshot int
 	local    func(op string, err error) error // names this machine's disk as the cause
@@ -91,6 +95,17 @@ func explain(t *table, err error) error {
 // chunkOf reads one chunk. The savepoint lets go of the table's metadata lock
 // behind it, so that a DDL on the source does not wait for the whole dump.
 func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
+	release := func() {}
+	if r.live != nil && r.bound {
+		var err error
+		release, err = r.live.Reserve(ctx, j.t.size(r.chunk), func(ctx context.Context) error {
+			_, err := w.exec(ctx, "DO 0") // nothing on the way shall take the connection for dead
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	leave, err := r.pressure.enter(ctx, r.db)
 	if err != nil {
 		return err
@@ -105,7 +120,13 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 	}
 	c := j.Chunk
 	c.Done, c.Snapshot, c.Files = true, r.snapshot, files
-	if err := r.sync(nil, func() error { return r.note(j.t.Name, c) }); err != nil {
+	if err := r.sync(nil, func() error {
+		defer release() // not before: until now nobody knows of its files. A failure ends the attempt, and live with it
+		for _, f := range files {
+			r.live.Written(f.Size())
+		}
+		return r.note(j.t.Name, c)
+	}); err != nil {
 		return err
 	}
 	if complete, part := j.t.done(c); complete {

@@ -108,7 +108,7 @@ func outlived(ctx context.Context, db *dbconn.DB, prior *dumpdir.State, h dumpdi
 	}
 	defer rows.Close()
 	for rows.Next() {
-		row, err := scanNamed(rows)
+		row, err := dbconn.ScanNamed(rows)
 		if err != nil {
 			return "", dbconn.Error(fault.Upstream, "list the binlog files", err)
 		}
@@ -149,7 +149,7 @@ func (a *attempt) arrange(tables []*table) error {
 			a.log.Warn("dumped anew from the start", "schema", t.Schema, "table", t.Table, "why", why)
 			outdated = append(outdated, old)
 		}
-		if err := a.journal.Table(t.progress()); err != nil {
+		if err := a.journal.Table(t.progress(a.number())); err != nil {
 			return a.local(op, err)
 		}
 	}
@@ -176,6 +176,14 @@ func settings(d config.Dump) string {
 	return fmt.Sprintf("rows=%t where=%s", d.Rows > 0, d.Where)
 }
 
+// number is that of the snapshot which the attempt reads.
+func (a *attempt) number() int {
+	if a.prior == nil {
+		return 0
+	}
+	return len(a.prior.Snapshots)
+}
+
 // open goes on with an earlier attempt or begins a new dump. A manifest is
 // answered when nothing is left to do but to record it.
 func (a *attempt) open(ctx context.Context, db *dbconn.DB, p checkpoint.Phase) (*dumpdir.Manifest, error) {
@@ -185,75 +193,122 @@ func (a *attempt) open(ctx context.Context, db *dbconn.DB, p checkpoint.Phase) (
 	if err != nil {
 		return nil, err
 	}
-	h := dumpdir.Header{DumpID: p.DumpID, Task: sub.Task, Source: sub.SourceID, Server: db.Server.Version, Identity: id,
+	a.header = dumpdir.Header{DumpID: p.DumpID, Task: sub.Task, Source: sub.SourceID, Server: db.Server.Version, Identity: id,
 		Settings: settings(sub.Dump), Started: a.started}
-	a.header = h
-	var prior *dumpdir.State
-	if a.cfg.Resume && p.DumpID != "" {
-		if prior, err = a.lost(ctx, p.DumpID); err != nil {
-			return nil, err
-		}
-		a.missing = prior != nil
+	if !a.cfg.Resume || p.DumpID == "" {
+		return nil, a.create(nil, a.record(ctx, func(ctx context.Context, ex checkpoint.Execer) error { return a.restart(ctx, ex) }))
 	}
-	if a.cfg.Resume && p.DumpID != "" && !a.anew() {
-		if m, err := dumpdir.ReadManifest(sub.Load.Dir); err == nil && m.DumpID == p.DumpID {
+	there, err := a.look(ctx, p.DumpID)
+	if err != nil {
+		return nil, err
+	}
+	if !a.anew() {
+		if m, err := dumpdir.ReadManifest(sub.Load.Dir, there.loaded()); err == nil && m.DumpID == p.DumpID {
 			return m, nil
 		}
-		j, prior, err := dumpdir.Resume(sub.Load.Dir, sub.Task, sub.SourceID, p.DumpID)
+		j, prior, err := dumpdir.Resume(sub.Load.Dir, sub.Task, sub.SourceID, p.DumpID, there.state, there.loaded())
 		if err != nil {
 			return nil, a.local(op, err)
 		}
 		if prior != nil {
-			why, err := outlived(ctx, db, prior, h)
-			if err == nil && why == "" {
-				a.journal, a.prior, a.id, a.started = j, prior, p.DumpID, prior.Started
-				a.log.Info("the dump goes on where it was", "snapshots", len(prior.Snapshots), "tables", len(prior.Tables))
-				return nil, nil
-			}
-			if err := errors.Join(err, j.Close()); err != nil {
-				return nil, err
-			}
-			a.log.Warn("the dump cannot go on and begins anew", "why", why)
+			return nil, a.goOn(ctx, db, j, prior, there)
 		}
 	}
-	return nil, a.create(ctx, db, h, prior)
+	return nil, a.again(ctx, db, there)
 }
 
-// lost gives what the target says of a dump whose files are lost after some of
-// them were loaded; nil when the dump with that id is another one.
-func (a *attempt) lost(ctx context.Context, id string) (*dumpdir.State, error) {
-	text, err := a.cfg.Meta.Dump(ctx)
-	if err != nil || text == nil {
-		return nil, err
+// goOn takes up what an earlier attempt has left in the directory.
+func (a *attempt) goOn(ctx context.Context, db *dbconn.DB, j *dumpdir.Journal, prior *dumpdir.State, there *there) error {
+	why, err := outlived(ctx, db, prior, a.header)
+	if err == nil && why == "" {
+		err = a.forget(ctx, there.unknown(prior))
 	}
-	s, err := dumpdir.ReadState(text)
-	if err != nil || s.DumpID != id {
-		return nil, err
+	if err != nil {
+		return errors.Join(err, j.Close())
 	}
-	return s.Prior(), nil
-}
-
-// create begins a dump in an emptied directory: of everything, or of what
-// prior lacks.
-func (a *attempt) create(ctx context.Context, db *dbconn.DB, h dumpdir.Header, prior *dumpdir.State) error {
-	const op = "prepare the dump directory"
-	dir := a.cfg.Subtask.Load.Dir
-	a.id = dumpdir.NewID()
-	if prior != nil {
-		why, err := outlived(ctx, db, prior, h)
-		if err != nil {
+	if why != "" {
+		if err := j.Close(); err != nil {
 			return err
 		}
-		if why != "" {
-			return &fault.Error{Op: "dump what is missing on the target", Kind: fault.Conflict, Code: codeRuntime, Msg: why,
-				Hint: "stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"}
-		}
-		a.id, a.prior = prior.DumpID, prior
+		a.log.Warn("the dump cannot go on and begins anew", "why", why)
+		return a.again(ctx, db, there)
 	}
-	h.DumpID = a.id
-	if err := a.record(ctx, checkpoint.Phase{Unit: status.UnitDump, DumpID: a.id}, prior == nil); err != nil {
+	a.journal, a.prior, a.id, a.started, a.there = j, prior, prior.DumpID, prior.Started, there
+	a.log.Info("the dump goes on where it was", "snapshots", len(prior.Snapshots), "tables", len(prior.Tables))
+	return nil
+}
+
+// again begins a dump in an emptied directory: of everything when nothing is on
+// the target, else of what is not.
+func (a *attempt) again(ctx context.Context, db *dbconn.DB, there *there) error {
+	if there.nothing() {
+		return a.create(nil, a.record(ctx, func(ctx context.Context, ex checkpoint.Execer) error { return a.restart(ctx, ex) }))
+	}
+	refuse := func(why string) error {
+		return &fault.Error{Op: "dump what is missing on the target", Kind: fault.Conflict, Code: codeRuntime, Msg: why,
+			Hint: "stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"}
+	}
+	if there.state == nil {
+		return refuse("a part of the dump is loaded, and the meta tables do not say of what it consists")
+	}
+	if a.anew() {
+		return refuse(errOutlived.Error())
+	}
+	left, forget := there.state.Lose(there.loaded())
+	why, err := outlived(ctx, db, left, a.header)
+	if err != nil {
 		return err
 	}
+	if why != "" {
+		return refuse(why)
+	}
+	text, err := left.Text()
+	if err != nil {
+		return err
+	}
+	a.id, a.prior, a.there = left.DumpID, left.Prior(), there
+	err = a.record(ctx, func(ctx context.Context, ex checkpoint.Execer) error {
+		meta := a.cfg.Meta
+		if err := meta.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitDump, DumpID: a.id}); err != nil {
+			return err
+		}
+		return errors.Join(meta.ForgetFiles(ctx, ex, forget), meta.SaveDump(ctx, ex, text))
+	})
+	if err == nil {
+		a.log.Warn("the files of the dump are not on this worker: what is not loaded of it is dumped again", "files", len(forget))
+	}
+	return a.create(a.prior, err)
+}
+
+// restart records a dump of everything under a new id.
+func (a *attempt) restart(ctx context.Context, ex checkpoint.Execer) error {
+	a.id = dumpdir.NewID()
+	if err := a.cfg.Meta.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitDump, DumpID: a.id}); err != nil {
+		return err
+	}
+	return a.cfg.Meta.ForgetChunks(ctx, ex)
+}
+
+// forget removes the load's progress of some files.
+func (a *attempt) forget(ctx context.Context, files []string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	return a.record(ctx, func(ctx context.Context, ex checkpoint.Execer) error {
+		return errors.Join(a.cfg.Meta.Hold(ctx, ex), a.cfg.Meta.ForgetFiles(ctx, ex, files))
+	})
+}
+
+// create empties the directory and begins a dump there, once it is recorded: of
+// everything, or of what prior lacks.
+func (a *attempt) create(prior *dumpdir.State, recorded error) error {
+	const op = "prepare the dump directory"
+	if recorded != nil {
+		return recorded
+	}
+	h := a.header
+	h.DumpID = a.id
+	dir := a.cfg.Subtask.Load.Dir
 	if err := dumpdir.Prepare(dir, h.Task, h.Source, a.id); err != nil {
 		return a.local(op, err)
 	}

@@ -99,7 +99,7 @@ func killAfter(n int) func(*Unit) {
 
 func (b *bed) manifest() *dumpdir.Manifest {
 	b.t.Helper()
-	m, err := dumpdir.ReadManifest(b.sub.Load.Dir)
+	m, err := dumpdir.ReadManifest(b.sub.Load.Dir, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (b *bed) rows(tbl string) []string {
 	defer rows.Close()
 	var out []string
 	for rows.Next() {
-		row, err := scanNamed(rows)
+		row, err := dbconn.ScanNamed(rows)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func (b *bed) rowOf(query string) map[string]string {
 	if !rows.Next() {
 		b.t.Fatal(rows.Err())
 	}
-	row, err := scanNamed(rows)
+	row, err := dbconn.ScanNamed(rows)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestResumedDump(t *testing.T) {
 				if err := h.run(killAfter(5 + h.rnd.IntN(30))); !errors.Is(err, errKilled) {
 					t.Fatalf("round %d: %v", round, err)
 				}
-				j, state, err := dumpdir.Resume(h.sub.Load.Dir, h.sub.Task, h.sub.SourceID, h.dumpID())
+				j, state, err := dumpdir.Resume(h.sub.Load.Dir, h.sub.Task, h.sub.SourceID, h.dumpID(), nil, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -414,7 +414,7 @@ func TestDumpOfWhatIsMissing(t *testing.T) {
 	if err := b.run(killAfter(12)); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
-	j, prior, err := dumpdir.Resume(b.sub.Load.Dir, b.sub.Task, b.sub.SourceID, b.dumpID())
+	j, prior, err := dumpdir.Resume(b.sub.Load.Dir, b.sub.Task, b.sub.SourceID, b.dumpID(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,8 +450,8 @@ func TestDumpOfWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := b.manifest()
-	if elsewhere == 0 || m.DumpID != prior.DumpID || !m.Mixed(m.Tables[0]) {
-		t.Errorf("%d chunks elsewhere, dump %s, want %s", elsewhere, m.DumpID, prior.DumpID)
+	if elsewhere == 0 || m.DumpID == prior.DumpID || !m.Mixed(m.Tables[0]) {
+		t.Errorf("%d chunks elsewhere, dump %s, and %s was the one that is lost", elsewhere, m.DumpID, prior.DumpID)
 	}
 	b.load(m, "missing_copy")
 	b.exec("INSERT INTO missing_copy.t SELECT * FROM missing_loaded.t") // no row is there twice
@@ -467,7 +467,7 @@ func TestDumpOfWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := meta.Phase(t.Context()); err != nil || p.Unit != status.UnitLoad || p.DumpID != prior.DumpID {
+	if p, err := meta.Phase(t.Context()); err != nil || p.Unit != status.UnitLoad || p.DumpID != m.DumpID {
 		t.Errorf("phase %+v, %v", p, err)
 	}
 }

@@ -134,7 +134,7 @@ func (d *diver) estimate(ctx context.Context, s *span) (int64, error) {
 	if !rows.Next() {
 		return 0, dbconn.Error(fault.Upstream, "estimate the rows of "+name, rows.Err())
 	}
-	row, err := scanNamed(rows)
+	row, err := dbconn.ScanNamed(rows)
 	if err != nil {
 		return 0, dbconn.Error(fault.Upstream, "estimate the rows of "+name, err)
 	}

@@ -146,7 +146,7 @@ func planned(t *testing.T, db *dbconn.DB, name string, rows int) (*table, []stri
 	r := &readers{db: db, log: slog.New(slog.DiscardHandler), note: func(schema.Name, dumpdir.Chunk) error { return nil }}
 	for _, tbl := range cat.tables {
 		out = tbl
-		if err := r.plan(context.WithoutCancel(t.Context()), []*tableState{newTableState(tbl)}, true, func(j job) error {
+		if err := r.plan(context.WithoutCancel(t.Context()), []*tableState{newTableState(tbl, 0)}, true, func(j job) error {
 			mu.Lock()
 			defer mu.Unlock()
 			cond := ""
@@ -172,7 +172,7 @@ func explainType(t *testing.T, db *dbconn.DB, query string) string {
 	if !rows.Next() {
 		t.Fatal(rows.Err())
 	}
-	row, err := scanNamed(rows)
+	row, err := dbconn.ScanNamed(rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,10 @@ type Config struct {
 	// Resume lets a dump go on after an interruption: see DESIGN.md for what
 	// the syncer has to do with it then. Without it each attempt begins anew.
 	Resume bool
+	// Beside, when not nil, runs beside each attempt from when its tables are
+	// known: it loads what the attempt makes, and is done when all of it is loaded.
+	// An error of it ends Run, which answers it as it is.
+	Beside func(context.Context, *dumpdir.Live) error
 }
 
 // Unit dumps one source once.
@@ -51,6 +55,7 @@ type Unit struct {
 	progress *progress
 	trouble  error // the failure that is being retried
 	outlived bool  // what was read before is of no use
+	recorded bool  // the dump is complete
 }
 
 // New makes a unit; nothing happens before Run.
@@ -70,6 +75,10 @@ func (u *Unit) Run(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	var beside *besideError
+	if errors.As(err, &beside) {
+		return beside.err
+	}
 	u.metrics.exits.Inc()
 	u.metrics.exitsToo.Inc()
 	return u.fail(err)
@@ -81,6 +90,10 @@ func (u *Unit) run(ctx context.Context) error {
 		done, err := u.step(ctx)
 		if done || ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
+		}
+		var beside *besideError
+		if errors.As(err, &beside) {
+			return err
 		}
 		u.metrics.errors.Inc()
 		if !fault.Transient(err) && !errors.Is(err, errStructureChanged) && !errors.Is(err, errPrepared) && !errors.Is(err, errOutlived) {
@@ -110,6 +123,20 @@ func (u *Unit) step(ctx context.Context) (done bool, err error) {
 	err = a.run(ctx, p)
 	u.setOutlived(errors.Is(err, errOutlived))
 	return err == nil, err
+}
+
+func (u *Unit) setRecorded() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.recorded = true
+}
+
+// Recorded tells whether the dump is complete, though what runs beside it may
+// not be.
+func (u *Unit) Recorded() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.recorded
 }
 
 func (u *Unit) setOutlived(is bool) {

@@ -51,7 +51,7 @@ func (b *bed) ours(tables []string) speed {
 		b.t.Fatal(err)
 	}
 	dumped := time.Since(start)
-	manifest, err := dumpdir.ReadManifest(b.sub.Load.Dir)
+	manifest, err := dumpdir.ReadManifest(b.sub.Load.Dir, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -33,7 +33,8 @@ type content struct {
 	tables             []*table
 	total              int64 // bytes of all data files
 	files              feed
-	left               []string // files that are not loaded
+	live               *dumpdir.Live // of a dump that is being written, else nil
+	left               []string      // files that are not loaded
 }
 
 // creation is a schema and its CREATE statement.
@@ -67,6 +68,8 @@ type file struct {
 	rows  int64 // -1 when nobody has counted them
 	// check compares the whole file with what its writer said about it.
 	check func() error
+	own   dumpdir.File // what it is in a dump of ours, in dir
+	dir   string
 	open  func() (io.ReadCloser, error)
 }
 
@@ -80,19 +83,20 @@ type item struct {
 // out what is complete: next waits until there is more, and answers io.EOF when
 // all has been handed out. One goroutine calls it.
 type feed interface {
-	next(ctx context.Context) ([]item, error)
+	// more is what the target has to keep before it gets rows of these files.
+	next(ctx context.Context) (items []item, more []byte, err error)
 }
 
 // list is the feed of a dump that is complete.
 type list []item
 
-func (l *list) next(context.Context) ([]item, error) {
+func (l *list) next(context.Context) ([]item, []byte, error) {
 	if len(*l) == 0 {
-		return nil, io.EOF
+		return nil, nil, io.EOF
 	}
 	out := *l
 	*l = nil
-	return out, nil
+	return out, nil, nil
 }
 
 // inTurn lists the data files, tables side by side, so that the lanes do not
@@ -111,29 +115,30 @@ func inTurn(tables []*table) *list {
 	return &out
 }
 
-// openContent opens the dump of a subtask.
-func openContent(sub config.Subtask) (*content, error) {
+// openContent opens the dump of a subtask, of which files that are loaded may be
+// missing.
+func openContent(sub config.Subtask, loaded dumpdir.Loaded) (*content, error) {
 	if sub.Mode != config.ModeLoad {
-		return openOwn(sub.Load.Dir)
+		return openOwn(sub.Load.Dir, loaded)
 	}
 	dir := sub.Load.Dir
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) && sub.Load.GivenDir != "" {
 		dir = sub.Load.GivenDir
 	}
 	if dumpdir.Owned(dir) {
-		return openOwn(dir)
+		return openOwn(dir, nil)
 	}
 	return openForeign(dir)
 }
 
 // openOwn opens a dump of ours.
-func openOwn(dir string) (*content, error) {
-	m, err := dumpdir.ReadManifest(dir)
+func openOwn(dir string, loaded dumpdir.Loaded) (*content, error) {
+	m, err := dumpdir.ReadManifest(dir, loaded)
 	if err != nil {
 		return nil, err
 	}
-	c := &content{dir: dir, id: m.DumpID, own: true, manifest: m, snapshot: m.Snapshot, prepared: m.Prepared, replay: replayOf(m), total: m.Bytes(),
-		metaBinlog: m.Snapshot.Position.String(), metaGTID: m.Snapshot.GTID.String()}
+	c := &content{dir: dir, id: m.DumpID, own: true}
+	c.complete(m)
 	for _, s := range m.Schemas {
 		c.schemas = append(c.schemas, creation{s.Name, func() (string, error) { return s.Create(dir) }})
 	}
@@ -146,6 +151,12 @@ func openOwn(dir string) (*content, error) {
 	}
 	c.files = inTurn(c.tables)
 	return c, nil
+}
+
+// complete adds what only a complete dump knows.
+func (c *content) complete(m *dumpdir.Manifest) {
+	c.manifest, c.snapshot, c.prepared, c.replay, c.total = m, m.Snapshot, m.Prepared, replayOf(m), m.Bytes()
+	c.metaBinlog, c.metaGTID = m.Snapshot.Position.String(), m.Snapshot.GTID.String()
 }
 
 // replayOf says of which moments the rows of a dump are; nil when of one.
@@ -179,7 +190,7 @@ func replayOf(m *dumpdir.Manifest) *checkpoint.Replay {
 }
 
 func ownFile(dir string, f dumpdir.File) file {
-	return file{name: f.Name, bytes: f.Bytes, rows: f.Rows, check: func() error { return f.Check(dir) },
+	return file{name: f.Name, bytes: f.Bytes, rows: f.Rows, own: f, dir: dir, check: func() error { return f.Check(dir) },
 		open: func() (io.ReadCloser, error) { return f.Open(dir) }}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -24,7 +25,8 @@ func (r *run) createRules() create.Rules {
 	return create.Rules{Routes: r.cfg.Subtask.Routes, Target: r.db.Server, Strict: r.cfg.Subtask.StrictCollation}
 }
 
-// createAll makes the schemas and tables that are missing on the target.
+// createAll makes the schemas and tables that are missing on the target, but
+// those that wait for the end of the dump.
 func (r *run) createAll(ctx context.Context) error {
 	for _, s := range r.content.schemas {
 		text, err := s.text()
@@ -42,11 +44,18 @@ func (r *run) createAll(ctx context.Context) error {
 			return r.createError("schema "+name, err)
 		}
 	}
+	return r.createTables(ctx, func(t *table) bool { return !r.later(t) })
+}
+
+func (r *run) createTables(ctx context.Context, which func(*table) bool) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.cfg.Subtask.Load.PoolSize))
 	for _, same := range r.byTarget() {
 		g.Go(func() error {
 			for _, t := range same { // one after the other: the first makes the table
+				if !which(t) {
+					continue
+				}
 				if err := r.createTable(gctx, t); err != nil {
 					return err
 				}
@@ -149,6 +158,9 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 	if err != nil {
 		return there, err
 	}
+	if alone && (t.touched || t.incomplete()) && r.cfg.Subtask.Mode != config.ModeLoad {
+		return there, r.anew(ctx, t)
+	}
 	if !alone || t.touched {
 		return there, &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Downstream,
 			Msg:  "table " + name + " was dropped or emptied on the target, with rows that this load does not have: of other sources, or of files that are gone",
@@ -163,6 +175,11 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 		}
 	}
 	return there, r.cfg.Meta.RestartChunks(ctx, names)
+}
+
+// incomplete tells whether files of the table have been loaded and removed.
+func (t *table) incomplete() bool {
+	return slices.ContainsFunc(t.files, func(f file) bool { return !f.own.There(f.dir) })
 }
 
 // inSchema executes a statement with a current schema.

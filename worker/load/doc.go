@@ -2,8 +2,9 @@
 // syncer. It reads what dumpdir describes, in mode load also what mydumper and
 // dumpling have written (package foreign), never the source.
 //
-// The files come from a feed, which may wait for a dump that is still being
-// written; the list of tables is known from the beginning.
+// The files come from a feed, which waits for a dump that is still being
+// written (Config.Live); the list of tables is known from the beginning. What the
+// two owe each other stands in worker/dump/DESIGN.md.
 //
 // # Exactly once
 //
@@ -61,7 +62,7 @@
 //
 // Files that are missing, damaged or of another dump are dumped again: all of
 // them when nothing was loaded yet, else those that are not complete on the
-// target. Run hands the subtask back (ErrDumpAgain); worker/dump/DESIGN.md says
+// target; so are those of a table that was emptied there. Run hands the subtask back (ErrDumpAgain); worker/dump/DESIGN.md says
 // how rows of two dumps become one state. In mode load, where nobody can dump
 // anything, a load that has begun needs the operator then.
 package load

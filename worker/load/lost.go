@@ -33,12 +33,32 @@ func (r *run) handBack(ctx context.Context, cause error) error {
 	if before == nil {
 		return r.lost(cause)
 	}
-	left, forget := before.Lose(func(file string) int64 { return r.chunks[file].Offset })
+	err = r.fenced(ctx, r.cfg.Meta.DB, op, func(ctx context.Context, ex checkpoint.Execer) error {
+		return r.cfg.Meta.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitDump, DumpID: r.phase.DumpID})
+	})
+	if err != nil {
+		return err
+	}
+	r.log.Warn("the dump is not on this worker", "cause", cause)
+	return fmt.Errorf("%w: %w", ErrDumpAgain, cause)
+}
+
+// anew makes the dump read a table again whose rows are not on the target any
+// more, when the files are not there either.
+func (r *run) anew(ctx context.Context, t *table) error {
+	before, err := r.recorded(ctx, r.phase.DumpID)
+	if err != nil {
+		return err
+	}
+	if before == nil {
+		return r.lost(fmt.Errorf("%w: the meta tables do not say of what it consists", dumpdir.ErrMissing))
+	}
+	left, forget := before.Forget(t.Name)
 	text, err := left.Text()
 	if err != nil {
 		return err
 	}
-	err = r.fenced(ctx, r.cfg.Meta.DB, op, func(ctx context.Context, ex checkpoint.Execer) error {
+	err = r.fenced(ctx, r.cfg.Meta.DB, "read a table again", func(ctx context.Context, ex checkpoint.Execer) error {
 		meta := r.cfg.Meta
 		if err := meta.SetPhase(ctx, ex, checkpoint.Phase{Unit: status.UnitDump, DumpID: left.DumpID}); err != nil {
 			return err
@@ -51,8 +71,7 @@ func (r *run) handBack(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	r.log.Warn("the dump is not on this worker: what was not loaded of it is dumped again", "cause", cause, "files", len(forget))
-	return fmt.Errorf("%w: %w", ErrDumpAgain, cause)
+	return fmt.Errorf("%w: table %s was dropped or emptied on the target", ErrDumpAgain, dbconn.Ident(t.to.Schema, t.to.Table))
 }
 
 // recorded is what the target says of the dump with an id; nil for nothing.
@@ -85,17 +104,23 @@ func (r *run) fenced(ctx context.Context, db *dbconn.DB, op string, do func(cont
 // dumped anew alone goes, and what the dump consists of is recorded, for the
 // case that its files are lost.
 func (r *run) settle(ctx context.Context) error {
-	m := r.content.manifest
-	if m == nil || r.cfg.Subtask.Mode == config.ModeLoad {
+	if !r.content.own || r.cfg.Subtask.Mode == config.ModeLoad {
 		return nil
 	}
-	before, err := r.recorded(ctx, m.DumpID)
+	before, err := r.recorded(ctx, r.content.id)
 	if err != nil {
+		return err
+	}
+	now, err := r.state(before)
+	if err != nil {
+		return err
+	}
+	if err := r.made(ctx, before, now); err != nil {
 		return err
 	}
 	var forget []string
 	if before != nil {
-		for _, t := range before.Restarted(m) {
+		for _, t := range before.Restarted(now, r.loaded) {
 			if err := r.restart(ctx, t); err != nil {
 				return err
 			}
@@ -106,16 +131,12 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 	}
-	now, err := m.State(r.content.dir, before)
-	if err != nil {
-		return err
-	}
 	text, err := now.Text()
 	if err != nil {
 		return err
 	}
 	err = r.fenced(ctx, r.cfg.Meta.DB, "record the dump", func(ctx context.Context, ex checkpoint.Execer) error {
-		if err := r.cfg.Meta.SetPhase(ctx, ex, r.phase); err != nil {
+		if err := r.cfg.Meta.Hold(ctx, ex); err != nil {
 			return err
 		}
 		if err := r.cfg.Meta.ForgetFiles(ctx, ex, forget); err != nil {
@@ -127,6 +148,30 @@ func (r *run) settle(ctx context.Context) error {
 		delete(r.chunks, f)
 	}
 	return err
+}
+
+// made notes which tables the load is about to make.
+func (r *run) made(ctx context.Context, before, now *dumpdir.State) error {
+	for _, t := range r.content.tables {
+		p := now.Tables[t.Name]
+		if before != nil && before.Tables[t.Name] != nil {
+			p.Made = before.Tables[t.Name].Made
+			continue
+		}
+		if r.later(t) {
+			continue
+		}
+		to, err := r.to(t.Name)
+		if err != nil {
+			return err
+		}
+		there, err := r.tableThere(ctx, to)
+		if err != nil {
+			return err
+		}
+		p.Made = !there
+	}
+	return nil
 }
 
 // restart removes what the target has of a table that was dumped anew alone, or
@@ -187,7 +232,7 @@ func (r *run) empty(ctx context.Context, name string) error {
 	for {
 		n := int64(0)
 		err := r.fenced(ctx, r.db, op, func(ctx context.Context, ex checkpoint.Execer) error {
-			if err := r.cfg.Meta.SetPhase(ctx, ex, r.phase); err != nil {
+			if err := r.cfg.Meta.Hold(ctx, ex); err != nil {
 				return err
 			}
 			res, err := ex.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s LIMIT %d", name, some))

@@ -54,11 +54,19 @@ func openTarget(ctx context.Context, sub config.Subtask) (*dbconn.DB, error) {
 
 // do makes the pass.
 func (r *run) do(ctx context.Context) error {
+	sub := r.cfg.Subtask
+	if r.cfg.Live == nil && sub.Mode != config.ModeLoad { // the dump has locked it, or it is the operator's
+		unlock, err := dumpdir.Lock(sub.Load.Dir, sub.Task, sub.SourceID)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	if err := r.openDump(ctx); err != nil {
 		return err
 	}
 	var err error
-	if r.db, err = openTarget(ctx, r.cfg.Subtask); err != nil {
+	if r.db, err = openTarget(ctx, sub); err != nil {
 		return err
 	}
 	defer r.db.Close()
@@ -78,6 +86,7 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.loadAll(ctx); err != nil {
 		return err
 	}
+	r.complete()
 	return r.finish(ctx)
 }
 
@@ -105,11 +114,15 @@ func (r *run) setUp(ctx context.Context) error {
 // so far.
 func (r *run) openDump(ctx context.Context) error {
 	var err error
-	if r.chunks, err = r.cfg.Meta.Chunks(ctx); err != nil {
+	if r.chunks, err = r.cfg.Meta.SettleChunks(ctx); err != nil {
 		return err
 	}
 	sub := r.cfg.Subtask
-	r.content, err = openContent(sub)
+	if r.cfg.Live != nil {
+		r.content = openLive(r.cfg.Live)
+		return r.content.files.(*liveFeed).hold(ctx, r)
+	}
+	r.content, err = openContent(sub, r.loaded)
 	adopt := sub.Mode == config.ModeLoad && r.phase.Unit == status.UnitInvalid
 	if err == nil && r.content.id != r.phase.DumpID && !adopt {
 		err = fmt.Errorf("%s: %w: it is dump %s, while the task is at dump %s", r.content.dir, dumpdir.ErrMissing, r.content.id, r.phase.DumpID)
@@ -135,6 +148,9 @@ func (r *run) openDump(ctx context.Context) error {
 	}
 	return r.dumpAgain(ctx, err)
 }
+
+// loaded tells how much of a file is on the target.
+func (r *run) loaded(file string) int64 { return r.chunks[file].Offset }
 
 // adopt makes the dump that is there the task's, in mode load.
 func (r *run) adopt(ctx context.Context) error {
@@ -209,6 +225,9 @@ func (r *run) loadAll(ctx context.Context) error {
 				if err := l.load(ctx, w.item, w.chunk); err != nil {
 					return err
 				}
+				if err := r.dispose(w.file); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -220,7 +239,7 @@ func (r *run) loadAll(ctx context.Context) error {
 // row before.
 func (r *run) hand(ctx context.Context, queue chan<- work) error {
 	for {
-		items, err := r.content.files.next(ctx)
+		items, more, err := r.content.files.next(ctx)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -233,7 +252,7 @@ func (r *run) hand(ctx context.Context, queue chan<- work) error {
 				names = append(names, it.file.name)
 			}
 		}
-		if err := r.cfg.Meta.AddChunks(ctx, r.content.id, names); err != nil {
+		if err := r.cfg.Meta.AddChunks(ctx, r.content.id, names, more); err != nil {
 			return err
 		}
 		for _, it := range items {
@@ -242,6 +261,9 @@ func (r *run) hand(ctx context.Context, queue chan<- work) error {
 				c = checkpoint.Chunk{File: it.file.name, DumpID: r.content.id}
 			}
 			if c.Offset >= it.file.bytes {
+				if err := r.dispose(it.file); err != nil {
+					return err
+				}
 				continue
 			}
 			select {

@@ -42,6 +42,9 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// Worker is this worker's name, a label of some metrics.
 	Worker string
+	// Live is the dump that is being written, to be loaded meanwhile; nil for one
+	// that is complete.
+	Live *dumpdir.Live
 }
 
 // Unit loads one dump.
@@ -52,6 +55,7 @@ type Unit struct {
 	began   time.Time // when Run began
 
 	bytes, rows atomic.Int64 // on the target
+	disk        atomic.Int64 // bytes of data files there, of a dump that is complete
 	conflicts   atomic.Int64 // rows that were there already, since the unit began
 	rate        meter.Rate
 
@@ -126,6 +130,13 @@ func (u *Unit) step(ctx context.Context) error {
 		r.clean() // in case the end was recorded and we never heard of it
 		return nil
 	}
+	if live := u.cfg.Live; live != nil {
+		if p.DumpID != live.ID() || p.Unit != status.UnitDump && p.Unit != status.UnitLoad {
+			return &fault.Error{Kind: fault.Conflict, Code: codeDirNotFound, Msg: "the task is at another dump than the one that is being written",
+				Hint: "resume-task: the subtask begins with what the target says"}
+		}
+		return r.do(ctx)
+	}
 	if p.Unit != status.UnitLoad && (p.Unit != status.UnitInvalid || u.cfg.Subtask.Mode != config.ModeLoad) {
 		return &fault.Error{Kind: fault.Conflict, Code: codeDirNotFound, Msg: "there is no complete dump to load",
 			Hint: "resume-task: the subtask begins with the dump"}
@@ -140,7 +151,14 @@ func (u *Unit) Fill(s *status.Subtask) {
 		BytesPerSecond: u.rate.PerSecond(), Progress: "0.00 %"}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	l.Used = u.disk.Load()
 	if c := u.content; c != nil {
+		if c.live != nil {
+			l.Used, l.Most, _ = c.live.Disk()
+			if m := c.live.Manifest(); m != nil && c.manifest == nil {
+				c.complete(m)
+			}
+		}
 		l.TotalBytes = c.total
 		l.MetaBinlog, l.MetaBinlogGTID = c.metaBinlog, c.metaGTID
 		l.Progress = "100.00 %"
@@ -161,13 +179,17 @@ func (u *Unit) Fill(s *status.Subtask) {
 
 // setProgress begins to count from what the target holds.
 func (r *run) setProgress() {
-	var bytes, rows int64
+	var bytes, rows, disk int64
 	for _, t := range r.content.tables {
 		for _, f := range t.files {
 			bytes += r.chunks[f.name].Offset
 			rows += r.chunks[f.name].Rows
+			if r.content.own && f.own.There(f.dir) {
+				disk += f.own.Size()
+			}
 		}
 	}
+	r.disk.Store(disk)
 	r.bytes.Store(bytes)
 	r.rows.Store(rows)
 	r.mu.Lock()

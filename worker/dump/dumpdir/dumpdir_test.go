@@ -72,7 +72,7 @@ func TestPrepareKeepsForeignFiles(t *testing.T) {
 // TestManifest is peer-bugs 5: whatever is not the complete dump is refused.
 func TestManifest(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := ReadManifest(dir); !errors.Is(err, ErrMissing) {
+	if _, err := ReadManifest(dir, nil); !errors.Is(err, ErrMissing) {
 		t.Errorf("empty directory: %v", err)
 	}
 	f, err := WriteFile(dir, "db.t-schema.sql", []byte(FileHead+"CREATE TABLE `t` (`a` int);\n"))
@@ -85,7 +85,7 @@ func TestManifest(t *testing.T) {
 	if err := m.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadManifest(dir)
+	got, err := ReadManifest(dir, nil)
 	if err != nil || got.DumpID != "id" || got.Snapshot.Position != m.Snapshot.Position {
 		t.Fatalf("read back %+v, %v", got, err)
 	}
@@ -97,17 +97,17 @@ func TestManifest(t *testing.T) {
 		t.Errorf("other contents: %v", err)
 	}
 	write(t, dir, f.Name, "short")
-	if _, err := ReadManifest(dir); !errors.Is(err, ErrDamaged) {
+	if _, err := ReadManifest(dir, nil); !errors.Is(err, ErrDamaged) {
 		t.Errorf("other size: %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, f.Name)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadManifest(dir); !errors.Is(err, ErrDamaged) {
+	if _, err := ReadManifest(dir, nil); !errors.Is(err, ErrDamaged) {
 		t.Errorf("missing file: %v", err)
 	}
 	write(t, dir, ManifestName, "{")
-	if _, err := ReadManifest(dir); !errors.Is(err, ErrDamaged) {
+	if _, err := ReadManifest(dir, nil); !errors.Is(err, ErrDamaged) {
 		t.Errorf("torn manifest: %v", err)
 	}
 }

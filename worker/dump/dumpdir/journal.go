@@ -16,7 +16,8 @@ import (
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-// record is one line of the journal: a checksum and one of these.
+// record is one line of the journal: a checksum and one of these. What it
+// points to does not change.
 type record struct {
 	Begin    *Header      `json:"begin,omitempty"`
 	Snapshot *Snapshot    `json:"snapshot,omitempty"`
@@ -32,7 +33,9 @@ type Journal struct {
 	mu sync.Mutex
 
 	// mu guards the following.
-	file *os.File
+	file  *os.File
+	state *State // what is noted
+	live  *Live  // is told what is noted; nil for nobody
 }
 
 // Begin starts the journal of a new dump in a directory that Prepare has made.
@@ -42,7 +45,7 @@ func Begin(dir string, h Header, prior *State) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{file: f}
+	j := &Journal{file: f, state: &State{Tables: map[schema.Name]*Progress{}}}
 	records := []record{{Begin: &h}}
 	if prior != nil {
 		for i := range prior.Snapshots {
@@ -65,8 +68,10 @@ func Begin(dir string, h Header, prior *State) (*Journal, error) {
 
 // Resume opens the journal of the dump with that id and tells how far it has
 // come, by the journal and by the files; both are nil when dir does not hold
-// that dump. What is of no use any more is removed from dir.
-func Resume(dir, task, source, dumpID string) (*Journal, *State, error) {
+// that dump, or less of it than the target knows (recorded, which may be nil).
+// Files that are loaded may be missing. What is of no use any more is removed
+// from dir.
+func Resume(dir, task, source, dumpID string, recorded *State, loaded Loaded) (*Journal, *State, error) {
 	names, err := list(dir)
 	if err != nil || !slices.Contains(names, journalName) {
 		return nil, nil, err
@@ -83,10 +88,14 @@ func Resume(dir, task, source, dumpID string) (*Journal, *State, error) {
 	if s.DumpID != dumpID || s.Task != task || s.Source != source {
 		return nil, nil, nil
 	}
-	if err := s.verify(dir); err != nil {
+	if recorded != nil && !s.Covers(recorded, loaded) {
+		return nil, nil, nil
+	}
+	left, err := s.verify(dir, loaded)
+	if err != nil {
 		return nil, nil, err
 	}
-	kept := s.files()
+	kept := s.Files()
 	if err := remove(dir, names, func(n string) bool {
 		_, listed := slices.BinarySearch(kept, n)
 		return listed || n == markerName || n == journalName
@@ -100,7 +109,16 @@ func Resume(dir, task, source, dumpID string) (*Journal, *State, error) {
 	if err := errors.Join(f.Truncate(length), f.Sync()); err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}
-	return &Journal{file: f}, s, nil
+	j := &Journal{file: f, state: s.clone()}
+	for _, t := range left {
+		if err := j.Table(*t); err != nil {
+			return nil, nil, errors.Join(err, f.Close())
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return j, s, nil
 }
 
 // replay reads records up to the first that is torn, and tells where that is.
@@ -136,26 +154,33 @@ func decode(line []byte) (r record, ok bool) {
 	return r, json.Unmarshal(body, &r) == nil
 }
 
-// verify takes chunks whose files are not there, or not whole, as not done.
-func (s *State) verify(dir string) error {
+// verify takes chunks whose files are not there, or not whole, as not done. It
+// lists the tables of which the target has rows of such chunks.
+func (s *State) verify(dir string, loaded Loaded) ([]*Progress, error) {
+	var left []*Progress
 	for _, t := range s.Tables {
+		changed := false
 		for i := range t.Chunks {
 			c := &t.Chunks[i]
 			for _, f := range c.Files {
 				info, err := os.Stat(filepath.Join(dir, f.Name))
 				if err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
+					return nil, err
 				}
-				if err != nil || info.Size() != f.size() {
+				if (err != nil || info.Size() != f.Size()) && !loaded.whole(f) {
 					c.Done = false
 				}
 			}
 			if !c.Done {
+				changed = t.leave(c, loaded) || changed
 				c.Files = nil
 			}
 		}
+		if changed {
+			left = append(left, t)
+		}
 	}
-	return nil
+	return left, nil
 }
 
 func (j *Journal) append(r record) error {
@@ -166,8 +191,16 @@ func (j *Journal) append(r record) error {
 	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(body, CRC()), body)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_, err = j.file.Write(line)
-	return err
+	if _, err = j.file.Write(line); err != nil {
+		return err
+	}
+	if !j.state.apply(r.clone()) {
+		return fmt.Errorf("the journal has no place for %s", body)
+	}
+	if j.live != nil {
+		j.live.add(r.clone())
+	}
+	return nil
 }
 
 // Snapshot notes the moment that is read from now on.
@@ -188,7 +221,27 @@ func (j *Journal) Chunk(n schema.Name, c Chunk) error {
 }
 
 // Sync brings all notes to the disk.
-func (j *Journal) Sync() error { return j.file.Sync() }
+func (j *Journal) Sync() error {
+	j.mu.Lock()
+	f := j.file
+	j.mu.Unlock()
+	if f == nil {
+		return nil // they are there
+	}
+	if err := f.Sync(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil // Close has done it
+}
 
-// Close ends the writing.
-func (j *Journal) Close() error { return j.file.Close() }
+// Close ends the writing, with all notes on the disk.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f := j.file
+	if f == nil {
+		return nil
+	}
+	j.file = nil
+	return errors.Join(f.Sync(), f.Close())
+}

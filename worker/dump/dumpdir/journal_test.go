@@ -55,7 +55,7 @@ func TestJournalEndsAnywhere(t *testing.T) {
 	seen := map[int]bool{}
 	for cut := len(data); cut >= 0; cut -= 7 {
 		write(t, dir, journalName, string(data[:cut]))
-		j, s, err := Resume(dir, "task", "src", "id")
+		j, s, err := Resume(dir, "task", "src", "id", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestJournalEndsAnywhere(t *testing.T) {
 func TestJournalIsChecked(t *testing.T) {
 	dir, data := journalBed(t)
 	write(t, dir, DataFile("db", "t", 0, 0), "longer")
-	_, s, err := Resume(dir, "task", "src", "id")
+	_, s, err := Resume(dir, "task", "src", "id", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,11 +112,11 @@ func TestJournalIsChecked(t *testing.T) {
 		}
 	}
 	for _, other := range [][3]string{{"task", "src", "other"}, {"task", "src", ""}} {
-		if j, s, err := Resume(dir, other[0], other[1], other[2]); j != nil || s != nil || err != nil {
+		if j, s, err := Resume(dir, other[0], other[1], other[2], nil, nil); j != nil || s != nil || err != nil {
 			t.Errorf("%v: %v, %v", other, s, err)
 		}
 	}
-	if _, _, err := Resume(dir, "other", "src", "id"); err == nil {
+	if _, _, err := Resume(dir, "other", "src", "id", nil, nil); err == nil {
 		t.Error("the directory of another task is taken up")
 	}
 }

@@ -13,9 +13,10 @@ import (
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-// The target keeps what a dump that is being loaded consists of. When its files
-// are lost, that and the load's progress say which chunks are complete there;
-// only the others are dumped again.
+// The target keeps what a dump that is being loaded consists of: the state when
+// the load began, and the journal's records since. When the files are lost, that
+// and the load's progress say which chunks are complete there; only the others
+// are dumped again.
 
 // stored is the form of a State on the target.
 type stored struct {
@@ -36,27 +37,59 @@ func (s *State) Text() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// ReadState reads what Text wrote.
+// textOf is records in a form for ReadState, behind the text of a state.
+func textOf(records []record) ([]byte, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	out := json.NewEncoder(z)
+	for _, r := range records {
+		if err := out.Encode(r); err != nil {
+			return nil, err
+		}
+	}
+	err := z.Close()
+	return b.Bytes(), err
+}
+
+// ReadState reads what Text wrote, and records behind it.
 func ReadState(text []byte) (*State, error) {
-	var in stored
-	z, err := gzip.NewReader(bytes.NewReader(text))
-	if err == nil {
-		err = json.NewDecoder(z).Decode(&in)
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, z) // the checksum is at the end
-	}
+	s, err := readState(text)
 	if err != nil {
 		return nil, &fault.Error{Op: "read the record of a dump", Kind: fault.Corrupt, Side: fault.Downstream, Err: err,
 			Msg:  "the meta tables of the task are damaged",
 			Hint: "stop the task, clean its target tables and start it again with start-task --remove-meta"}
+	}
+	return s, nil
+}
+
+func readState(text []byte) (*State, error) {
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	var in stored
+	from := json.NewDecoder(z)
+	if err := from.Decode(&in); err != nil {
+		return nil, err
 	}
 	out := &State{Header: in.Header, Snapshots: in.Snapshots, Tables: map[schema.Name]*Progress{}}
 	for i := range in.Tables {
 		t := &in.Tables[i]
 		out.Tables[schema.Name{Schema: t.Schema, Table: t.Name}] = t
 	}
-	return out, nil
+	for {
+		var r record
+		err := from.Decode(&r)
+		if errors.Is(err, io.EOF) { // the checksum is right
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !out.apply(r) {
+			return nil, errors.New("a chunk is of a table or a snapshot that nothing is known of")
+		}
+	}
 }
 
 // State is a complete dump as one that may be lost. before is what the target
@@ -70,13 +103,10 @@ func (m *Manifest) State(dir string, before *State) (*State, error) {
 			return nil, err
 		}
 		p := &Progress{Schema: t.Schema, Name: t.Name, Create: create, Created: t.Created, Keyed: t.Keyed, Key: t.Key, Pieces: t.Pieces,
-			Chunks: slices.Clone(t.Chunks), Left: t.Left}
+			Chunks: slices.Clone(t.Chunks), Begun: t.Begun, Left: t.Left}
 		n := schema.Name{Schema: t.Schema, Table: t.Name}
 		for i := range p.Chunks {
-			c := &p.Chunks[i]
-			if c.Elsewhere && before != nil && before.Tables[n] != nil && c.No < len(before.Tables[n].Chunks) {
-				c.Files = before.Tables[n].Chunks[c.No].Files
-			}
+			before.complete(n, &p.Chunks[i])
 		}
 		for _, f := range t.Data {
 			p.Chunks[f.Chunk].Files = append(p.Chunks[f.Chunk].Files, f)
@@ -86,10 +116,74 @@ func (m *Manifest) State(dir string, before *State) (*State, error) {
 	return out, nil
 }
 
-// Lose makes of s what is left when all files are lost, under a new id. offset
-// tells how much of a file is on the target. Files of chunks that have to be
-// read again are answered: their progress is to be forgotten.
-func (s *State) Lose(offset func(file string) int64) (left *State, forget []string) {
+// complete gives a chunk that is elsewhere its files, as s remembers them.
+func (s *State) complete(n schema.Name, c *Chunk) {
+	if s != nil && c.Elsewhere && s.Tables[n] != nil && c.No < len(s.Tables[n].Chunks) {
+		c.Files = s.Tables[n].Chunks[c.No].Files
+	}
+}
+
+// Remember gives the chunks of s that are elsewhere their files, as before, which
+// may be nil, knows them.
+func (s *State) Remember(before *State) {
+	for n, t := range s.Tables {
+		for i := range t.Chunks {
+			before.complete(n, &t.Chunks[i])
+		}
+	}
+}
+
+// Covers tells whether s knows all that recorded, an earlier state of the same
+// dump, knows of chunks that the target has rows of.
+func (s *State) Covers(recorded *State, loaded Loaded) bool {
+	if len(s.Snapshots) < len(recorded.Snapshots) {
+		return false
+	}
+	for n, r := range recorded.Tables {
+		t := s.Tables[n]
+		if t == nil || t.Begun > r.Begun {
+			continue // it is gone, or has begun anew
+		}
+		for _, c := range r.Chunks {
+			there := slices.ContainsFunc(c.Files, func(f File) bool { return loaded.bytes(f) > 0 })
+			if there && (c.No >= len(t.Chunks) || !t.Chunks[c.No].same(c)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// same tells whether two notes are of the same reading of a chunk.
+func (c Chunk) same(o Chunk) bool {
+	return c.Snapshot == o.Snapshot && c.Elsewhere == o.Elsewhere && slices.Equal(c.From, o.From) && slices.Equal(c.To, o.To) &&
+		(c.Elsewhere || slices.Equal(c.Files, o.Files))
+}
+
+// Forget is s without the chunks of one table, whose rows are not on the target
+// any more, and the files whose progress is to be forgotten. The id is a new one.
+func (s *State) Forget(n schema.Name) (left *State, forget []string) {
+	left = s.clone()
+	left.DumpID = NewID()
+	t := left.Tables[n]
+	if t == nil {
+		return left, nil
+	}
+	for i := range t.Chunks {
+		c := &t.Chunks[i]
+		for _, f := range c.Files {
+			forget = append(forget, f.Name)
+		}
+		c.Done, c.Elsewhere, c.Files = false, false, nil
+	}
+	t.Left = nil
+	return left, forget
+}
+
+// Lose makes of s what is left when all files are lost, under a new id. Files
+// of chunks that have to be read again are answered: their progress is to be
+// forgotten.
+func (s *State) Lose(loaded Loaded) (left *State, forget []string) {
 	left = &State{Header: s.Header, Snapshots: s.Snapshots, Tables: map[schema.Name]*Progress{}}
 	left.DumpID = NewID()
 	for n, t := range s.Tables {
@@ -100,19 +194,11 @@ func (s *State) Lose(offset func(file string) int64) (left *State, forget []stri
 			if c.Elsewhere {
 				continue
 			}
-			complete, begun := c.Done, false
-			for _, f := range c.Files {
-				at := offset(f.Name)
-				complete, begun = complete && at >= f.Bytes, begun || at > 0
-			}
-			if complete {
+			if c.Done && !slices.ContainsFunc(c.Files, func(f File) bool { return !loaded.whole(f) }) {
 				c.Elsewhere = true
 				continue
 			}
-			if begun && (p.Left == nil || *p.Left > c.Snapshot) {
-				snapshot := c.Snapshot
-				p.Left = &snapshot
-			}
+			p.leave(c, loaded)
 			for _, f := range c.Files {
 				forget = append(forget, f.Name)
 			}
@@ -140,20 +226,27 @@ func (s *State) Prior() *State {
 // Touched tells whether the target has rows of the table before it is loaded.
 func (t Table) Touched() bool { return touched(t.Chunks, t.Left) }
 
+// Touched tells whether the target has rows of the table that count.
+func (p *Progress) Touched() bool { return touched(p.Chunks, p.Left) }
+
 func touched(chunks []Chunk, left *int) bool {
 	return left != nil || slices.ContainsFunc(chunks, func(c Chunk) bool { return c.Elsewhere })
 }
 
-// Restarted lists the tables of which the target has rows that are not part of m:
-// those that were read anew alone, and those that are gone.
-func (s *State) Restarted(m *Manifest) []*Progress {
-	kept := map[schema.Name]bool{}
-	for _, t := range m.Tables {
-		kept[schema.Name{Schema: t.Schema, Table: t.Name}] = t.Touched()
-	}
+// Restarted lists the tables of which the target has rows that are not part of
+// now: those that were read anew alone, and those that are gone. A table that was
+// made there is listed, too, when it is gone or has another structure now.
+func (s *State) Restarted(now *State, loaded Loaded) []*Progress {
 	var out []*Progress
 	for n, t := range s.Tables {
-		if touched(t.Chunks, t.Left) && !kept[n] {
+		there := t.Touched()
+		for _, c := range t.Chunks {
+			there = there || slices.ContainsFunc(c.Files, func(f File) bool { return loaded.bytes(f) > 0 })
+		}
+		at := now.Tables[n]
+		kept := at != nil && at.Begun == t.Begun && (at.Touched() || !t.Touched())
+		outdated := t.Made && (at == nil || at.Begun != t.Begun && !SameStructure(at.Create, t.Create))
+		if there && !kept || outdated {
 			out = append(out, t)
 		}
 	}

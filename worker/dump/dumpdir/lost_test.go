@@ -92,21 +92,47 @@ func TestLose(t *testing.T) {
 func TestRestarted(t *testing.T) {
 	offsets := map[string]int64{"l0": 100, "h1": 40}
 	left, _ := lostState().Lose(func(file string) int64 { return offsets[file] })
+	at := func(name string, p Progress) *Progress {
+		p.Schema, p.Name = "d", name
+		return &p
+	}
 	for _, c := range []struct {
 		name   string
-		tables []Table
+		loaded map[string]int64 // beside what is elsewhere
+		tables []*Progress
 		want   map[string]bool
 	}{
-		{"both go on", []Table{{Schema: "d", Name: "loaded", Chunks: []Chunk{{Elsewhere: true}}}, {Schema: "d", Name: "half", Left: new(int)}, {Schema: "d", Name: "none"}}, map[string]bool{}},
-		{"one anew, one gone", []Table{{Schema: "d", Name: "half", Chunks: []Chunk{{Done: true}}}, {Schema: "d", Name: "none"}}, map[string]bool{"loaded": true, "half": true}},
+		{"both go on", nil, []*Progress{at("loaded", Progress{Chunks: []Chunk{{Elsewhere: true}}}), at("half", Progress{Left: new(int)}), at("none", Progress{})}, map[string]bool{}},
+		{"one anew, one gone", nil, []*Progress{at("half", Progress{Chunks: []Chunk{{Done: true}}})}, map[string]bool{"loaded": true, "half": true}},
+		{"another beginning", nil, []*Progress{at("loaded", Progress{Begun: 3, Chunks: []Chunk{{Done: true}}}), at("half", Progress{Left: new(int)})}, map[string]bool{"loaded": true}},
 	} {
+		now := &State{Tables: map[schema.Name]*Progress{}}
+		for _, p := range c.tables {
+			now.Tables[schema.Name{Schema: "d", Table: p.Name}] = p
+		}
 		got := map[string]bool{}
-		for _, p := range left.Restarted(&Manifest{Tables: c.tables}) {
+		for _, p := range left.Restarted(now, nil) {
 			got[p.Name] = true
 		}
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s: %s", c.name, d)
 		}
+	}
+}
+
+// TestRestartedWhileItIsLoaded: with all files there, rows on the target are told
+// by the progress of files, and a table that begins anew by its Begun.
+func TestRestartedWhileItIsLoaded(t *testing.T) {
+	before, now := lostState(), lostState()
+	loaded := Loaded(func(file string) int64 { return map[string]int64{"h1": 1}[file] })
+	if got := before.Restarted(now, loaded); len(got) > 0 {
+		t.Errorf("nothing has begun anew, and %s counts as if it had", got[0].Name)
+	}
+	for _, p := range now.Tables {
+		p.Begun = 3
+	}
+	if got := before.Restarted(now, loaded); len(got) != 1 || got[0].Name != "half" {
+		t.Errorf("restarted: %v", got)
 	}
 }
 

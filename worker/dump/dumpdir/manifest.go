@@ -99,6 +99,7 @@ type Table struct {
 	Key     *Key    `json:"key,omitempty"`
 	Pieces  []Piece `json:"pieces,omitempty"`
 	Chunks  []Chunk `json:"chunks,omitempty"`
+	Begun   int     `json:"begun,omitempty"`
 	Left    *int    `json:"left,omitempty"`
 	// Oldest and Newest are the snapshots that its rows are of, by number.
 	Oldest int `json:"oldest"`
@@ -135,11 +136,26 @@ type File struct {
 	Chunk  int    `json:"chunk,omitempty"` // of which chunk
 }
 
-func (f File) size() int64 {
+// Size is how much room the file takes.
+func (f File) Size() int64 {
 	if f.Stored > 0 {
 		return f.Stored
 	}
 	return f.Bytes
+}
+
+// There tells whether the file is on the disk.
+func (f File) There(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, f.Name))
+	return err == nil
+}
+
+// Remove removes the file; one that is gone already is no error.
+func (f File) Remove(dir string) error {
+	if err := os.Remove(filepath.Join(dir, f.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // Bytes gives the size of all data files.
@@ -164,8 +180,9 @@ func (m *Manifest) Write(dir string) error {
 }
 
 // ReadManifest reads the manifest of a complete dump; ErrMissing when there is
-// none. It checks sizes, not contents: see Check.
-func ReadManifest(dir string) (*Manifest, error) {
+// none. It checks sizes, not contents: see Check. Files that are loaded may be
+// missing.
+func ReadManifest(dir string, loaded Loaded) (*Manifest, error) {
 	data, err := os.ReadFile(filepath.Join(dir, ManifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrMissing)
@@ -184,12 +201,13 @@ func ReadManifest(dir string) (*Manifest, error) {
 	for _, f := range m.files() {
 		info, err := os.Stat(filepath.Join(dir, f.Name))
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && loaded.whole(f):
 		case errors.Is(err, fs.ErrNotExist):
 			return nil, fmt.Errorf("%w: file %s is missing in %s", ErrDamaged, f.Name, dir)
 		case err != nil:
 			return nil, err
-		case info.Size() != f.size():
-			return nil, fmt.Errorf("%w: file %s in %s has %d bytes instead of %d", ErrDamaged, f.Name, dir, info.Size(), f.size())
+		case info.Size() != f.Size():
+			return nil, fmt.Errorf("%w: file %s in %s has %d bytes instead of %d", ErrDamaged, f.Name, dir, info.Size(), f.Size())
 		}
 	}
 	return m, nil

@@ -90,6 +90,11 @@ type Progress struct {
 	Key    *Key    `json:"key,omitempty"`
 	Pieces []Piece `json:"pieces"`
 	Chunks []Chunk `json:"chunks,omitempty"`
+	// Begun is the number of the snapshot at which its first chunks were decided
+	// on: a table that begins anew has another one.
+	Begun int `json:"begun,omitempty"`
+	// Made tells that the table was not on the target before it was loaded.
+	Made bool `json:"made,omitempty"`
 	// Left is set when the target has rows of chunks that are to be read again, as
 	// old as that snapshot.
 	Left *int `json:"left,omitempty"`
@@ -124,6 +129,58 @@ func (p *Progress) Rest(piece int) (rest Range, ok bool) {
 	return rest, true
 }
 
+// leave notes that the target has rows of a chunk that is to be read again, if
+// it has. It tells whether that is news.
+func (p *Progress) leave(c *Chunk, loaded Loaded) bool {
+	for _, f := range c.Files {
+		if loaded.bytes(f) > 0 && (p.Left == nil || *p.Left > c.Snapshot) {
+			at := c.Snapshot
+			p.Left = &at
+			return true
+		}
+	}
+	return false
+}
+
+// Mixed tells whether the rows of a table are, or may come to be, of several
+// moments when the last of the snapshots is read now.
+func (p *Progress) Mixed(snapshots []Snapshot) bool {
+	last := len(snapshots) - 1
+	oldest, newest := last, 0
+	see := func(n int) { oldest, newest = min(oldest, n), max(newest, n) }
+	if !p.Complete() {
+		see(last)
+	}
+	for _, c := range p.Chunks {
+		if c.Done {
+			see(c.Snapshot)
+		}
+	}
+	if p.Left != nil {
+		see(*p.Left)
+	}
+	return oldest < newest || last >= 0 && !snapshots[min(newest, last)].Until.IsZero()
+}
+
+func (p *Progress) clone() *Progress {
+	out := *p
+	out.Chunks = slices.Clone(p.Chunks)
+	return &out
+}
+
+// Loaded tells how many bytes of a file's contents are on the target; nil for
+// none of any file.
+type Loaded func(file string) int64
+
+func (l Loaded) bytes(f File) int64 {
+	if l == nil {
+		return 0
+	}
+	return l(f.Name)
+}
+
+func (l Loaded) whole(f File) bool { return l != nil && f.Bytes > 0 && l(f.Name) >= f.Bytes }
+
 // State is how far a dump has come.
 type State struct {
 	Header
@@ -155,6 +212,23 @@ func (s *State) apply(r record) bool {
 	return true
 }
 
+// clone is a copy that does not follow s.
+func (s *State) clone() *State {
+	out := &State{Header: s.Header, Snapshots: slices.Clone(s.Snapshots), Tables: make(map[schema.Name]*Progress, len(s.Tables))}
+	for n, t := range s.Tables {
+		out.Tables[n] = t.clone()
+	}
+	return out
+}
+
+// clone is a copy whose table does not change with r's.
+func (r record) clone() record {
+	if r.Table != nil {
+		r.Table = r.Table.clone()
+	}
+	return r
+}
+
 // NewID names a dump so that no other has the same name.
 func NewID() string {
 	var b [16]byte
@@ -162,8 +236,8 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// files names all files of complete chunks.
-func (s *State) files() []string {
+// Files names all files of complete chunks, sorted.
+func (s *State) Files() []string {
 	var out []string
 	for _, t := range s.Tables {
 		for _, c := range t.Chunks {
