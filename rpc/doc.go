@@ -49,6 +49,12 @@
 // with or without a leader. A reader that is too slow blocks its own goroutine
 // only, falls behind the change log and gets a snapshot.
 //
+// # History
+//
+// What operators did is read from the change log (history.go). note.go adds to
+// it what leaves no change: refusals, and what only workers or targets keep. A
+// request whose outcome nobody knows is not noted.
+//
 // # Invariants
 //
 //   - A renewal is acknowledged only while this master leads, the session in

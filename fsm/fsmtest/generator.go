@@ -95,10 +95,10 @@ func (g *Generator) Command() fsm.Command {
 	case 32:
 		return fsm.UpdateSource{ID: g.source(), Config: fmt.Sprintf("password: secret%d", g.n)}
 	case 33:
-		if g.n%5 == 0 {
+		if g.rng.IntN(5) == 0 {
 			return fsm.Note{Task: g.task()}
 		}
-		return fsm.Note{Action: g.pick("action", 2), Task: g.task(), Sources: g.some(), Refused: g.n%2 == 0, Msg: g.pick("why", 3)}
+		return fsm.Note{Action: g.pick("action", 2), Task: g.task(), Sources: g.some(), Refused: g.rng.IntN(2) == 0, Msg: g.pick("why", 3)}
 	default:
 		return fsm.SetStage{Task: g.task(), Sources: g.some(), Stage: status.Stage(2 + g.rng.IntN(3))}
 	}

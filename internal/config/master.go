@@ -46,6 +46,7 @@ type masterFile struct {
 	DataDir             string `toml:"data-dir"`
 	RPCTimeout          string `toml:"rpc-timeout"`
 	V1SourcesPath       string `toml:"v1-sources-path"`
+	SecretKeyPath       string `toml:"secret-key-path"`
 	Experimental        struct {
 		OpenAPI bool `toml:"openapi"`
 	} `toml:"experimental"`
@@ -80,6 +81,7 @@ func masterFlags(m *masterFile) *flag.FlagSet {
 	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of masters of the cluster to join, separated by commas; instead of initial-cluster")
 	fs.StringVar(&m.DataDir, "data-dir", "", "directory for the cluster's state (default: default.{name})")
 	fs.StringVar(&m.V1SourcesPath, "v1-sources-path", "", "sources of a version 1.0 cluster to import (not supported yet)")
+	fs.StringVar(&m.SecretKeyPath, "secret-key-path", "", "file with the key that passwords are encrypted with (not supported yet)")
 	fs.UintVar(&m.MaxTxnOps, "max-txn-ops", 0, "accepted, no effect")
 	fs.UintVar(&m.MaxRequestBytes, "max-request-bytes", 0, "accepted, no effect")
 	fs.StringVar(&m.AutoCompactionMode, "auto-compaction-mode", "", "accepted, no effect")
@@ -113,6 +115,7 @@ func (m *masterFile) unsupported() error {
 		{"peer-urls with more than one URL", len(splitList(m.PeerURLs)) > 1},
 		{"advertise-peer-urls with more than one URL", len(splitList(m.AdvertisePeerURLs)) > 1},
 		{"v1-sources-path", m.V1SourcesPath != ""},
+		{"secret-key-path", m.SecretKeyPath != ""},
 		{"experimental.openapi", m.Experimental.OpenAPI},
 	} {
 		if k.set {

@@ -139,7 +139,7 @@ func TestMasterConfigRoundTrip(t *testing.T) {
 
 func TestUsageNamesEveryFlag(t *testing.T) {
 	for _, c := range []struct{ text, flags string }{
-		{MasterUsage(), "V print-sample-config config L log-file log-format name master-addr advertise-addr peer-urls advertise-peer-urls initial-cluster join data-dir max-txn-ops max-request-bytes auto-compaction-mode auto-compaction-retention quota-backend-bytes v1-sources-path ssl-ca ssl-cert ssl-key cert-allowed-cn"},
+		{MasterUsage(), "V print-sample-config config L log-file log-format name master-addr advertise-addr peer-urls advertise-peer-urls initial-cluster join data-dir max-txn-ops max-request-bytes auto-compaction-mode auto-compaction-retention quota-backend-bytes v1-sources-path secret-key-path ssl-ca ssl-cert ssl-key cert-allowed-cn"},
 		{WorkerUsage(), "V print-sample-config config L log-file log-format name worker-addr advertise-addr join keepalive-ttl relay-keepalive-ttl ssl-ca ssl-cert ssl-key cert-allowed-cn"},
 	} {
 		for _, f := range strings.Fields(c.flags) {

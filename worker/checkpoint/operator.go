@@ -227,7 +227,7 @@ func (m *Meta) changeOnce(ctx context.Context, op string, fn func(*sql.Tx, Lane,
 		return m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.hold(ctx, tx); err != nil {
+	if err := m.Hold(ctx, tx); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixLane)+" SET attempt = attempt + 1 WHERE source = ? AND lane = 0", m.Source); err != nil {

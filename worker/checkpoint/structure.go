@@ -30,7 +30,7 @@ func (m *Meta) PutStructure(ctx context.Context, n schema.Name, createSQL string
 		return m.wrap(op, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.hold(ctx, tx); err != nil {
+	if err := m.Hold(ctx, tx); err != nil {
 		return err
 	}
 	if err := m.SaveStructure(ctx, tx, n, createSQL); err != nil {
