@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
+	"strconv"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/fault"
@@ -39,8 +41,8 @@ type Online struct {
 
 // OnlineMore is what we keep beside DM's part of an Online.
 type OnlineMore struct {
-	// Statements are DDLs as the source has executed them. They count if there are
-	// as many as DDLs: who changes DDLs by hand need not know about them.
+	// Statements are DDLs as the source has executed them. One counts for the text in
+	// DDLs that it was made with: who changes DDLs by hand need not know about it.
 	Statements []OnlineStatement `json:"statements,omitempty"`
 	// Away says that the real table has left its name, and how; "" while it has not.
 	Away Away `json:"away,omitempty"`
@@ -58,6 +60,7 @@ const (
 
 // OnlineStatement is a statement of the source with what its session had.
 type OnlineStatement struct {
+	Of        string `json:"of"` // the OnlineSum of its text in DDLs
 	Schema    string `json:"schema"`
 	Text      string `json:"text"`
 	SQLMode   uint64 `json:"sql_mode"`
@@ -66,6 +69,13 @@ type OnlineStatement struct {
 	Micros    uint32 `json:"micros"`
 	Zone      string `json:"zone,omitempty"`
 	Unchecked bool   `json:"unchecked,omitempty"`
+}
+
+// OnlineSum tells one text in DDLs from another.
+func OnlineSum(ddl string) string {
+	h := fnv.New64a()
+	h.Write([]byte(ddl)) //nolint:errcheck // a hash never fails
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // Onlines reads what is remembered of the source's online DDL, by the names of

@@ -95,9 +95,7 @@ func (o *online) after(changes []onlineChange) (records map[schema.Name]checkpoi
 			if r.More != nil {
 				more.Statements = slices.Clone(r.More.Statements)
 			}
-			if len(more.Statements) == len(r.DDLs) {
-				more.Statements = append(more.Statements, keptStatement(c.from))
-			}
+			more.Statements = append(more.Statements, keptStatement(c.ddl, c.from))
 			r.DDLs, r.More = append(slices.Clone(r.DDLs), c.ddl), more
 			records[c.name] = r
 		}
@@ -162,24 +160,28 @@ func (w *onlineWork) gone() (out []schema.Name) {
 	return out
 }
 
-// keptStatement gives the form of a statement in which it is recorded.
-func keptStatement(st *Statement) checkpoint.OnlineStatement {
-	return checkpoint.OnlineStatement{Schema: st.Schema, Text: st.Text, SQLMode: st.SQLMode, HasMode: st.HasMode, Time: st.Time,
+// keptStatement gives the form of a statement in which it is recorded beside DM's.
+func keptStatement(ddl string, st *Statement) checkpoint.OnlineStatement {
+	return checkpoint.OnlineStatement{Of: checkpoint.OnlineSum(ddl), Schema: st.Schema, Text: st.Text, SQLMode: st.SQLMode, HasMode: st.HasMode, Time: st.Time,
 		Micros: st.vars.micros, Zone: st.vars.zone, Unchecked: st.vars.unchecked}
 }
 
-// statements gives what is recorded of a shadow table. Of a record that is DM's,
-// or a person's, nobody knows the session: it is that of the statement now.
+// statements gives what is recorded of a shadow table. Of a text that is DM's, or a
+// person's, nobody knows the session: it is that of the statement now.
 func statements(r *checkpoint.Online, now *Statement) []Statement {
-	var out []Statement
-	if r.More != nil && len(r.More.Statements) == len(r.DDLs) {
+	kept := map[string]checkpoint.OnlineStatement{}
+	if r.More != nil {
 		for _, s := range r.More.Statements {
+			kept[s.Of] = s
+		}
+	}
+	var out []Statement
+	for _, text := range r.DDLs {
+		if s, is := kept[checkpoint.OnlineSum(text)]; is {
 			out = append(out, Statement{Schema: s.Schema, Text: s.Text, SQLMode: s.SQLMode, HasMode: s.HasMode, Time: s.Time,
 				vars: ddlVars{micros: s.Micros, zone: s.Zone, unchecked: s.Unchecked}})
+			continue
 		}
-		return out
-	}
-	for _, text := range r.DDLs {
 		st := *now
 		st.Schema, st.Text, st.SQLMode = r.Schema, text, now.SQLMode&^(modeAnsiQuotes|modeNoBackslash)
 		out = append(out, st)
