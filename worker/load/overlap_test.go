@@ -67,7 +67,7 @@ func TestDiskIsBoundedWhileBothGoOn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := overlapping(newBed(t, c.name, src, dst))
 			b.sysbench(c.name, 2, 12_000)
-			b.sub.Dump.Rows, b.sub.Dump.Where, b.sub.Load.MaxDisk = 500, c.where, c.bound
+			b.sub.Dump.Rows, b.sub.Dump.Where, b.sub.Load.MaxDisk = 1500, c.where, c.bound
 			if c.where == "" {
 				b.keyless(c.name, 8_000)
 			}
