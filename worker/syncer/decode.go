@@ -216,7 +216,7 @@ func (d *decoder) payload(h *replication.EventHeader, body []byte, to yield) err
 			return nil
 		}
 		if err != nil {
-			return &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Err: err, Msg: "a compressed transaction cannot be unpacked"}
+			return &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Code: codeGetEvent, Err: err, Msg: "a compressed transaction cannot be unpacked"}
 		}
 		inner := &d.innerHeader
 		if err := inner.Decode(raw); err != nil {
@@ -244,7 +244,7 @@ func payloadOf(body []byte) ([]byte, error) {
 		body = body[end:]
 	}
 	if len(body) == 0 || body[0] != replication.OTW_PAYLOAD_HEADER_END_MARK {
-		return nil, &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Msg: "the head of a compressed transaction cannot be read"}
+		return nil, &fault.Error{Kind: fault.Corrupt, Side: fault.Upstream, Code: codeGetEvent, Msg: "the head of a compressed transaction cannot be read"}
 	}
 	return body[1:], nil
 }

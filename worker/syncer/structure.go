@@ -94,7 +94,7 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 	}
 	t, err := s.table(ctx, n, columns)
 	if absent(err) {
-		return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Err: err,
+		return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeFetchDownstream, Err: err,
 			Msg:  "rows arrive for " + goesTo(n, to) + ", which is not on the target",
 			Hint: "create the table on the target with the source's structure, then resume-task; or exclude it in the task's block-allow-list"}
 	}
@@ -152,7 +152,8 @@ func (s *structures) learn(ctx context.Context, n schema.Name, text string) (*sc
 	}
 	t, err := s.tracker.PutAs(n, text) // a structure keeps the name under which it was saved
 	if err != nil {
-		return nil, fault.Wrap("read the structure of "+dbconn.Ident(n.Schema, n.Table), err)
+		return nil, &fault.Error{Op: "read the structure of " + dbconn.Ident(n.Schema, n.Table), Kind: fault.KindOf(err), Code: codeCannotTrack,
+			Hint: fault.HintOf(err), Err: err}
 	}
 	delete(s.saved, n)
 	return t, nil

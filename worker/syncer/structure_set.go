@@ -17,6 +17,7 @@ import (
 
 // DM's numbers for structures.
 const (
+	codeCannotTrack     = 44003
 	codeNoStructure     = 44005
 	codeInvalidCreate   = 44009
 	codeFetchDownstream = 44007

@@ -88,10 +88,16 @@ type reading struct {
 	digest   []string // what the ID is made of
 }
 
+// DM's numbers for what a dump lacks.
+const (
+	codeMetadata    = 11001
+	codeNoTableFile = 34013
+)
+
 // metadata reads the file that says that the dump is complete.
 func (r *reading) metadata(names []string) error {
 	if !slices.Contains(names, metadataName) {
-		e := &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("directory %s holds no complete dump: the file metadata is missing", r.dir),
+		e := &fault.Error{Kind: fault.NotFound, Code: codeMetadata, Msg: fmt.Sprintf("directory %s holds no complete dump: the file metadata is missing", r.dir),
 			Hint: "wait until mydumper or dumpling has ended, or give the loaders section of the task the dir that they have written"}
 		if slices.Contains(names, metadataName+".partial") {
 			e.Msg = fmt.Sprintf("directory %s holds a dump that mydumper has not finished (metadata.partial)", r.dir)
@@ -329,7 +335,7 @@ func (r *reading) finish() error {
 		}
 	}
 	if len(r.dump.Schemas) == 0 {
-		return &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("directory %s holds no tables", r.dir),
+		return &fault.Error{Kind: fault.NotFound, Code: codeNoTableFile, Msg: fmt.Sprintf("directory %s holds no tables", r.dir),
 			Hint: "give the loaders section of the task the dir of a dump"}
 	}
 	sum := sha256.Sum256([]byte(strings.Join(r.digest, "\n")))
