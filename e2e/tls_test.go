@@ -239,6 +239,10 @@ func (s *encrypted) nothingIsSeen() {
 			t.Errorf("%v: %s%s", args, out.Stdout, out.Stderr)
 		}
 	}
+	// A master asks the worker, whose answer is the target's.
+	if out := s.run("operate-schema", "get", "-s", sourceName, taskName, "-d", "shop", "-t", "t"); !strings.Contains(out.Stdout, "Error 1044") {
+		t.Errorf("operate-schema: %s%s", out.Stdout, out.Stderr)
+	}
 	for _, p := range s.Processes() {
 		for _, page := range []string{"/metrics", "/status", "/health", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1"} {
 			text, err := s.Page(t.Context(), p.Addr, page)

@@ -97,7 +97,7 @@ func (m *Master) masterConfig(ctx context.Context, name string) (string, error) 
 		if x.Client == "" {
 			return "", fault.New(fault.Unavailable, "master "+name+" has not told its address yet")
 		}
-		conn, err := Dial(x.Client, WithTLS(m.cfg.TLS, nil))
+		conn, err := m.dial(x.Client)
 		if err != nil {
 			return "", err
 		}
@@ -119,7 +119,7 @@ func (m *Master) workerConfig(ctx context.Context, name string) (string, error) 
 	if !known {
 		return "", fault.New(fault.NotFound, "worker not found")
 	}
-	conn, err := Dial(w.Addr, WithTLS(m.cfg.TLS, nil))
+	conn, err := m.dial(w.Addr)
 	if err != nil {
 		return "", err
 	}

@@ -136,7 +136,7 @@ func (m *Master) passOn(ctx context.Context, name, addr string, req any, method 
 	if reply == nil {
 		return nil, grpcstatus.Error(codes.Unimplemented, "unknown method "+method)
 	}
-	conn, err := Dial(addr, WithTLS(m.cfg.TLS, nil))
+	conn, err := m.dial(addr)
 	if err != nil {
 		return nil, notLeader("the leader "+name+" cannot be reached at "+addr, "check the network between the masters")
 	}

@@ -62,6 +62,11 @@ func NewMaster(cfg MasterConfig) *Master {
 	return m
 }
 
+// dial connects to another master or a worker as this cluster does.
+func (m *Master) dial(addr string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	return Dial(addr, append([]grpc.DialOption{WithTLS(m.cfg.TLS, nil)}, opts...)...)
+}
+
 // Register adds the services to a server.
 func (m *Master) Register(s grpc.ServiceRegistrar) {
 	pb.RegisterMasterServer(s, m)

@@ -109,7 +109,7 @@ func (m *Master) ping(ctx context.Context, x Member) bool {
 	if x.Client == "" {
 		return false
 	}
-	conn, err := Dial(x.Client, WithTLS(m.cfg.TLS, nil))
+	conn, err := m.dial(x.Client)
 	if err != nil {
 		return false
 	}

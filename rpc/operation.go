@@ -136,7 +136,7 @@ func (m *Master) askWorker(ctx context.Context, p served, call func(context.Cont
 	if p.err != nil {
 		return nil, p.err
 	}
-	conn, err := Dial(p.worker.Addr, connectWithin(reachIn), WithTLS(m.cfg.TLS, nil))
+	conn, err := m.dial(p.worker.Addr, connectWithin(reachIn))
 	if err != nil {
 		return nil, err
 	}
