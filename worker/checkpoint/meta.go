@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-sql-driver/mysql"
@@ -108,6 +109,24 @@ func (m *Meta) createTable(ctx context.Context, t tableDef) error {
 // transaction, and makes the subtask row when there is none yet. After it no
 // statement of an older epoch changes anything.
 func (m *Meta) TakeOver(ctx context.Context) error {
+	const attempts, wait = 50, 100 * time.Millisecond
+	for n := 1; ; n++ {
+		err := m.takeOver(ctx)
+		// Under load a transaction of TiDB may begin with the structures of a moment
+		// ago, in which a table that was just created is not there.
+		var answer *mysql.MySQLError
+		if n == attempts || !errors.As(err, &answer) || answer.Number != 1146 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (m *Meta) takeOver(ctx context.Context) error {
 	const op = "take over the source in the target"
 	tx, err := m.DB.BeginTx(ctx, nil)
 	if err != nil {
