@@ -91,7 +91,9 @@ func TestOperatorOrRecord(t *testing.T) {
 			tx, err := db.BeginTx(t.Context(), nil)
 			must(t, err)
 			err = m.SaveLane(t.Context(), tx, lane)
-			go func() { put <- m.PutOperator(t.Context(), checkpoint.Operator{ID: "x", Op: checkpoint.Skip, At: at}, true) }()
+			go func() {
+				put <- m.PutOperator(t.Context(), checkpoint.Operator{ID: "x", Op: checkpoint.Skip, At: at}, true)
+			}()
 			if err == nil {
 				err = m.CheckOperator(t.Context(), tx, p, "", pos(0))
 			}
