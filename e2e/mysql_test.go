@@ -47,7 +47,7 @@ func mysqlAllMode(t *testing.T, args ...string) {
 // tagged writes a transaction whose GTID has a tag.
 func (s *stand) tagged(tag string, id int) {
 	s.t.Helper()
-	conn, err := s.up.DB().Conn(s.t.Context())
+	conn, err := s.up.Session(s.t.Context())
 	must(s.t, err)
 	defer conn.Close()
 	for _, q := range []string{"SET SESSION gtid_next = 'AUTOMATIC:" + tag + "'", "BEGIN", fmt.Sprintf("INSERT INTO %s.tagged VALUES (%d, 0)", schemaName, id),

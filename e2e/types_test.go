@@ -227,7 +227,7 @@ func (w *typeTables) fill(t *testing.T, r *rand.Rand) {
 
 // session lets in what the edges need, and waits for no lock for long.
 func (w *typeTables) session(ctx context.Context) (*sql.Conn, error) {
-	conn, err := w.up.DB().Conn(ctx)
+	conn, err := w.up.Session(ctx)
 	if err != nil {
 		return nil, err
 	}

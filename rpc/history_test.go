@@ -48,24 +48,24 @@ func TestHistoryTellsWhoDidWhat(t *testing.T) {
 		return metadata.AppendToOutgoingContext(t.Context(), "raftdm-actor", who, "raftdm-request-id", request)
 	}
 	create := &pb.OperateSourceRequest{Op: pb.SourceOp_StartSource, Config: []string{sourceYAML}}
-	for _, ctx := range []context.Context{as("ann", "r1"), as("ann", "r1"), as("bob", "r2"), as("bob", "r3")} {
+	for _, ctx := range []context.Context{as("user-1", "r1"), as("user-1", "r1"), as("user-2", "r2"), as("user-2", "r3")} {
 		if _, err := master.OperateSource(ctx, create); err != nil {
 			t.Fatal(err)
 		}
 	}
 	pause := &pb.OperateTaskRequest{Op: pb.TaskOp_Pause, Name: "nothing", Sources: []string{"source-1"}}
-	if _, err := master.OperateTask(as("ann", "r4"), pause); err != nil {
+	if _, err := master.OperateTask(as("user-1", "r4"), pause); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := master.QueryStatus(as("ann", "r5"), &pb.QueryStatusListRequest{Name: "nothing"}); err != nil {
+	if _, err := master.QueryStatus(as("user-1", "r5"), &pb.QueryStatusListRequest{Name: "nothing"}); err != nil {
 		t.Fatal(err)
 	}
 	const exists = "[code=46007:class=scheduler:scope=internal:level=medium], Message: source source-1 exists already, Workaround: operate-source show lists the sources"
 	const missing = "task nothing has no source or not exist, please check the task name and status"
 	want := []told{
-		{Actor: "ann", Action: "operate-source create", Sources: "source-1 "},
-		{Actor: "bob", Action: "operate-source create", Sources: "source-1 ", Msg: exists},
-		{Actor: "ann", Action: "pause-task", Task: "nothing", Sources: "source-1 ", Msg: missing},
+		{Actor: "user-1", Action: "operate-source create", Sources: "source-1 "},
+		{Actor: "user-2", Action: "operate-source create", Sources: "source-1 ", Msg: exists},
+		{Actor: "user-1", Action: "pause-task", Task: "nothing", Sources: "source-1 ", Msg: missing},
 	}
 	if diff := cmp.Diff(want, history(t, c, &clusterpb.HistoryRequest{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

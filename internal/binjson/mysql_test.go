@@ -38,7 +38,7 @@ func newBench(t *testing.T, up *testbed.Server) *bench {
 	t.Helper()
 	b := &bench{up: up, after: map[int]outcome{}}
 	var err error
-	if b.conn, err = up.DB().Conn(t.Context()); err != nil {
+	if b.conn, err = up.Session(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.conn.Close() })

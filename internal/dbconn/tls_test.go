@@ -84,7 +84,7 @@ func tlsToAServer(t *testing.T, ca *testbed.CA, server *testbed.Server) {
 	}
 
 	// A server that takes nobody without TLS says so itself.
-	guard, err := server.DB().Conn(t.Context())
+	guard, err := server.Session(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -228,7 +228,7 @@ func agree(t *testing.T, name string, server *testbed.Server) {
 // fill makes the table on a server.
 func fill(t *testing.T, server *testbed.Server) *sql.Conn {
 	t.Helper()
-	conn, err := server.DB().Conn(t.Context())
+	conn, err := server.Session(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

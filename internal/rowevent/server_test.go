@@ -90,7 +90,7 @@ func openSource(t *testing.T, server *testbed.Server, flavor, schema string) *so
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
-	conn, err := server.DB().Conn(ctx)
+	conn, err := server.Session(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestTrackerFollowsServer(t *testing.T) {
 
 func followServer(t *testing.T, server *testbed.Server, db, script string) {
 	ctx := context.Background()
-	conn, err := server.DB().Conn(ctx)
+	conn, err := server.Session(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

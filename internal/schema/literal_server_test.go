@@ -28,7 +28,7 @@ func TestLiteralRoundTrip(t *testing.T) {
 
 func roundTrip(t *testing.T, ctx context.Context, server *testbed.Server, flavor string, cases []literalCase) {
 	t.Helper()
-	conn, err := server.DB().Conn(ctx)
+	conn, err := server.Session(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

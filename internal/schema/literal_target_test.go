@@ -31,7 +31,7 @@ func onTarget(column string) bool {
 
 func openTarget(t *testing.T, ctx context.Context, name string, cases []literalCase) *target {
 	t.Helper()
-	conn, err := servers.TiDB(t).DB().Conn(ctx)
+	conn, err := servers.TiDB(t).Session(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ type follower struct {
 
 func newFollower(t *testing.T, server *testbed.Server, seed uint64) *follower {
 	t.Helper()
-	conn, err := server.DB().Conn(t.Context())
+	conn, err := server.Session(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

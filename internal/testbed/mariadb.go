@@ -86,7 +86,7 @@ func StartMariaDB(ctx context.Context, dir string, opts ...MariaDBOption) (*Serv
 	}
 	s := &Server{Name: "mariadb", Host: "127.0.0.1", Port: port, User: "root", Password: rootPassword, Dir: dir, data: data}
 	s.proc = &process{name: "mariadbd", path: mariadbd, args: o.command(dir, data, port), logFile: filepath.Join(dir, "mariadbd.log")}
-	if s.pool, err = s.open(rootPassword); err != nil {
+	if err = s.openPools(); err != nil {
 		return nil, err
 	}
 	if err := s.Start(ctx); err != nil {

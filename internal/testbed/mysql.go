@@ -51,7 +51,7 @@ func StartMySQL(ctx context.Context, dir string, args ...string) (*Server, error
 		"--socket="+inside+"/s.sock", "--pid-file="+inside+"/pid", "--secure-file-priv=", "--skip-name-resolve",
 		"--server-id="+strconv.Itoa(port), "--log-bin="+inside+"/data/mysql-bin", "--gtid-mode=ON", "--enforce-gtid-consistency=ON",
 		"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2", "--init-file="+inside+"/init.sql"), args...)}
-	if s.pool, err = s.open(rootPassword); err != nil {
+	if err = s.openPools(); err != nil {
 		return nil, errors.Join(err, s.cleanup())
 	}
 	if err := s.Start(ctx); err != nil {

@@ -33,6 +33,8 @@ type Server struct {
 
 	proc *process
 	pool *sql.DB
+	// apart has no idle sessions: each one that is taken is new.
+	apart *sql.DB
 	data string // MariaDB's data directory
 	// cleanup removes what lives outside Dir; nil when there is nothing.
 	cleanup func() error
@@ -46,8 +48,13 @@ func (s *Server) Config() endpoint.Database {
 }
 
 // DB gives a pool of root's sessions. It lives as long as the Server, also
-// across Stop and Start; Close closes it.
+// across Stop and Start; Close closes it. Whoever takes a session from it must leave
+// it as it was: SET belongs into a Session.
 func (s *Server) DB() *sql.DB { return s.pool }
+
+// Session opens a session of root's that nobody else has had or will get, so
+// that what is SET in it ends with its Close.
+func (s *Server) Session(ctx context.Context) (*sql.Conn, error) { return s.apart.Conn(ctx) }
 
 // DSN gives a data source name of go-sql-driver for root.
 func (s *Server) DSN() string { return s.driverConfig(s.Password).FormatDSN() }
@@ -114,7 +121,7 @@ func (s *Server) Alive() bool { return s.proc.alive() }
 
 // Close kills the server (its data is thrown away) and closes the pool.
 func (s *Server) Close() error {
-	err := s.pool.Close() // first: a session of a killed server closes with an error
+	err := errors.Join(s.pool.Close(), s.apart.Close()) // first: a session of a killed server closes with an error
 	s.Kill()
 	if s.cleanup != nil {
 		err = errors.Join(err, s.cleanup())
@@ -144,7 +151,17 @@ func (s *Server) Exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// open makes a pool of root's sessions; it connects on first use.
+// openPools makes the pools of root's sessions; they connect on first use.
+func (s *Server) openPools() (err error) {
+	if s.pool, err = s.open(s.Password); err != nil {
+		return err
+	}
+	s.pool.SetMaxIdleConns(8)
+	s.apart, err = s.open(s.Password)
+	return err
+}
+
+// open makes a pool that keeps no idle session.
 func (s *Server) open(password string) (*sql.DB, error) {
 	cfg := s.driverConfig(password)
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "")); err != nil {
@@ -155,6 +172,6 @@ func (s *Server) open(password string) (*sql.DB, error) {
 		return nil, err
 	}
 	db := sql.OpenDB(c)
-	db.SetMaxIdleConns(8)
+	db.SetMaxIdleConns(-1)
 	return db, nil
 }

@@ -57,7 +57,7 @@ func startTiDB(ctx context.Context, dir, config string) (*Server, error) {
 			"-P", strconv.Itoa(port), "--status-host=127.0.0.1", "--status=" + strconv.Itoa(statusPort),
 			"--store=unistore", "--path=" + filepath.Join(dir, "data")},
 	}
-	if s.pool, err = s.open(rootPassword); err != nil {
+	if err = s.openPools(); err != nil {
 		return nil, err
 	}
 	if err := s.Start(ctx); err != nil {

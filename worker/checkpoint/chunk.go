@@ -28,12 +28,7 @@ func (m *Meta) Chunks(ctx context.Context) (map[string]Chunk, error) {
 	return m.chunks(ctx, m.DB)
 }
 
-// querier reads: a pool or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func (m *Meta) chunks(ctx context.Context, on querier) (map[string]Chunk, error) {
+func (m *Meta) chunks(ctx context.Context, on queryer) (map[string]Chunk, error) {
 	const op = "read the load progress"
 	rows, err := on.QueryContext(ctx, "SELECT file, dump_id, byte_offset, rows_done, attempt FROM "+m.table(suffixChunk)+" WHERE source = ?", m.Source)
 	if err != nil {
@@ -53,55 +48,41 @@ func (m *Meta) chunks(ctx context.Context, on querier) (map[string]Chunk, error)
 
 // SettleChunks is Chunks, final: it raises the attempts, so no earlier
 // transaction can still be committed.
-func (m *Meta) SettleChunks(ctx context.Context) (map[string]Chunk, error) {
+func (m *Meta) SettleChunks(ctx context.Context) (out map[string]Chunk, err error) {
 	const op = "read the load progress"
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return nil, err
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+" SET attempt = attempt + 1 WHERE source = ?"+fence+"?", m.Source, m.Epoch); err != nil {
-		return nil, m.wrap(op, err)
-	}
-	out, err := m.chunks(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	return out, m.wrap(op, tx.Commit())
+	err = m.held(ctx, op, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+" SET attempt = attempt + 1 WHERE source = ?"+fence+"?", m.Source, m.Epoch); err != nil {
+			return m.wrap(op, err)
+		}
+		out, err = m.chunks(ctx, tx)
+		return err
+	})
+	return out, err
 }
 
 // AddChunks adds a row at offset 0 for each file that has none, in one fenced
 // transaction with more of the record of the dump, nil for nothing.
 func (m *Meta) AddChunks(ctx context.Context, dumpID string, files []string, more []byte) error {
 	const op = "record the files to load"
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return err
-	}
-	if err := m.addDump(ctx, tx, more); err != nil {
-		return err
-	}
-	for len(files) > 0 {
-		n := min(len(files), chunkInsertRows)
-		q := "INSERT IGNORE INTO " + m.table(suffixChunk) + " (source, file, dump_id, epoch) VALUES " +
-			strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?), ", n), ", ")
-		args := make([]any, 0, 4*n)
-		for _, f := range files[:n] {
-			args = append(args, m.Source, f, dumpID, m.Epoch)
+	return m.held(ctx, op, func(tx *sql.Tx) error {
+		if err := m.addDump(ctx, tx, more); err != nil {
+			return err
 		}
-		if _, err := tx.ExecContext(ctx, q, args...); err != nil {
-			return m.wrap(op, err)
+		for len(files) > 0 {
+			n := min(len(files), chunkInsertRows)
+			q := "INSERT IGNORE INTO " + m.table(suffixChunk) + " (source, file, dump_id, epoch) VALUES " +
+				strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?), ", n), ", ")
+			args := make([]any, 0, 4*n)
+			for _, f := range files[:n] {
+				args = append(args, m.Source, f, dumpID, m.Epoch)
+			}
+			if _, err := tx.ExecContext(ctx, q, args...); err != nil {
+				return m.wrap(op, err)
+			}
+			files = files[n:]
 		}
-		files = files[n:]
-	}
-	return m.wrap(op, tx.Commit())
+		return nil
+	})
 }
 
 // ForgetChunks removes the progress of all files of the source, in the
@@ -115,22 +96,16 @@ func (m *Meta) ForgetChunks(ctx context.Context, ex Execer) error {
 // them is not on the target any more.
 func (m *Meta) RestartChunks(ctx context.Context, files []string) error {
 	const op = "begin files anew"
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return err
-	}
-	for _, f := range files {
-		_, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+
-			" SET byte_offset = 0, rows_done = 0, attempt = attempt + 1 WHERE source = ? AND file = ?"+fence+"?", m.Source, f, m.Epoch)
-		if err != nil {
-			return m.wrap(op, err)
+	return m.held(ctx, op, func(tx *sql.Tx) error {
+		for _, f := range files {
+			_, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixChunk)+
+				" SET byte_offset = 0, rows_done = 0, attempt = attempt + 1 WHERE source = ? AND file = ?"+fence+"?", m.Source, f, m.Epoch)
+			if err != nil {
+				return m.wrap(op, err)
+			}
 		}
-	}
-	return m.wrap(op, tx.Commit())
+		return nil
+	})
 }
 
 // ErrChunkMoved means that the chunk row is not at the attempt we knew: an

@@ -52,11 +52,7 @@ func (m *Meta) DDL(ctx context.Context) (in Intent, ok bool, err error) {
 	return m.intent(ctx, m.DB, "")
 }
 
-type rowQueryer interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func (m *Meta) intent(ctx context.Context, on rowQueryer, lock string) (in Intent, ok bool, err error) {
+func (m *Meta) intent(ctx context.Context, on queryer, lock string) (in Intent, ok bool, err error) {
 	const op = "read the DDL record"
 	var text []byte
 	err = on.QueryRowContext(ctx, "SELECT intent FROM "+m.table(suffixDDL)+" WHERE source = ?"+lock, m.Source).Scan(&text)

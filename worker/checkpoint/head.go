@@ -50,17 +50,9 @@ func (m *Meta) SaveHead(ctx context.Context, h Head) error {
 	if err != nil {
 		return m.wrap(op, err)
 	}
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
+	return m.held(ctx, op, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO "+m.table(suffixHead)+" (source, epoch, head) VALUES (?, ?, ?)"+
+			" ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), head = VALUES(head)", m.Source, m.Epoch, string(text))
 		return m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO "+m.table(suffixHead)+" (source, epoch, head) VALUES (?, ?, ?)"+
-		" ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), head = VALUES(head)", m.Source, m.Epoch, string(text)); err != nil {
-		return m.wrap(op, err)
-	}
-	return m.wrap(op, tx.Commit())
+	})
 }

@@ -35,6 +35,7 @@ func (m *Meta) Lanes(ctx context.Context) ([]Lane, error) { return m.lanes(ctx, 
 
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 func (m *Meta) lanes(ctx context.Context, on queryer, lock string) ([]Lane, error) {
@@ -83,38 +84,32 @@ func (m *Meta) scanLane(op string, row interface{ Scan(...any) error }) (Lane, e
 // what combine makes of all rows there are, the others begin empty. Each row is
 // locked and written, so a transaction of an earlier run whose COMMIT is still
 // on its way is either in what combine sees, or fails.
-func (m *Meta) OpenLanes(ctx context.Context, n int, combine func([]Lane) (Lane, error)) (Lane, error) {
+func (m *Meta) OpenLanes(ctx context.Context, n int, combine func([]Lane) (Lane, error)) (first Lane, err error) {
 	const op = "open the lane rows"
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return Lane{}, m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return Lane{}, err
-	}
-	old, err := m.lanes(ctx, tx, " FOR UPDATE")
-	if err != nil {
-		return Lane{}, err
-	}
-	first, err := combine(old)
-	if err != nil {
-		return Lane{}, err
-	}
-	first.Lane = 0
-	if _, err := tx.ExecContext(ctx, "DELETE FROM "+m.table(suffixLane)+" WHERE source = ? AND lane >= ?", m.Source, n); err != nil {
-		return Lane{}, m.wrap(op, err)
-	}
-	for i := range n {
-		l := Lane{Lane: i, Watermark: first.Watermark}
-		if i == 0 {
-			l = first
+	err = m.held(ctx, op, func(tx *sql.Tx) error {
+		old, err := m.lanes(ctx, tx, " FOR UPDATE")
+		if err != nil {
+			return err
 		}
-		if err := m.putLane(ctx, tx, l); err != nil {
-			return Lane{}, m.wrap(op, err)
+		if first, err = combine(old); err != nil {
+			return err
 		}
-	}
-	return first, m.wrap(op, tx.Commit())
+		first.Lane = 0
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+m.table(suffixLane)+" WHERE source = ? AND lane >= ?", m.Source, n); err != nil {
+			return m.wrap(op, err)
+		}
+		for i := range n {
+			l := Lane{Lane: i, Watermark: first.Watermark}
+			if i == 0 {
+				l = first
+			}
+			if err := m.putLane(ctx, tx, l); err != nil {
+				return m.wrap(op, err)
+			}
+		}
+		return nil
+	})
+	return first, err
 }
 
 func (m *Meta) putLane(ctx context.Context, ex Execer, l Lane) error {

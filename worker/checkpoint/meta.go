@@ -174,6 +174,22 @@ func (m *Meta) raise(ctx context.Context, tx *sql.Tx, table string) error {
 	return err
 }
 
+// held runs fn in a transaction that adds or removes rows, fenced by Hold.
+func (m *Meta) held(ctx context.Context, op string, fn func(tx *sql.Tx) error) error {
+	tx, err := m.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
+	if err := m.Hold(ctx, tx); err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return m.wrap(op, tx.Commit())
+}
+
 // Hold fences a transaction that adds or removes rows: it touches the subtask row under
 // our epoch and so waits for, or loses against, a TakeOver.
 func (m *Meta) Hold(ctx context.Context, ex Execer) error {

@@ -222,36 +222,27 @@ func (m *Meta) changeOperators(ctx context.Context, op string, fn func(*sql.Tx, 
 }
 
 func (m *Meta) changeOnce(ctx context.Context, op string, fn func(*sql.Tx, Lane, Intent) error) error {
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixLane)+" SET attempt = attempt + 1 WHERE source = ? AND lane = 0", m.Source); err != nil {
-		return m.wrap(op, err)
-	}
-	lanes, err := m.lanes(ctx, tx, " FOR UPDATE")
-	if err != nil {
-		return err
-	}
-	if len(lanes) == 0 {
-		return ErrNotBegun
-	}
-	last := lanes[0]
-	for _, l := range lanes[1:] {
-		if last.Watermark.Position.Compare(l.Watermark.Position) < 0 {
-			last = l
+	return m.held(ctx, op, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE "+m.table(suffixLane)+" SET attempt = attempt + 1 WHERE source = ? AND lane = 0", m.Source); err != nil {
+			return m.wrap(op, err)
 		}
-	}
-	in, _, err := m.intent(ctx, tx, " FOR UPDATE")
-	if err != nil {
-		return err
-	}
-	if err := fn(tx, last, in); err != nil {
-		return err
-	}
-	return m.wrap(op, tx.Commit())
+		lanes, err := m.lanes(ctx, tx, " FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		if len(lanes) == 0 {
+			return ErrNotBegun
+		}
+		last := lanes[0]
+		for _, l := range lanes[1:] {
+			if last.Watermark.Position.Compare(l.Watermark.Position) < 0 {
+				last = l
+			}
+		}
+		in, _, err := m.intent(ctx, tx, " FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		return fn(tx, last, in)
+	})
 }

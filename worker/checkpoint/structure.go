@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/raftdm/raftdm/internal/schema"
 )
@@ -25,18 +26,9 @@ func (m *Meta) SaveStructure(ctx context.Context, ex Execer, n schema.Name, crea
 // PutStructure is SaveStructure in a fenced transaction of its own.
 func (m *Meta) PutStructure(ctx context.Context, n schema.Name, createSQL string) error {
 	const op = "record the structure of a table"
-	tx, err := m.DB.BeginTx(ctx, nil)
-	if err != nil {
-		return m.wrap(op, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing, before it the error is already known
-	if err := m.Hold(ctx, tx); err != nil {
-		return err
-	}
-	if err := m.SaveStructure(ctx, tx, n, createSQL); err != nil {
-		return err
-	}
-	return m.wrap(op, tx.Commit())
+	return m.held(ctx, op, func(tx *sql.Tx) error {
+		return m.SaveStructure(ctx, tx, n, createSQL)
+	})
 }
 
 // Structures reads all recorded structures of the source.

@@ -132,7 +132,7 @@ func (b *bed) load(m *dumpdir.Manifest, to string) {
 			}
 		}
 	}
-	conn, err := b.src.DB().Conn(b.t.Context())
+	conn, err := b.src.Session(b.t.Context())
 	if err != nil {
 		b.t.Fatal(err)
 	}

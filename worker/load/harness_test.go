@@ -129,7 +129,7 @@ func (b *bed) equal(schema string, tables ...string) {
 func (b *bed) rows(s *testbed.Server, schema, tbl string) []string {
 	b.t.Helper()
 	ctx := b.t.Context()
-	conn, err := s.DB().Conn(ctx)
+	conn, err := s.Session(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func (o *ordinals) watch(ctx context.Context) int {
 // snapshot compares the rows with what the chunk rows say, in one snapshot;
 // false when there was nothing to compare.
 func (o *ordinals) snapshot(ctx context.Context) bool {
-	conn, err := o.dst.DB().Conn(ctx)
+	conn, err := o.dst.Session(ctx)
 	if err != nil {
 		return false
 	}

@@ -61,7 +61,7 @@ func typeNames() []string {
 func (b *bed) fillTypes(schema string) {
 	b.t.Helper()
 	ctx := b.t.Context()
-	conn, err := b.src.DB().Conn(ctx)
+	conn, err := b.src.Session(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}

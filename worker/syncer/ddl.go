@@ -90,15 +90,28 @@ func row(t *Txn, at binlog.Location) checkpoint.Lane {
 
 // once executes one statement, trying again as long as that may help.
 func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.Intent, replay bool, before binlog.Location, final bool, g checkpoint.Global) error {
-	const who = "ddl"
-	defer d.trouble.clear(who)
-	wait := backoff{}
-	for {
+	return d.patiently(ctx, "ddl", func() error {
 		err := d.attempt(ctx, t, one, &in, &replay, before)
 		if err == nil {
 			in.Done, in.Final, in.Followed = true, final, max(in.Followed, one.step)
 			err = d.finish(ctx, t, one, in, final, before, g)
 		}
+		if err != nil && retryable(err) && ctx.Err() == nil {
+			d.stats.retried("stmt_exec")
+			d.log.Warn("a DDL is tried again", "statement", one.text, "err", err)
+			return dbconn.Error(fault.Downstream, "execute a DDL on the target", err)
+		}
+		return err
+	})
+}
+
+// patiently calls fn until what has failed cannot be tried again, or no time is
+// left for another attempt; who is whose trouble is shown meanwhile.
+func (d *ddlRunner) patiently(ctx context.Context, who string, fn func() error) error {
+	defer d.trouble.clear(who)
+	wait := backoff{}
+	for {
+		err := fn()
 		switch {
 		case err == nil:
 			return nil
@@ -107,10 +120,7 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 		case !retryable(err):
 			return err
 		}
-		d.stats.retried("stmt_exec")
-		d.trouble.set(who, dbconn.Error(fault.Downstream, "execute a DDL on the target", err))
-		d.log.Warn("a DDL is tried again", "statement", one.text, "err", err)
-		if !wait.sleep(ctx, d.stop) {
+		if d.trouble.set(who, err); !wait.sleep(ctx, d.stop) {
 			return errors.Join(ctx.Err(), errStopped)
 		}
 	}
@@ -138,10 +148,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		return err
 	}
 	if err := d.structures.prepare(ctx, one, in, *replay); err != nil {
-		if f := (*fault.Error)(nil); !retryable(err) && errors.As(err, &f) && f.Hint == "" {
-			f.Hint = wayAround
-		}
-		return err
+		return hintAround(err)
 	}
 	if *replay && !in.Refused && now != in.Before && one.on != nil && !one.swaps {
 		in.ByHand = true // others write to this table, too: it may be their statement that has changed it

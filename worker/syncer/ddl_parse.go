@@ -125,7 +125,12 @@ const (
 
 // parse answers what is to be executed for st; nothing when it does not concern
 // the task.
-func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
+func (d *ddlParser) parse(st *Statement) ([]ddl, error) { return d.cut(st, d.online != nil) }
+
+// literal is parse for a statement that no online DDL tool has written.
+func (d *ddlParser) literal(st *Statement) ([]ddl, error) { return d.cut(st, false) }
+
+func (d *ddlParser) cut(st *Statement, tools bool) ([]ddl, error) {
 	words := schema.ReadWords(st.Text, quoting(st), d.comments)
 	if d.skipped(&words) {
 		return nil, nil
@@ -133,7 +138,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	head, known := words.Head()
 	plain := *st
 	plain.Text = words.Text()
-	if d.online != nil && known {
+	if tools && known {
 		if list, done, err := d.onlineDDL(&plain, &words, &head); done || err != nil {
 			return list, err
 		}
@@ -141,7 +146,7 @@ func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
 	return d.ordinary(&plain, &words, &head, known)
 }
 
-// ordinary is parse for what is no part of an online DDL.
+// ordinary is cut for what is no part of an online DDL.
 func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.Head, known bool) ([]ddl, error) {
 	if known && head.Whole && !d.concerns(head, st) {
 		return nil, nil

@@ -65,7 +65,7 @@ func newChanger(t *testing.T, up, down *testbed.Server) *changer {
 	c.gen = &ddlgen.Gen{Rand: c.rnd, Schema: b.schema(), Other: b.schema() + "_x"}
 	c.schemas = inSchemas{c.gen.Schema, c.gen.Other}
 	b.sub.Filter = c.schemas
-	conn, err := up.DB().Conn(t.Context())
+	conn, err := up.Session(t.Context())
 	b.must(err)
 	c.conn = conn
 	c.do("SET sql_mode = ''")

@@ -11,7 +11,7 @@ import (
 // session executes statements on one connection of the source, in its schema.
 func (b *bench) session(statements ...string) {
 	b.t.Helper()
-	conn, err := b.up.DB().Conn(b.t.Context())
+	conn, err := b.up.Session(b.t.Context())
 	b.must(err)
 	defer discard(conn)
 	for _, q := range append([]string{"USE " + b.schema()}, statements...) {

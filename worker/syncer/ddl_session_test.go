@@ -18,7 +18,7 @@ func TestDDLKeepsItsSession(t *testing.T) {
 		r.caughtUp()
 		r.end()
 		b.epoch++
-		conn, err := b.up.DB().Conn(t.Context())
+		conn, err := b.up.Session(t.Context())
 		b.must(err)
 		defer conn.Close()
 		for _, q := range []string{"USE " + s, "SET time_zone = '+05:00', foreign_key_checks = 0",

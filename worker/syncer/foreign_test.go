@@ -141,15 +141,19 @@ func TestForeignKeysInSafeModeAndKilled(t *testing.T) {
 			r := b.start()
 			hit := in.Arm(10+rnd.IntN(60), [...]testbed.Injection{testbed.CutBefore, testbed.CutAfter}[rnd.IntN(2)], true)
 			r.until("it is hit or at the end", time.Minute, func() bool { return isClosed(hit) || r.status().Synced })
-			_ = r.stop()
+			at := r.at()
+			t.Logf("epoch %d was at %s, hit %t: %s; end %v", b.epoch, at, isClosed(hit), in.Text(), r.stop())
 			b.epoch++
 			if rnd.IntN(2) == 0 {
 				lost++
+				t.Log("its progress is lost")
 				b.must(down.Exec(t.Context(), "DELETE FROM dm_meta."+b.sub.Task+"_raftdm_lane", "DELETE FROM dm_meta."+b.sub.Task+"_syncer_checkpoint"))
 			}
 		}
 		in.Arm(0, testbed.Refuse, false)
 		r := b.start()
+		r.until("it has begun", time.Minute, func() bool { return r.at().Name != "" })
+		t.Logf("the last run begins at %s, the end is %s", r.at(), b.master().Position)
 		r.caughtUp()
 		t.Logf("progress was lost %d times", lost)
 		r.end()

@@ -187,7 +187,7 @@ func (m *matrix) read(s *testbed.Server, table string, c edges.Column) []string 
 // query gives rows as text, sorted.
 func (m *matrix) query(s *testbed.Server, text string) []string {
 	m.t.Helper()
-	conn, err := s.DB().Conn(context.Background())
+	conn, err := s.Session(context.Background())
 	m.must(err)
 	defer conn.Close()
 	_, err = conn.ExecContext(context.Background(), "SET SESSION sql_mode = '', time_zone = '+00:00'")

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,25 +14,10 @@ import (
 // the statements that were recorded: rows have no column names, and its rows
 // would land in other columns. It is asked before the first of list is executed.
 func (d *ddlRunner) checkSwaps(ctx context.Context, t *Txn, list []ddl) error {
-	const who = "online"
-	defer d.trouble.clear(who)
-	wait := backoff{}
-	for i := 0; i < len(list); {
-		err := d.checkSwap(ctx, list[i].online, list)
-		switch {
-		case err == nil:
-			i++
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case retryable(err):
-			if d.trouble.set(who, err); !wait.sleep(ctx, d.stop) {
-				return errors.Join(ctx.Err(), errStopped)
-			}
-		default:
-			if f := (*fault.Error)(nil); errors.As(err, &f) && f.Hint == "" {
-				f.Hint = wayAround
-			}
-			return err
+	for i := range list {
+		err := d.patiently(ctx, "online", func() error { return d.checkSwap(ctx, list[i].online, list) })
+		if err != nil {
+			return hintAround(err)
 		}
 	}
 	return nil

@@ -15,6 +15,14 @@ import (
 // wayAround says how a person gets past a statement.
 const wayAround = "leave it out with dmctl's `binlog skip`, or have others executed instead with `binlog replace`"
 
+// hintAround adds that to what needs a person and says no other way out.
+func hintAround(err error) error {
+	if f := (*fault.Error)(nil); !retryable(err) && errors.As(err, &f) && f.Hint == "" {
+		f.Hint = wayAround
+	}
+	return err
+}
+
 // DDLError says at which statement of the source a run has ended. An operator may
 // be set for that place.
 type DDLError struct {
@@ -256,24 +264,7 @@ func (d *ddlRunner) leave(ctx context.Context, t *Txn, op string) error {
 	if d.last.Txn != t.BeginID() || d.last.Operator == op || d.last.Done || d.last.Refused {
 		return nil
 	}
-	const who = "ddl"
-	defer d.trouble.clear(who)
-	wait := backoff{}
-	for {
-		err := d.quiet(ctx, d.last.Table)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !retryable(err):
-			return err
-		}
-		d.trouble.set(who, err)
-		if !wait.sleep(ctx, d.stop) {
-			return errors.Join(ctx.Err(), errStopped)
-		}
-	}
+	return d.patiently(ctx, "ddl", func() error { return d.quiet(ctx, d.last.Table) })
 }
 
 // quiet waits until no session executes a DDL of this task about a table.

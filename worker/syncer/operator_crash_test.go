@@ -169,7 +169,7 @@ func TestSkipWaitsForWhatWasBegun(t *testing.T) {
 // onTarget is a session of the target of its own.
 func (b *bench) onTarget() *sql.Conn {
 	b.t.Helper()
-	conn, err := b.down.DB().Conn(b.t.Context())
+	conn, err := b.down.Session(b.t.Context())
 	b.must(err)
 	return conn
 }

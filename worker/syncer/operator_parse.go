@@ -98,18 +98,6 @@ func (d *ddlParser) brought(st *Statement, op *checkpoint.Operator) ([]ddl, erro
 	return out, nil
 }
 
-// literal is parse for a statement that no tool has written.
-func (d *ddlParser) literal(st *Statement) ([]ddl, error) {
-	words := schema.ReadWords(st.Text, quoting(st), d.comments)
-	if d.skipped(&words) {
-		return nil, nil
-	}
-	head, known := words.Head()
-	plain := *st
-	plain.Text = words.Text()
-	return d.ordinary(&plain, &words, &head, known)
-}
-
 // quotingBits gives the part of a sql_mode that changes how a statement is read, in
 // the bits of a binlog event.
 func quotingBits(mode string) uint64 {

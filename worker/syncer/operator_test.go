@@ -361,7 +361,7 @@ func TestOperatorWhileItsStatementRuns(t *testing.T) {
 	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "INSERT INTO "+s+".a VALUES (1)")
 	r.caughtUp()
 	begin := positionID(b.master().Position)
-	hold, err := b.down.DB().Conn(t.Context())
+	hold, err := b.down.Session(t.Context())
 	b.must(err)
 	defer discard(hold)
 	for _, q := range []string{"BEGIN", "SELECT * FROM " + s + ".a"} { // holds the table's metadata

@@ -154,7 +154,7 @@ func newOrdinals(t *testing.T, down *testbed.Server) *ordinals {
 func (o *ordinals) write(statements ...string) {
 	o.t.Helper()
 	ctx := o.t.Context()
-	conn, err := o.up.DB().Conn(ctx)
+	conn, err := o.up.Session(ctx)
 	o.must(err)
 	defer conn.Close()
 	all := append([]string{"USE " + o.schema(), "BEGIN", fmt.Sprintf("INSERT INTO marks VALUES (%d)", len(o.marks))}, statements...)
@@ -337,7 +337,7 @@ func (o *ordinals) snapshot(ctx context.Context) bool {
 
 // look reads lane rows and data in one snapshot.
 func (o *ordinals) look(ctx context.Context) (s state, err error) {
-	conn, err := o.down.DB().Conn(ctx)
+	conn, err := o.down.Session(ctx)
 	if err != nil {
 		return s, err
 	}

@@ -77,7 +77,7 @@ func TestStatementFormatStops(t *testing.T) {
 	r := b.start()
 	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)")
 	r.caughtUp()
-	conn, err := b.up.DB().Conn(t.Context())
+	conn, err := b.up.Session(t.Context())
 	b.must(err)
 	defer conn.Close()
 	for _, q := range []string{"SET SESSION binlog_format = 'STATEMENT'", "INSERT INTO " + s + ".a VALUES (1)", "SET SESSION binlog_format = 'ROW'"} {

@@ -93,7 +93,7 @@ func keyable(column string) bool {
 // relaxed runs statements on one session of the source without any sql_mode.
 func (b *bench) relaxed(f func(exec func(string))) {
 	b.t.Helper()
-	conn, err := b.up.DB().Conn(b.t.Context())
+	conn, err := b.up.Session(b.t.Context())
 	b.must(err)
 	defer conn.Close()
 	exec := func(q string) {

@@ -79,7 +79,7 @@ func (x *xaSessions) phase() (*dbconn.DB, *checkpoint.Meta) {
 
 // writer commits short XA transactions, and others, until ctx ends.
 func (x *xaSessions) writer(ctx context.Context, w int) {
-	conn, err := x.up.DB().Conn(context.WithoutCancel(ctx))
+	conn, err := x.up.Session(context.WithoutCancel(ctx))
 	if err != nil {
 		x.t.Error(err)
 		return

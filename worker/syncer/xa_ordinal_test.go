@@ -25,7 +25,7 @@ func never() binlog.Position { return binlog.Position{Name: "z.999999999", Pos: 
 func (o *ordinals) xa(statements ...string) func(verb string) {
 	o.t.Helper()
 	ctx := o.t.Context()
-	conn, err := o.up.DB().Conn(ctx)
+	conn, err := o.up.Session(ctx)
 	o.must(err)
 	k := len(o.marks)
 	o.marks = append(o.marks, marked{id: fmt.Sprintf("never %d", k), end: never()})

@@ -43,7 +43,7 @@ func newXASessions(b *bench) *xaSessions {
 
 func (x *xaSessions) conn() *sql.Conn {
 	x.t.Helper()
-	conn, err := x.up.DB().Conn(context.Background())
+	conn, err := x.up.Session(context.Background())
 	x.must(err)
 	x.run(conn, "SET SESSION innodb_lock_wait_timeout = 1", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 	return conn
