@@ -35,7 +35,7 @@ type Server struct {
 	pool *sql.DB
 	// apart has no idle sessions: each one that is taken is new.
 	apart *sql.DB
-	data string // MariaDB's data directory
+	data  string // MariaDB's data directory
 	// cleanup removes what lives outside Dir; nil when there is nothing.
 	cleanup func() error
 	// afterFirstStart is what has to be done once, on the first start.
