@@ -14,23 +14,17 @@ import (
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
-// raftdm runs a task in mode dump, and one in mode load into each target.
+// raftdm loads our files in mode load into each target, and runs a task in mode
+// full, whose load runs beside its dump, into an emptied MariaDB.
 func (f *full) raftdm(ctx context.Context, tidb bool) error {
-	dir := filepath.Join(f.dir, "ours")
-	if err := f.alone(ctx, "dump", "dump", f.ours[0], dir); err != nil {
+	dumped := f.oursDir() + ".dump"
+	if err := f.alone(ctx, phaseLoad, "load", f.ours[0], dumped); err != nil {
 		return err
 	}
-	dumped := dir + ".dump"
-	files, err := filepath.Glob(filepath.Join(dumped, "*.sql"))
-	if err != nil {
+	if err := f.ours[0].Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
 		return err
 	}
-	for _, name := range files {
-		if info, err := os.Stat(name); err == nil && !strings.Contains(name, "-schema") {
-			f.bytes += info.Size()
-		}
-	}
-	if err := f.alone(ctx, "load into MariaDB", "load", f.ours[0], dumped); err != nil || !tidb {
+	if err := f.alone(ctx, phaseWhole, "full", f.ours[0], f.oursDir()); err != nil || !tidb {
 		return err
 	}
 	return f.withTiDB(ctx, "tidb-ours", func(s *testbed.Server) error {
@@ -38,10 +32,24 @@ func (f *full) raftdm(ctx context.Context, tidb bool) error {
 	})
 }
 
+// sizeOf adds up the data files of a dump.
+func sizeOf(dir string) (size int64, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.sql"))
+	for _, name := range files {
+		if info, err := os.Stat(name); err == nil && !strings.Contains(name, "-schema") {
+			size += info.Size()
+		}
+	}
+	return size, err
+}
+
 // alone runs one task in a cluster of its own. Time counts from when its unit
 // runs: what dmctl and the checks take does not grow with the data.
 func (f *full) alone(ctx context.Context, phase, mode string, to target, dir string) error {
 	say("running raftdm, %s", phase)
+	if err := to.Exec(ctx, "DROP DATABASE IF EXISTS dm_meta"); err != nil { // what a task of this name has recorded
+		return err
+	}
 	return f.withCluster(ctx, func(c *testbed.Cluster) (err error) {
 		w := c.Workers()[0]
 		before, err := cpuSeconds(w.PID())
@@ -49,15 +57,16 @@ func (f *full) alone(ctx context.Context, phase, mode string, to target, dir str
 			return err
 		}
 		stop := (&backlog{bench: f.bench, o: &syncOptions{profiles: f.o.profiles}, kind: kind{name: strings.ReplaceAll(phase, " ", "-")}}).profile(ctx, w.Addr, to.label)
-		took, err := f.finished(ctx, c, f.fullTask(mode, to, dir))
+		took, server, err := f.using(func() (time.Duration, error) { return f.finished(ctx, c, f.fullTask(mode, to, dir)) })
 		after, cpuErr := cpuSeconds(w.PID())
 		held, heldErr := mostHeld(w.PID())
 		if err := errors.Join(err, cpuErr, heldErr, stop()); err != nil {
 			return err
 		}
-		f.add(fullResult{phase: phase, who: "raftdm", took: took, cpu: after - before, mib: held})
+		f.add(fullResult{phase: phase, who: "raftdm", took: took, server: server, cpu: after - before, mib: held})
 		if mode == "dump" {
-			return nil
+			f.bytes, err = sizeOf(dir + ".dump")
+			return err
 		}
 		return f.same(ctx, "raftdm's "+phase, to.Server)
 	})

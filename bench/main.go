@@ -7,7 +7,8 @@
 // include what dmctl and the scheduling take, and are seen through query-status,
 // which knows them to about a second: measure with enough rows.
 //
-// With -full it measures dump and load, each alone, with memory and processor time.
+// With -full it measures dump and load, each alone and beside each other, with
+// memory and processor time.
 // With -sync it measures at length how fast a backlog of binlog is caught up.
 // With -failover it measures how long the cluster is away after a kill -9. With
 // -big it measures time and memory of what is large at once.
@@ -38,8 +39,10 @@ func main() {
 	bigTables := flag.Int("big-tables", 10_000, "tables to create and to fill")
 	bigLimit := flag.Int("big-limit", 512, "MiB that a worker may hold at most; more is an error")
 	sync := flag.Bool("sync", false, "measure replication of a backlog instead")
-	full := flag.Bool("full", false, "measure dump and load at length, each alone, instead")
+	full := flag.Bool("full", false, "measure dump and load at length, each alone and beside each other, instead")
 	mib := flag.Int("full-mib", 2048, "MiB of INSERTs to dump and load with -full")
+	dumps := flag.Int("full-dumps", 3, "dumps by each tool with -full")
+	load := flag.Bool("full-load", true, "measure more than the dump with -full")
 	o.flags(flag.CommandLine)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,7 +53,7 @@ func main() {
 	case *big:
 		err = runBig(ctx, *bigRows, *bigMiB, *bigTables, *bigLimit)
 	case *full:
-		err = runFull(ctx, os.Stdout, fullOptions{options: o.options, mib: *mib, profiles: o.profiles})
+		err = runFull(ctx, os.Stdout, fullOptions{options: o.options, mib: *mib, dumps: *dumps, load: *load, profiles: o.profiles})
 	case *sync:
 		err = runSync(ctx, os.Stdout, o)
 	default:

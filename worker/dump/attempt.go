@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -125,15 +124,27 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int, begin fu
 	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
 		return nil, err
 	}
-	if err := cat.read(ctx, db, sub.Dump); err != nil {
+	var xa before
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		xa, err = lookBack(gctx, db, a.log)
+		return err
+	})
+	g.Go(func() error { return cat.read(gctx, db, sub.Dump) })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	snap, err := connect(ctx, db, sub.Source.From, threads)
 	if err != nil {
 		return nil, err
 	}
+	snap.before = xa
 	defer snap.close()
-	m, err := a.copyAll(ctx, db, cat, snap, begin)
+	tables, err := a.read(ctx, db, cat, snap, begin)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.manifest(db, cat, snap, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -144,38 +155,11 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int, begin fu
 	return m, nil
 }
 
-// copyAll takes the snapshot and reads it. Finished files are synced to the
-// disk, and noted in the journal, beside the reading.
-func (a *attempt) copyAll(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, begin func()) (*dumpdir.Manifest, error) {
-	files := make(chan finished, syncQueue)
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return a.local("write the dump to the disk", syncFiles(files)) })
-	var tables []*tableState
-	g.Go(func() error {
-		defer close(files)
-		var err error
-		tables, err = a.read(gctx, db, cat, snap, begin, func(f *os.File, then func() error) error {
-			select {
-			case files <- finished{f, then}:
-				return nil
-			case <-gctx.Done():
-				return errors.Join(gctx.Err(), finished{file: f}.close())
-			}
-		})
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return a.manifest(db, cat, snap, tables)
-}
-
 // read takes the snapshot, reads the tables without row versions under the
 // lock and all others after it.
-func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, begin func(),
-	sync func(*os.File, func() error) error) ([]*tableState, error) {
+func (a *attempt) read(ctx context.Context, db *dbconn.DB, cat *catalogue, snap *snapshot, begin func()) ([]*tableState, error) {
 	sub := a.cfg.Subtask
-	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, sync: sync, note: a.note,
+	r := &readers{db: db, dir: sub.Load.Dir, where: sub.Dump.Where, log: a.log, metrics: a.metrics, note: a.note, runs: len(snap.conns),
 		local: a.local, compression: sub.Dump.Compress, chunk: positive(sub.Dump.ChunkBytes, 64<<20), stmt: int(positive(sub.Dump.StatementSize, 1_000_000)), snapshot: a.number()}
 	var all, later []*tableState
 	rated, stop := context.WithCancel(ctx)
@@ -259,41 +243,6 @@ func (a *attempt) note(n schema.Name, c dumpdir.Chunk) error {
 		return a.noted(n, c)
 	}
 	return nil
-}
-
-// finished is a complete file, or what follows when all files before it are on
-// the disk.
-type finished struct {
-	file *os.File
-	then func() error
-}
-
-func (f finished) close() error {
-	if f.file == nil {
-		return nil
-	}
-	return f.file.Close()
-}
-
-// syncQueue is how many complete files may wait for the disk before readers do.
-const syncQueue = 64
-
-// syncFiles syncs and closes each file. After a failure it closes the rest.
-func syncFiles(files <-chan finished) error {
-	var first error
-	for f := range files {
-		switch {
-		case first != nil:
-		case f.file != nil:
-			first = f.file.Sync()
-		default:
-			first = f.then()
-		}
-		if err := f.close(); first == nil {
-			first = err
-		}
-	}
-	return first
 }
 
 // manifest writes the schema files and lists everything.

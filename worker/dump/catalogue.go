@@ -43,12 +43,16 @@ func (c *catalogue) read(ctx context.Context, db *dbconn.DB, dump config.Dump) e
 	if c.tables, err = c.load(ctx, db, names); err != nil {
 		return err
 	}
+	all := int64(0)
+	for _, t := range c.tables {
+		all += t.bytes
+	}
 	return c.each(c.tables, func(t *table) error {
 		if err := checkWhere(ctx, db, t, dump.Where); err != nil {
 			return explain(t, err)
 		}
 		var err error
-		t.step = rowsPerChunk(t, dump.Rows, dump.ChunkBytes, dump.Threads)
+		t.step = rowsPerChunk(t, dump.Rows, dump.ChunkBytes, all, dump.Threads)
 		if t.refused = t.inherit(c.prior, dump.Where); t.prior != nil {
 			return nil
 		}
@@ -116,7 +120,9 @@ func (c *catalogue) load(ctx context.Context, db *dbconn.DB, names []schema.Name
 	return out, nil
 }
 
-// confirm answers the tables as they are under the lock, the largest first.
+// confirm answers the tables as they are under the lock: first those with the
+// largest chunks, so that no connection begins one when the others have nothing
+// left to read; of equal ones the largest first.
 func (c *catalogue) confirm(ctx context.Context, db *dbconn.DB) ([]*table, error) {
 	names, err := db.Tables(ctx, c.filter)
 	if err != nil {
@@ -151,7 +157,9 @@ func (c *catalogue) confirm(ctx context.Context, db *dbconn.DB) ([]*table, error
 	for _, n := range names {
 		out = append(out, tables[n])
 	}
-	slices.SortStableFunc(out, func(a, b *table) int { return cmp.Compare(b.bytes, a.bytes) })
+	slices.SortStableFunc(out, func(a, b *table) int {
+		return cmp.Or(cmp.Compare(b.chunkBytes(0), a.chunkBytes(0)), cmp.Compare(b.bytes, a.bytes))
+	})
 	return out, nil
 }
 

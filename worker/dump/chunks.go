@@ -2,7 +2,6 @@ package dump
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -112,12 +111,16 @@ func (t *tableState) part() float64 {
 	return float64(len(t.state.Chunks)-t.left) / (all + 1)
 }
 
-// size is about how many bytes the files of a chunk will have.
-func (t *tableState) size(limit int64) int64 {
-	if t.rows == 0 || t.bytes == 0 {
-		return limit // nothing is known
+// chunkBytes is about how many bytes a chunk has, unknown where nothing is known.
+func (t *table) chunkBytes(unknown int64) int64 {
+	part := 1.0
+	switch {
+	case t.rows == 0 || t.bytes == 0:
+		return unknown
+	case t.key != nil: // else the table is one chunk
+		part = min(1, float64(t.step)/float64(t.rows))
 	}
-	return max(1, int64(float64(t.bytes)*min(1, float64(t.step)/float64(t.rows))))
+	return max(1, int64(float64(t.bytes)*part))
 }
 
 // listed is the table's entry in the manifest.
@@ -141,25 +144,62 @@ func (t *tableState) listed(create dumpdir.File) dumpdir.Table {
 	return out
 }
 
-// walkers is how many ranges are walked at the same time.
+// walkers is how many ranges are walked at the same time, beside the rest.
 const walkers = 2
+
+// pieceAt is one piece of a table.
+type pieceAt struct {
+	t     *tableState
+	piece int
+}
 
 // plan makes jobs of all tables. Walks go on beside what needs none.
 func (r *readers) plan(ctx context.Context, tables []*tableState, walk bool, emit func(job) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(walkers)
+	var plain, walks []pieceAt
 	for _, t := range tables {
 		for i, p := range t.plan {
 			if p.walk && walk {
-				g.Go(func() error { return r.planPiece(ctx, t, i, true, emit) })
-				continue
-			}
-			if err := r.planPiece(ctx, t, i, false, emit); err != nil {
-				return errors.Join(err, g.Wait())
+				walks = append(walks, pieceAt{t, i})
+			} else {
+				plain = append(plain, pieceAt{t, i})
 			}
 		}
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(walkers + 1)
+	g.Go(func() error {
+		for _, p := range spread(plain, max(1, r.runs)) {
+			if err := r.planPiece(ctx, p.t, p.piece, false, emit); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, p := range walks {
+		g.Go(func() error { return r.planPiece(ctx, p.t, p.piece, true, emit) })
+	}
 	return g.Wait()
+}
+
+// spread orders pieces so that so many runs of neighbours are read beside each
+// other, each from its beginning to its end: a source that reads one page after
+// the other reads ahead. Tables of one piece, the first of which are the largest
+// chunks, keep their place before all others.
+func spread(list []pieceAt, runs int) []pieceAt {
+	single := func(p pieceAt) bool { return len(p.t.plan) == 1 }
+	first := slices.IndexFunc(list, func(p pieceAt) bool { return !single(p) })
+	if first < 0 {
+		return list
+	}
+	out := slices.Clone(list[:first])
+	rest := list[first:]
+	each := (len(rest) + runs - 1) / runs
+	for i := range each {
+		for from := i; from < len(rest); from += each {
+			out = append(out, rest[from])
+		}
+	}
+	return out
 }
 
 // planPiece makes jobs of one piece: of what an earlier attempt has left, and of

@@ -59,7 +59,7 @@ func dumpAround(t *testing.T, src *testbed.Server, name string, between ...strin
 		t.Fatal(err)
 	}
 	r := &readers{db: db, dir: t.TempDir(), chunk: 1 << 20, stmt: 1 << 20, log: slog.New(slog.DiscardHandler),
-		progress: newProgress(states), metrics: newMetrics(nil, "t", "s"), sync: func(f *os.File, then func() error) error { return finished{file: f}.close() },
+		progress: newProgress(states), metrics: newMetrics(nil, "t", "s"),
 		note:  func(schema.Name, dumpdir.Chunk) error { return nil },
 		local: func(_ string, err error) error { return err }}
 	return r.read(ctx, snap.conns, states, true)

@@ -169,3 +169,20 @@ func TestReadExpr(t *testing.T) {
 		}
 	}
 }
+
+// TestEscapesAreFoundAnywhere: eight bytes at once are looked at as one by one.
+func TestEscapesAreFoundAnywhere(t *testing.T) {
+	for c := range 256 {
+		for at := range 19 {
+			v := bytes.Repeat([]byte{'x'}, 19)
+			v[at] = byte(c)
+			want := string(v)
+			if esc := escapes[c]; esc != 0 {
+				want = string(v[:at]) + "\\" + string(esc) + string(v[at+1:])
+			}
+			if got := string(appendEscaped(nil, v)); got != want {
+				t.Fatalf("%q became %q", v, got)
+			}
+		}
+	}
+}

@@ -127,15 +127,25 @@ func TestTableDroppedInTheMiddle(t *testing.T) {
 		var done errgroup.Group
 		if err := b.run(func(u *Unit) {
 			u.noted = onceDone(func() error {
-				done.Go(func() error { return src.Exec(context.WithoutCancel(t.Context()), strings.ReplaceAll(ddl, "%s", name)) })
-				// It waits for the chunk that is being read, and then comes first.
-				for waits := 0; waits == 0; {
-					if err := src.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) + (SELECT COUNT(*) = 0 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = 'big')"+
-						" FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table metadata lock' AND INFO LIKE 'DROP%' AND SLEEP(0.01) = 0", name).Scan(&waits); err != nil {
+				gone := make(chan struct{})
+				done.Go(func() error {
+					defer close(gone)
+					return src.Exec(context.WithoutCancel(t.Context()), strings.ReplaceAll(ddl, "%s", name))
+				})
+				// It waits for the table that is being read, and then comes first; or waits
+				// for nothing and is done.
+				for {
+					var waits int
+					if err := src.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.PROCESSLIST"+
+						" WHERE STATE LIKE 'Waiting for table metadata lock' AND INFO LIKE 'DROP%' AND SLEEP(0.01) = 0").Scan(&waits); err != nil || waits > 0 {
 						return err
 					}
+					select {
+					case <-gone:
+						return nil
+					default:
+					}
 				}
-				return nil
 			})
 		}); err != nil {
 			t.Fatalf("%s: %v", ddl, err)

@@ -40,10 +40,14 @@ type before struct {
 const patience = 5 * time.Second
 
 // lookBack finds such a place.
-func lookBack(ctx context.Context, db *dbconn.DB, conn *sql.Conn, log *slog.Logger) (before, error) {
+func lookBack(ctx context.Context, db *dbconn.DB, log *slog.Logger) (before, error) {
 	const op = "look for prepared XA transactions on the source"
 	var b before
-	var err error
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return b, dbconn.Error(fault.Upstream, op, err)
+	}
+	defer conn.Close()
 	if b.at, err = db.MasterStatusOn(ctx, conn); err != nil {
 		return b, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -29,9 +28,6 @@ type readers struct {
 	log         *slog.Logger
 	progress    *progress
 	metrics     *metrics
-	// sync takes over a complete file, and then, behind all files of a chunk,
-	// what notes the chunk.
-	sync func(f *os.File, then func() error) error
 	// note writes the journal.
 	note     func(schema.Name, dumpdir.Chunk) error
 	pressure *pressure
@@ -39,6 +35,7 @@ type readers struct {
 	// tells that the bound of the disk holds.
 	live  *dumpdir.Live
 	bound bool
+	runs  int // how many ranges of neighbouring chunks are read beside each other
 	// snapshot is the number of the one that is read.
 	snapshot int
 	local    func(op string, err error) error // names this machine's disk as the cause
@@ -98,7 +95,7 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 	release := func() {}
 	if r.live != nil && r.bound {
 		var err error
-		release, err = r.live.Reserve(ctx, j.t.size(r.chunk), func(ctx context.Context) error {
+		release, err = r.live.Reserve(ctx, j.t.chunkBytes(r.chunk), func(ctx context.Context) error {
 			_, err := w.exec(ctx, "DO 0") // nothing on the way shall take the connection for dead
 			return err
 		})
@@ -120,15 +117,13 @@ func (r *readers) chunkOf(ctx context.Context, w *wire, j job) error {
 	}
 	c := j.Chunk
 	c.Done, c.Snapshot, c.Files = true, r.snapshot, files
-	if err := r.sync(nil, func() error {
-		defer release() // not before: until now nobody knows of its files. A failure ends the attempt, and live with it
-		for _, f := range files {
-			r.live.Written(f.Size())
-		}
-		return r.note(j.t.Name, c)
-	}); err != nil {
+	for _, f := range files {
+		r.live.Written(f.Size())
+	}
+	if err := r.note(j.t.Name, c); err != nil {
 		return err
 	}
+	release() // not before: until now nobody knows of its files. A failure ends the attempt, and live with it
 	if complete, part := j.t.done(c); complete {
 		// The metadata lock is still held, so this is the table just read.
 		if err := unchanged(ctx, r.db, j.t.table); err != nil {
@@ -167,7 +162,6 @@ func (r *readers) outdated(ctx context.Context, t *table, err error) error {
 // copy streams the rows of a chunk into files.
 func (r *readers) copy(ctx context.Context, w *wire, j job) ([]dumpdir.File, error) {
 	out := &chunkWriter{dir: r.dir, limit: r.chunk, chunk: j.No, compression: r.compression,
-		done: func(f *os.File) error { return r.sync(f, nil) },
 		name: func(part int) string { return dumpdir.DataFile(j.t.Schema, j.t.Table, j.No, part) }}
 	defer out.abort()
 	enc := newEncoder(j.t.Table, j.t.columns, r.stmt)

@@ -45,6 +45,7 @@ type snapshot struct {
 	// prepared is where reading has to begin for the XA transactions that are
 	// prepared in this moment; zero when there are none.
 	prepared binlog.Location
+	before   before // what lookBack has seen
 	tables   []*table
 	held     time.Duration // how long writers were stopped
 	// keepsLocks tells that metadata locks are held until the end of the dump.
@@ -52,7 +53,7 @@ type snapshot struct {
 }
 
 func (s *snapshot) describe() dumpdir.Snapshot {
-	return dumpdir.Snapshot{At: s.at, Until: s.until, Prepared: s.prepared}
+	return dumpdir.Snapshot{At: s.at, Until: s.until, Prepared: s.prepared, Boot: dumpdir.Boot()}
 }
 
 func (s *snapshot) close() {
@@ -123,16 +124,12 @@ func (s *snapshot) take(ctx context.Context, db *dbconn.DB, cat *catalogue, log 
 		log.Warn("a DDL on the source will wait for the end of the dump, and queries on the table for the DDL",
 			"help", "GRANT BINLOG ADMIN ON *.* TO the user of the source, and it waits for one chunk only")
 	}
-	xa, err := lookBack(ctx, db, conn, log)
-	if err != nil {
-		return err
-	}
 	for try := 1; ; try++ {
 		begin, locked, err := stop(ctx, db, conn, cat)
 		if err != nil {
 			return err
 		}
-		err = s.underLock(ctx, db, conn, cat, &xa, locked, underLock)
+		err = s.underLock(ctx, db, conn, cat, locked, underLock)
 		uerr := unlock(ctx, conn)
 		s.held = time.Since(begin)
 		log.Info("read locks released", "consistency", cat.consistency, "held", s.held, "tables", len(s.tables), "position", s.at.String())
@@ -143,7 +140,7 @@ func (s *snapshot) take(ctx context.Context, db *dbconn.DB, cat *catalogue, log 
 	}
 }
 
-func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue, xa *before, locked map[schema.Name]bool,
+func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue, locked map[schema.Name]bool,
 	more func(context.Context) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, w := range s.conns {
@@ -159,7 +156,7 @@ func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn,
 	if s.at, err = db.MasterStatusOn(ctx, conn); err != nil {
 		return err
 	}
-	if s.prepared, err = xa.underLock(ctx, db, conn); err != nil {
+	if s.prepared, err = s.before.underLock(ctx, db, conn); err != nil {
 		return err
 	}
 	if s.tables, err = cat.confirm(ctx, db); err != nil {
@@ -173,7 +170,7 @@ func (s *snapshot) underLock(ctx context.Context, db *dbconn.DB, conn *sql.Conn,
 	if cat.consistency == config.ConsistencyNone {
 		// A transaction is in the binlog for a moment before a snapshot shows it;
 		// the place noted before is old enough.
-		s.at, s.until = xa.at, s.at
+		s.at, s.until = s.before.at, s.at
 		if s.until.Position == s.at.Position {
 			s.until = binlog.Location{}
 		}

@@ -15,15 +15,16 @@ import (
 const (
 	// minChunkBytes keeps small tables in one piece.
 	minChunkBytes = 8 << 20
-	// chunksPerThread is how many pieces a large table gives each thread at
-	// least, so that all threads, and all lanes of the load, end at about the
-	// same time.
-	chunksPerThread = 4
+	// chunksPerThread is how many pieces the dump gives each thread at least, so
+	// that all threads, and all lanes of the load, end at about the same time.
+	// More would cost: the source reads the first pages of each piece one by one,
+	// before it sees that it may read ahead.
+	chunksPerThread = 8
 	// maxDives bounds the questions to the optimizer about one table.
 	maxDives = 4096
 	// finer is how much finer than the chunks the ranges are that the optimizer
 	// is asked about, so that chunks made of them differ by little.
-	finer = 4
+	finer = 2
 )
 
 // piece is a range of a table that is decided on before the snapshot.
@@ -196,15 +197,16 @@ func rangeOf(first, last *span) keyRange {
 	return keyRange{from: []string{first.low.String()}, to: []string{last.high.String()}}
 }
 
-// rowsPerChunk turns the configuration into a number of rows for one table.
-func rowsPerChunk(t *table, rows, chunkBytes int64, threads int) int64 {
+// rowsPerChunk turns the configuration into a number of rows for one table of a
+// dump that has so many bytes in the server.
+func rowsPerChunk(t *table, rows, chunkBytes, all int64, threads int) int64 {
 	if rows > 0 {
 		return rows
 	}
 	if t.rows == 0 || t.bytes == 0 {
 		return 1 << 62
 	}
-	size := max(minChunkBytes, t.bytes/int64(threads*chunksPerThread))
+	size := max(minChunkBytes, all/int64(max(1, threads)*chunksPerThread))
 	size = min(size, max(chunkBytes, 1))
 	return max(1, t.rows*size/t.bytes)
 }

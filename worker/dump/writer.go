@@ -20,7 +20,6 @@ type chunkWriter struct {
 	limit       int64 // size of a file's contents, bytes
 	chunk       int
 	compression string // "" for none
-	done        func(*os.File) error
 
 	file  *os.File
 	pack  io.WriteCloser // into file; nil without compression
@@ -74,7 +73,8 @@ func (w *chunkWriter) append(data []byte) error {
 	return nil
 }
 
-// close ends the open file, if any, and hands it on to be synced.
+// close ends the open file, if any. The kernel brings it to the disk: see
+// DESIGN.md for what that means to who goes on after a crash of the machine.
 func (w *chunkWriter) close() error {
 	if w.file == nil {
 		return nil
@@ -85,7 +85,7 @@ func (w *chunkWriter) close() error {
 	f := w.file
 	w.file = nil
 	w.files = append(w.files, w.info)
-	return w.done(f)
+	return f.Close()
 }
 
 // finish writes what the compressor holds back.

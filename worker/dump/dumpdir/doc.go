@@ -17,9 +17,13 @@
 // # Invariants
 //
 // The manifest lists every file with its size, rows and CRC-32C and is written
-// last: all files are synced to the disk, then the manifest is written under
-// another name, synced and renamed. A directory without it is not a dump,
-// whatever else it holds. It is removed first when a directory is wiped.
+// last: under another name, synced and renamed. A directory without it is not a
+// dump, whatever else it holds. It is removed first when a directory is wiped.
+//
+// Journal, manifest and marker are synced to the disk; data files are left to
+// the kernel, which keeps them for as long as it runs. Journal and manifest say
+// in which boot of the machine a file was written, and after another one its
+// contents have to have the checksum that was noted.
 //
 // A statement in a data file ends with ";\n", and these two bytes follow each
 // other nowhere else: line breaks inside values are escaped, and identifiers

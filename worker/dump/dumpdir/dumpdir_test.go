@@ -96,6 +96,15 @@ func TestManifest(t *testing.T) {
 	if err := f.Check(dir); !errors.Is(err, ErrDamaged) {
 		t.Errorf("other contents: %v", err)
 	}
+	for _, boot := range []string{"", Boot(), "an earlier one"} { // only behind the last is it not known that the file is as written
+		m.Snapshots = []Snapshot{{Boot: boot}}
+		if err := m.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadManifest(dir, nil); errors.Is(err, ErrDamaged) != (boot == "an earlier one") {
+			t.Errorf("other contents, written in boot %q: %v", boot, err)
+		}
+	}
 	write(t, dir, f.Name, "short")
 	if _, err := ReadManifest(dir, nil); !errors.Is(err, ErrDamaged) {
 		t.Errorf("other size: %v", err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +24,7 @@ type record struct {
 	Gone     *schema.Name `json:"gone,omitempty"`
 	Of       *schema.Name `json:"of,omitempty"`
 	Chunk    *Chunk       `json:"chunk,omitempty"`
+	OnDisk   string       `json:"on_disk,omitempty"` // a boot: files of earlier ones are on the disk
 }
 
 // Journal is where a dump notes how far it is. Its methods may be called by
@@ -91,7 +91,9 @@ func Resume(dir, task, source, dumpID string, recorded *State, loaded Loaded) (*
 	if recorded != nil && !s.Covers(recorded, loaded) {
 		return nil, nil, nil
 	}
-	left, err := s.verify(dir, loaded)
+	boot := Boot()
+	rebooted := slices.ContainsFunc(s.Snapshots, func(at Snapshot) bool { return !at.sure(boot) })
+	left, err := s.verify(dir, boot, loaded)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,6 +114,11 @@ func Resume(dir, task, source, dumpID string, recorded *State, loaded Loaded) (*
 	j := &Journal{file: f, state: s.clone()}
 	for _, t := range left {
 		if err := j.Table(*t); err != nil {
+			return nil, nil, errors.Join(err, f.Close())
+		}
+	}
+	if rebooted { // what was read back after that is on the disk, and what was not is gone from there before it is said
+		if err := errors.Join(syncDir(dir), j.append(record{OnDisk: boot})); err != nil {
 			return nil, nil, errors.Join(err, f.Close())
 		}
 	}
@@ -156,20 +163,21 @@ func decode(line []byte) (r record, ok bool) {
 
 // verify takes chunks whose files are not there, or not whole, as not done. It
 // lists the tables of which the target has rows of such chunks.
-func (s *State) verify(dir string, loaded Loaded) ([]*Progress, error) {
+func (s *State) verify(dir, boot string, loaded Loaded) ([]*Progress, error) {
 	var left []*Progress
 	for _, t := range s.Tables {
 		changed := false
 		for i := range t.Chunks {
 			c := &t.Chunks[i]
 			for _, f := range c.Files {
-				info, err := os.Stat(filepath.Join(dir, f.Name))
-				if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				if loaded.whole(f) {
+					continue
+				}
+				whole, err := f.whole(dir, s.Snapshots[c.Snapshot].sure(boot))
+				if err != nil {
 					return nil, err
 				}
-				if (err != nil || info.Size() != f.Size()) && !loaded.whole(f) {
-					c.Done = false
-				}
+				c.Done = c.Done && whole
 			}
 			if !c.Done {
 				changed = t.leave(c, loaded) || changed
@@ -214,7 +222,7 @@ func (j *Journal) Table(p Progress) error { return j.append(record{Table: &p}) }
 func (j *Journal) Gone(n schema.Name) error { return j.append(record{Gone: &n}) }
 
 // Chunk notes a chunk, when it is decided on and again when it is done. Its
-// files have to be on the disk then; the note itself may be lost with the
+// files are written then, but either they or the note may be lost with the
 // machine, and the chunk is read again.
 func (j *Journal) Chunk(n schema.Name, c Chunk) error {
 	return j.append(record{Of: &n, Chunk: &c})

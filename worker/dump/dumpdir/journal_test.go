@@ -11,8 +11,8 @@ import (
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-// journalBed is a directory with a dump that was interrupted.
-func journalBed(t *testing.T) (dir string, data []byte) {
+// journalBed is a directory with a dump that was interrupted, written in a boot.
+func journalBed(t *testing.T, boot string) (dir string, data []byte) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "dump")
 	if err := Prepare(dir, "task", "src", "id"); err != nil {
@@ -24,7 +24,7 @@ func journalBed(t *testing.T) (dir string, data []byte) {
 	}
 	n := schema.Name{Schema: "db", Table: "t"}
 	steps := []error{
-		j.Snapshot(Snapshot{At: binlog.Location{Position: binlog.Position{Name: "bin.000001", Pos: 4}}}),
+		j.Snapshot(Snapshot{At: binlog.Location{Position: binlog.Position{Name: "bin.000001", Pos: 4}}, Boot: boot}),
 		j.Table(Progress{Schema: "db", Name: "t", Keyed: true, Pieces: []Piece{{Walk: true}, {}}}),
 		j.Table(Progress{Schema: "db", Name: "gone", Pieces: []Piece{{}}}),
 		j.Gone(schema.Name{Schema: "db", Table: "gone"}),
@@ -51,7 +51,7 @@ func journalBed(t *testing.T) (dir string, data []byte) {
 // TestJournalEndsAnywhere: whatever of the journal is on the disk is a state
 // that the dump has been in, and what is not listed in it goes.
 func TestJournalEndsAnywhere(t *testing.T) {
-	dir, data := journalBed(t)
+	dir, data := journalBed(t, Boot())
 	seen := map[int]bool{}
 	for cut := len(data); cut >= 0; cut -= 7 {
 		write(t, dir, journalName, string(data[:cut]))
@@ -87,7 +87,7 @@ func TestJournalEndsAnywhere(t *testing.T) {
 // TestJournalIsChecked: a damaged line and what follows it count as not written,
 // and a chunk whose file is not whole is not complete.
 func TestJournalIsChecked(t *testing.T) {
-	dir, data := journalBed(t)
+	dir, data := journalBed(t, Boot())
 	write(t, dir, DataFile("db", "t", 0, 0), "longer")
 	_, s, err := Resume(dir, "task", "src", "id", nil, nil)
 	if err != nil {
@@ -118,5 +118,44 @@ func TestJournalIsChecked(t *testing.T) {
 	}
 	if _, _, err := Resume(dir, "other", "src", "id", nil, nil); err == nil {
 		t.Error("the directory of another task is taken up")
+	}
+}
+
+// TestAnotherBootLooksIntoFiles: a file that has its size but not its contents is
+// noticed when the machine was booted since it was written, where it may never
+// have come to the disk; and what was looked into once is not looked into again.
+func TestAnotherBootLooksIntoFiles(t *testing.T) {
+	for _, c := range []struct {
+		boot string
+		done bool
+	}{{Boot(), true}, {"", true}, {"an earlier one", false}} {
+		dir, _ := journalBed(t, c.boot)
+		write(t, dir, DataFile("db", "t", 0, 0), "y") // instead of x
+		done := func() [2]bool {
+			j, s, err := Resume(dir, "task", "src", "id", nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			chunks := s.Tables[schema.Name{Schema: "db", Table: "t"}].Chunks
+			return [2]bool{chunks[0].Done, chunks[1].Done}
+		}
+		if got := done(); got != [2]bool{c.done, true} {
+			t.Errorf("boot %q: complete are %v", c.boot, got)
+		}
+		write(t, dir, DataFile("db", "t", 1, 0), "y")
+		if got := done(); got != [2]bool{c.done, true} {
+			t.Errorf("boot %q, later: complete are %v", c.boot, got)
+		}
+	}
+}
+
+// TestOnDiskIsSaidOfEarlierBoots only.
+func TestOnDiskIsSaidOfEarlierBoots(t *testing.T) {
+	s := &State{Snapshots: []Snapshot{{Boot: "a"}, {Boot: "b"}}}
+	if !s.apply(record{OnDisk: "b"}) || s.Snapshots[0].Boot != "" || s.Snapshots[1].Boot != "b" {
+		t.Errorf("%+v", s.Snapshots)
 	}
 }

@@ -170,7 +170,7 @@ func (m *Manifest) Bytes() int64 {
 }
 
 // Write closes a dump: it writes the manifest so that it is there completely or
-// not at all. The files it lists must be on the disk already.
+// not at all. The files it lists must be written already.
 func (m *Manifest) Write(dir string) error {
 	data, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
@@ -180,8 +180,8 @@ func (m *Manifest) Write(dir string) error {
 }
 
 // ReadManifest reads the manifest of a complete dump; ErrMissing when there is
-// none. It checks sizes, not contents: see Check. Files that are loaded may be
-// missing.
+// none. It checks sizes, and contents only where the machine was booted since
+// they were written: see Check. Files that are loaded may be missing.
 func ReadManifest(dir string, loaded Loaded) (*Manifest, error) {
 	data, err := os.ReadFile(filepath.Join(dir, ManifestName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -198,28 +198,47 @@ func ReadManifest(dir string, loaded Loaded) (*Manifest, error) {
 		return nil, fmt.Errorf("%s: %w: format version %d, this program reads %d",
 			filepath.Join(dir, ManifestName), ErrDamaged, m.Version, Version)
 	}
+	boot := Boot()
 	for _, f := range m.files() {
-		info, err := os.Stat(filepath.Join(dir, f.Name))
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && loaded.whole(f):
-		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("%w: file %s is missing in %s", ErrDamaged, f.Name, dir)
-		case err != nil:
+		if loaded.whole(f.File) {
+			continue
+		}
+		whole, err := f.whole(dir, f.of.sure(boot))
+		if err != nil {
 			return nil, err
-		case info.Size() != f.Size():
-			return nil, fmt.Errorf("%w: file %s in %s has %d bytes instead of %d", ErrDamaged, f.Name, dir, info.Size(), f.Size())
+		}
+		if !whole {
+			return nil, fmt.Errorf("%w: file %s is missing in %s, or not what was dumped", ErrDamaged, f.Name, dir)
 		}
 	}
 	return m, nil
 }
 
-func (m *Manifest) files() []File {
-	var out []File
+// written is a file and the snapshot at which it was.
+type written struct {
+	File
+	of Snapshot
+}
+
+// files lists all files of the dump.
+func (m *Manifest) files() []written {
+	var last Snapshot // when structures are written
+	if n := len(m.Snapshots); n > 0 {
+		last = m.Snapshots[n-1]
+	}
+	var out []written
 	for _, s := range m.Schemas {
-		out = append(out, s.File)
+		out = append(out, written{s.File, last})
 	}
 	for _, t := range m.Tables {
-		out = append(append(out, t.File), t.Data...)
+		out = append(out, written{t.File, last})
+		for _, f := range t.Data {
+			at := last
+			if f.Chunk < len(t.Chunks) && t.Chunks[f.Chunk].Snapshot < len(m.Snapshots) {
+				at = m.Snapshots[t.Chunks[f.Chunk].Snapshot]
+			}
+			out = append(out, written{f, at})
+		}
 	}
 	return out
 }
@@ -259,7 +278,7 @@ func (f File) Read(dir string) ([]byte, error) {
 
 // WriteFile writes a small file of the dump and describes it for the manifest.
 func WriteFile(dir, name string, data []byte) (File, error) {
-	if err := writeSynced(filepath.Join(dir, name), data); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 		return File{}, err
 	}
 	return File{Name: name, Bytes: int64(len(data)), CRC: crc32.Checksum(data, CRC())}, nil

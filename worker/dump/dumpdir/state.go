@@ -32,6 +32,9 @@ type Snapshot struct {
 	// Prepared is where the syncer has to begin for XA transactions that were
 	// prepared at At; zero when there were none.
 	Prepared binlog.Location `json:"prepared,omitzero"`
+	// Boot is the Boot in which files of it were written, which may not be on the
+	// disk when that has ended; "" when they are.
+	Boot string `json:"boot,omitempty"`
 }
 
 // End gives the place in the binlog behind which nothing is in the rows.
@@ -197,6 +200,12 @@ func (s *State) apply(r record) bool {
 		s.Snapshots = append(s.Snapshots, *r.Snapshot)
 	case r.Table != nil:
 		s.Tables[schema.Name{Schema: r.Table.Schema, Table: r.Table.Name}] = r.Table
+	case r.OnDisk != "":
+		for i := range s.Snapshots {
+			if s.Snapshots[i].Boot != r.OnDisk {
+				s.Snapshots[i].Boot = ""
+			}
+		}
 	case r.Gone != nil:
 		delete(s.Tables, *r.Gone)
 	case r.Chunk != nil:
