@@ -35,14 +35,30 @@ func TestFullPhaseKilled(t *testing.T) {
 	}
 }
 
+// Nobody is stopped: the rows are of no one moment, and a worker is killed, with
+// its disk, in such a dump, too. The syncer brings them to one, in mode full as
+// far as the last snapshot.
+func TestFullPhaseWithoutALock(t *testing.T) {
+	s := newStand(t, anotherMariaDB)
+	for _, mode := range []string{"all", "full"} {
+		t.Run(mode, func(t *testing.T) {
+			one := *s
+			one.t = t
+			(&fullPhase{stand: &one, mode: mode, lockless: true, rnd: rand.New(rand.NewPCG(s.seed, 9))}).run(2)
+		})
+	}
+}
+
 // fullPhase is one task.
 type fullPhase struct {
 	*stand
 	mode string
-	rnd  *rand.Rand
-	name string // of the task, its source and its schema
-	disk string
-	lost int // disks
+	// lockless dumps with --consistency none, which tables without a key forbid.
+	lockless bool
+	rnd      *rand.Rand
+	name     string // of the task, its source and its schema
+	disk     string
+	lost     int // disks
 }
 
 // lanes is the pool-size: so many chunks are in flight.
@@ -54,13 +70,16 @@ func (f *fullPhase) run(kills int) {
 	perSecond := rows / 2 / kills // so that most of the load is still to come
 	f.name = "full_" + f.mode
 	f.disk = filepath.Join(f.dir, "dump."+f.name)
-	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, Pace: 10 * time.Millisecond}
+	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, SysbenchOnly: f.lockless, Pace: 10 * time.Millisecond}
 	must(t, w.Load(t.Context(), rows, f.seed))
 	f.do("operate-source", "create", f.write("source.yaml", testbed.SourceFile{ID: f.name, GTID: f.rnd.IntN(2) == 0, From: f.up.Config()}.YAML()))
 	traffic := startWriters(t, w, 4, f.seed)
 	file := f.task(f.mode)
 	file.Name, file.Source, file.Schemas = f.name, f.name, []string{f.name}
 	file.Dump = []string{"threads: 2", "rows: 500", "chunk-filesize: 1"}
+	if f.lockless {
+		file.Dump = append(file.Dump, `extra-args: "--consistency none"`)
+	}
 	file.Load = []string{fmt.Sprintf("dir: %q", filepath.Join(f.dir, "dump")), fmt.Sprintf("pool-size: %d", lanes), fmt.Sprintf("max-rows-per-second: %d", perSecond)}
 	if f.mode == "full" {
 		file.Load = append(file.Load, "max-disk-mb: 1")

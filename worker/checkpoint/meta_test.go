@@ -209,6 +209,58 @@ func TestLostCommitIsDecided(t *testing.T) {
 	})
 }
 
+// TestChunksSettleBehindWhatIsInFlight: what a pass begins from is final, however
+// a transaction of the pass before it, whose end nobody has seen, comes out.
+func TestChunksSettleBehindWhatIsInFlight(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *dbconn.DB) {
+		ctx := t.Context()
+		m, err := checkpoint.Open(ctx, db, subtask(t, "s1"), 1)
+		must(t, err)
+		must(t, m.AddChunks(ctx, "d", []string{"a"}, nil))
+		known, err := m.SettleChunks(ctx)
+		must(t, err)
+		committed := 0
+		for round := range 20 {
+			next := known["a"]
+			next.Offset++
+			tx, err := db.BeginTx(ctx, nil)
+			must(t, err)
+			early := round%2 == 0 // it has its lock before the next pass begins
+			if early {
+				must(t, m.AdvanceChunk(ctx, tx, next))
+			}
+			ended := make(chan error, 1)
+			go func() {
+				var err error
+				if !early {
+					err = m.AdvanceChunk(ctx, tx, next)
+				}
+				if err == nil {
+					err = tx.Commit()
+				}
+				ended <- err
+			}()
+			settled, err := m.SettleChunks(ctx)
+			for fault.Transient(err) { // optimistic: the other was first
+				settled, err = m.SettleChunks(ctx)
+			}
+			must(t, err)
+			in := <-ended == nil
+			tx.Rollback() //nolint:errcheck // after a commit it does nothing
+			last, err := m.Chunks(ctx)
+			must(t, err)
+			if settled["a"] != last["a"] || in != (last["a"].Offset == next.Offset) {
+				t.Fatalf("round %d, committed %t: settled at %+v, it is at %+v", round, in, settled["a"], last["a"])
+			}
+			if last["a"].Offset == next.Offset {
+				committed++
+			}
+			known = last
+		}
+		t.Logf("%d of 20 were committed first", committed)
+	})
+}
+
 // TestSourcesAreApart is peer-bugs 37: what one source does touches no row of another.
 func TestSourcesAreApart(t *testing.T) {
 	onBoth(t, func(t *testing.T, db *dbconn.DB) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -170,7 +171,36 @@ func TestTableDroppedInTheMiddle(t *testing.T) {
 	}
 }
 
-// onceDone calls f beside the dump when the first chunk is complete.
+// TestChunkIsNotedBehindItsFiles: when the journal says that a chunk is complete,
+// its files are, whatever holds back their ends; else a process that is killed
+// here would leave a journal that promises too much.
+func TestChunkIsNotedBehindItsFiles(t *testing.T) {
+	src := servers.MariaDB(t)
+	for _, compression := range []string{"", "gzip", "zstd"} {
+		b := newBed(t, src, "noted"+compression, "CREATE TABLE %s.t (id INT PRIMARY KEY, c CHAR(200))",
+			"INSERT INTO %s.t SELECT seq, SHA2(seq, 512) FROM %s.seq_1_to_9000", "ANALYZE TABLE %s.t")
+		b.sub.Dump.Rows, b.sub.Dump.ChunkBytes, b.sub.Dump.Compress = 3000, 200_000, compression
+		var files atomic.Int64
+		if err := b.run(func(u *Unit) {
+			u.noted = func(_ schema.Name, c dumpdir.Chunk) error {
+				for _, f := range c.Files {
+					files.Add(1)
+					if err := f.Check(b.sub.Load.Dir); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}); err != nil {
+			t.Errorf("%q: %v", compression, err)
+		}
+		if n := files.Load(); n < 6 {
+			t.Errorf("%q: %d files", compression, n)
+		}
+	}
+}
+
+// onceDone calls f when the first chunk is complete and its table still locked.
 func onceDone(f func() error) func(schema.Name, dumpdir.Chunk) error {
 	var once sync.Once
 	return func(_ schema.Name, c dumpdir.Chunk) (err error) {

@@ -19,7 +19,7 @@ const (
 	// that all threads, and all lanes of the load, end at about the same time.
 	// More would cost: the source reads the first pages of each piece one by one,
 	// before it sees that it may read ahead.
-	chunksPerThread = 8
+	chunksPerThread = 4
 	// maxDives bounds the questions to the optimizer about one table.
 	maxDives = 4096
 	// finer is how much finer than the chunks the ranges are that the optimizer

@@ -159,3 +159,33 @@ func TestOnDiskIsSaidOfEarlierBoots(t *testing.T) {
 		t.Errorf("%+v", s.Snapshots)
 	}
 }
+
+// TestTargetHearsNothingThatIsNotOnTheDisk: files are handed to the load, and what
+// the target shall keep of them, only when the journal could be synced.
+func TestTargetHearsNothingThatIsNotOnTheDisk(t *testing.T) {
+	dir, _ := journalBed(t, Boot())
+	j, _, err := Resume(dir, "task", "src", "id", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := j.file
+	from, to, err := os.Pipe() // takes what is written, and cannot be synced
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	defer to.Close()
+	r := j.Follow(dir, nil, 0).Reader()
+	all := func(*Progress) bool { return true }
+	j.file = to
+	if files, more, err := r.Next(t.Context(), all); err == nil || more != nil {
+		t.Errorf("a journal that is not on the disk: %d files, %d bytes for the target", len(files), len(more))
+	}
+	j.file = good
+	if files, _, err := j.live.Reader().Next(t.Context(), all); err != nil || len(files) != 2 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
