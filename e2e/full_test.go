@@ -120,7 +120,9 @@ func (f *fullPhase) run(kills int) {
 
 func (f *fullPhase) kill(after time.Duration, disk bool) {
 	f.t.Helper()
-	f.until("it works", func(st testbed.TaskStatus) bool { return st.Unit != "InvalidUnit" })
+	f.until("rows are on the target", func(st testbed.TaskStatus) bool { // else the kill shows nothing
+		return st.Unit != "InvalidUnit" && (st.Dump == nil || st.Dump.LoadedBytes > 0)
+	})
 	pause(f.t.Context(), after)
 	unit := "?"
 	if list, err := f.QueryStatus(f.t.Context(), f.name); err == nil && len(list) > 0 {
