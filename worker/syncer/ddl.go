@@ -165,6 +165,12 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if !*replay || in.Refused {
 		in.ByHand = in.ByHand || in.Refused && now != in.Before
 		in.Before, in.Refused, in.Statement = now, false, one.text
+		if narrow := one.holds(one.onTarget(in.Table), now); narrow != nil {
+			if err := d.saveRefusal(ctx, t, in, before); err != nil {
+				return err
+			}
+			return narrow
+		}
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err
 		}
@@ -209,19 +215,27 @@ func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoi
 	return nil
 }
 
-// refused records that the target answered a statement with a refusal: it has
-// not run, whatever the structure says when an operator has been at work on it.
+// refused records that the target answered a statement with a refusal.
 func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, out error) error {
-	in.Refused = true
-	if err := d.intend(ctx, t, *in, before); err != nil {
+	if err := d.saveRefusal(ctx, t, in, before); err != nil {
 		return err // nothing is lost: the next attempt is refused again
 	}
-	d.last = *in
 	var e *fault.Error
 	if errors.As(out, &e) {
 		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround
 	}
 	return out
+}
+
+// saveRefusal records that a statement has not run, whatever the structure says
+// when an operator has been at work on it.
+func (d *ddlRunner) saveRefusal(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location) error {
+	in.Refused = true
+	if err := d.intend(ctx, t, *in, before); err != nil {
+		return err
+	}
+	d.last = *in
+	return nil
 }
 
 // intend writes the intent, fenced. The structures before need no record:
