@@ -168,7 +168,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if !*replay || in.Refused {
 		in.ByHand = in.ByHand || in.Refused && now != in.Before
 		in.Before, in.Refused, in.Statement = now, false, one.text
-		if narrow := one.holds(one.onTarget(in.Table), now); narrow != nil {
+		if narrow := d.holds(one, one.onTarget(in.Table), now); narrow != nil {
 			if err := d.saveRefusal(ctx, t, in, before); err != nil {
 				return err
 			}

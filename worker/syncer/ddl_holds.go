@@ -16,10 +16,14 @@ import (
 // already, with a type that does not hold the source's values: the server would
 // say that the column is there, and then round or cut what comes for it without
 // a word. created is the target's table on.
-func (one *ddl) holds(on schema.Name, created string) error {
+func (d *ddlRunner) holds(one *ddl, on schema.Name, created string) error {
 	n, ok := one.node.(*ast.AlterTableStmt)
 	if !ok || created == "" {
 		return nil
+	}
+	source, err := d.known(one, created)
+	if err != nil {
+		source = nil
 	}
 	var there *schema.Table
 	for _, s := range n.Specs {
@@ -27,22 +31,31 @@ func (one *ddl) holds(on schema.Name, created string) error {
 			if s.Tp != ast.AlterTableAddColumns || leaves(n.Specs, c.Name.Name.L) {
 				continue
 			}
+			if s.IfNotExists && (source == nil || columnNamed(source, c.Name.Name.O) != nil) {
+				continue // the source may have had one, too, and keeps it
+			}
 			if there == nil {
-				var err error
 				if there, err = schema.Parse(created, "", on.Schema); err != nil {
 					return nil //nolint:nilerr // a kind of table whose rows stop the task anyhow
 				}
 			}
-			i := slices.IndexFunc(there.Columns, func(o schema.Column) bool { return strings.EqualFold(o.Name, c.Name.Name.O) })
-			if i < 0 {
-				continue
-			}
-			if err := holdsColumn(on, &there.Columns[i], c, created); err != nil {
-				return err
+			if found := columnNamed(there, c.Name.Name.O); found != nil {
+				if err := holdsColumn(on, found, c, created); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// columnNamed finds a column, nil when there is none.
+func columnNamed(t *schema.Table, name string) *schema.Column {
+	i := slices.IndexFunc(t.Columns, func(o schema.Column) bool { return strings.EqualFold(o.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return &t.Columns[i]
 }
 
 // leaves tells whether one of the clauses drops or renames the column of that name.

@@ -31,6 +31,7 @@ func TestAddedColumnIsThere(t *testing.T) {
 			b.must(down.Exec(t.Context(), "ALTER TABLE "+s+".a ADD COLUMN "+c.there))
 			b.exec("ALTER TABLE "+s+".a ADD COLUMN "+c.add, "REPLACE INTO "+s+".a (id, "+strings.Fields(c.add)[0]+") VALUES (1, "+c.value+")")
 		}
+		b.exec("ALTER TABLE " + s + ".a ADD COLUMN IF NOT EXISTS c3 DOUBLE") // which changes nothing on either side
 		r.caughtUp()
 		r.end()
 		b.equal()
