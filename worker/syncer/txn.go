@@ -73,6 +73,8 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
+	// nth counts the statements of the transaction before DDL.
+	nth int
 	// dumped tells that DDL has been executed where the dump was read.
 	dumped bool
 	// xa is set when it is a part of an XA transaction.
