@@ -116,7 +116,7 @@ type taskPlan struct {
 func (m *Master) planTask(ctx context.Context, text string, picked []string) (taskPlan, error) {
 	var p taskPlan
 	var err error
-	if p.task, p.warnings, err = config.DecodeTask(fileName(ctx, 0, "task file"), []byte(text)); err != nil {
+	if p.task, p.warnings, err = m.cfg.Key.DecodeTask(fileName(ctx, 0, "task file"), []byte(text)); err != nil {
 		return p, err
 	}
 	config.FillSecurity(&p.task.Target.Security, securityFiles(ctx))
@@ -152,7 +152,7 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 			return p, &fault.Error{Kind: fault.NotFound, Code: 46008, Msg: fmt.Sprintf("source %s does not exist", s),
 				Hint: "create it with operate-source create, or correct mysql-instances in the task file"}
 		}
-		src, _, err := config.DecodeSource("source "+s, []byte(rec.Config))
+		src, _, err := m.cfg.Key.DecodeSource("source "+s, []byte(rec.Config))
 		if err != nil {
 			return p, err
 		}
@@ -167,7 +167,7 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 
 // startTask has the task agreed on with the file's text for every source.
 func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.Started, error) {
-	text = config.StoredTask(text, securityFiles(ctx))
+	text = m.cfg.Key.StoredTask(text, securityFiles(ctx))
 	c := fsm.StartTask{Name: fsm.TaskName(p.task.Name), Sources: map[fsm.SourceID]string{}}
 	for _, sub := range p.subtasks {
 		c.Sources[fsm.SourceID(sub.SourceID)] = text

@@ -108,9 +108,9 @@ func (s *shared) local(cmd *cobra.Command, args []string) error {
 	case len(args) > 0:
 		return usagef("unknown command %q", args[0])
 	case s.encrypt != "":
-		return s.printEncrypted(s.encrypt)
+		return s.printEncrypted(cmd, "", s.encrypt)
 	case s.decrypt != "":
-		return s.printDecrypted(s.decrypt)
+		return s.printDecrypted("", s.decrypt)
 	default:
 		return s.interactive(cmd)
 	}

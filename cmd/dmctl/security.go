@@ -42,10 +42,10 @@ func (s *shared) withFiles(ctx context.Context, paths []string, texts ...string)
 
 // securityOf gives the TLS sections of a source or task file.
 func securityOf(text string) []config.Security {
-	if t, _, err := config.DecodeTask("", []byte(text)); err == nil {
+	if t, _, err := config.Blind().DecodeTask("", []byte(text)); err == nil {
 		return []config.Security{t.Target.Security}
 	}
-	if src, _, err := config.DecodeSource("", []byte(text)); err == nil {
+	if src, _, err := config.Blind().DecodeSource("", []byte(text)); err == nil {
 		return []config.Security{src.From.Security}
 	}
 	return nil

@@ -63,7 +63,12 @@ func defaultSync() Sync {
 // DecodeTask reads a task file. file is only for messages and may be "".
 // Warnings are remarks for the operator about keys without effect.
 func DecodeTask(file string, data []byte) (Task, []string, error) {
-	d := &document{op: "decode task config", file: file}
+	return SecretKey{}.DecodeTask(file, data)
+}
+
+// DecodeTask is the function of this name for who has a key.
+func (k SecretKey) DecodeTask(file string, data []byte) (Task, []string, error) {
+	d := &document{op: "decode task config", file: file, key: k}
 	root, err := d.parse(data)
 	if err != nil {
 		return Task{}, nil, err

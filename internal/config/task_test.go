@@ -192,14 +192,14 @@ func TestSourceEncodeRoundTrip(t *testing.T) {
 		if rapid.Bool().Draw(t, "ciphertext as password") {
 			want.From.Password = "fCxfQ9XKCezSzuCD0Wf5dUD+LsKegSg="
 		}
-		got, warnings, err := DecodeSource("", []byte(want.Encode()))
+		got, warnings, err := DecodeSource("", []byte(SecretKey{}.EncodeSource(want)))
 		if err != nil || len(warnings) > 0 {
-			t.Fatalf("%v %v\n%s", err, warnings, want.Encode())
+			t.Fatalf("%v %v\n%s", err, warnings, SecretKey{}.EncodeSource(want))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("(-want +got):\n%s\n%s", diff, want.Encode())
+			t.Fatalf("(-want +got):\n%s\n%s", diff, SecretKey{}.EncodeSource(want))
 		}
-		if got.Encode() != want.Encode() {
+		if (SecretKey{}).EncodeSource(got) != (SecretKey{}).EncodeSource(want) {
 			t.Fatal("the same source was written in two ways")
 		}
 	})

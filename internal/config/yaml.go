@@ -24,6 +24,7 @@ const (
 type document struct {
 	op       string // "decode task config"
 	file     string
+	key      SecretKey // opens what is encrypted
 	warnings []string
 }
 
@@ -107,6 +108,15 @@ func (d *document) message(line int, path, format string, args ...any) string {
 // errorf is an error at v with DM's code for it.
 func (v value) errorf(code int, format string, args ...any) *fault.Error {
 	return v.doc.fault(v.line, v.path, code, format, args...)
+}
+
+// unopened is the error for a secret that cannot be decrypted; why says the reason.
+func (v value) unopened(why error) *fault.Error {
+	var f *fault.Error
+	if !errors.As(why, &f) {
+		return v.errorf(20010, "%v", why)
+	}
+	return v.hinted(f.Code, f.Hint, "%s", f.Msg)
 }
 
 // hinted is errorf with advice.
