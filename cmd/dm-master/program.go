@@ -67,7 +67,7 @@ func run(ctx context.Context, cfg config.MasterConfig) (err error) {
 	// The port first: a master that cannot be reached must not join an election.
 	lis, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return &fault.Error{Op: "start dm-master " + cfg.Name, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
+		return &fault.Error{Op: "start dm-master " + cfg.Name, Code: 38017, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
 			Hint: "stop the process that has the address, or change master-addr"}
 	}
 	defer lis.Close()

@@ -57,7 +57,8 @@ func (s *shared) readSecurity(sec config.Security, into map[string]string) {
 	for _, path := range sec.Paths() {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			s.noteOnce("the masters and workers have to find the files of security themselves, since here " + path + " cannot be read")
+			s.noteOnce(rpc.Message(&fault.Error{Code: 48003, Msg: "the masters and workers have to find the files of security themselves, since here " + path + " cannot be read",
+				Err: err, Hint: "put the file there, or correct its path in the section security"}))
 			return
 		}
 		read[path] = string(data)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
@@ -144,6 +145,11 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		return Subtask{}, &fault.Error{Op: op, Kind: fault.Invalid, Code: 20011,
 			Msg:  "the source reads by binlog position, but the task's meta gives no binlog-name to start from",
 			Hint: "add binlog-name and binlog-pos to meta of this source, or create the source with enable-gtid: true"}
+	}
+	if in.Start != nil && in.Start.BinlogGTID != "" && src.Flavor != "" {
+		if _, err := binlog.ParseGTIDSet(src.Flavor, in.Start.BinlogGTID); err != nil {
+			return Subtask{}, fault.Wrap(op+": meta.binlog-gtid", err)
+		}
 	}
 	// The task's meta schema never belongs to what is migrated.
 	o := filter.Options{CaseSensitive: t.CaseSensitive, Internal: []string{t.MetaSchema}}

@@ -132,6 +132,7 @@ func TestSubtaskRefuses(t *testing.T) {
 	}{
 		{"source of another task", Source{SourceID: "s3"}, 20031, fault.NotFound},
 		{"GTID only for a source by position", Source{SourceID: "s2"}, 20011, fault.Invalid},
+		{"a GTID of another flavor", Source{SourceID: "s1", Flavor: "mysql"}, 11009, fault.Invalid},
 	} {
 		_, err := task.Subtask(c.src)
 		var f *fault.Error
