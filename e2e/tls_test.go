@@ -163,6 +163,10 @@ func TestEncryptedAndSecret(t *testing.T) {
 	s.await(time.Minute, "it replicates with the renewed certificates", running)
 	s.wantEqual()
 
+	// The history has the names of certificates, also of what another master passed on.
+	if out := s.run("history"); !strings.Contains(out.Stdout, "dmctl (dmctl") || strings.Contains(out.Stdout, " via ") {
+		t.Errorf("the history: %s%s", out.Stdout, out.Stderr)
+	}
 	// Somebody takes the target's rights away.
 	must(t, s.down.Exec(ctx, "REVOKE ALL ON *.* FROM replica@'%'"))
 	must(t, s.up.Exec(ctx, "INSERT INTO shop.t VALUES (5, 'e', 5)"))

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,7 +93,7 @@ func (m *Master) CheckTask(ctx context.Context, req *pb.CheckTaskRequest) (*pb.C
 		return m.preview(ctx, p)
 	}
 	if req.GetErrCnt() < 0 || req.GetWarnCnt() < 0 {
-		return nil, fault.New(fault.Invalid, "the numbers of errors and warnings to show must not be negative")
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("--error and --warn are numbers from 0 on, not %d and %d", req.GetErrCnt(), req.GetWarnCnt()))
 	}
 	err = m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, int(req.GetErrCnt()), int(req.GetWarnCnt()))
 	if err != nil {
@@ -252,10 +253,15 @@ func (m *Master) taskMissing(ctx context.Context, name fsm.TaskName, refused err
 	if err := m.read(ctx, func(v *fsm.View) { _, known = v.Task(name) }); err != nil {
 		return err
 	}
-	if known {
-		return refused
+	var f *fault.Error
+	switch {
+	case !known:
+		return noTask(name)
+	case errors.As(refused, &f) && f.Code == codeNoTask:
+		return &fault.Error{Kind: fault.NotFound, Code: codeNoSource, Msg: fmt.Sprintf("task %s has none of the sources that are named", name),
+			Hint: "query-status shows the sources of a task"}
 	}
-	return noTask(name)
+	return refused
 }
 
 func noTask(name fsm.TaskName) error {

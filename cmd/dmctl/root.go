@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -69,7 +71,7 @@ func newRoot(s *shared) *cobra.Command {
 		Example: rootExample,
 		RunE:    func(cmd *cobra.Command, args []string) error { return s.local(cmd, args) },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{plainFlag(err)} })
 	f := root.PersistentFlags()
 	f.BoolVarP(&s.version, "version", "V", false, "print the version and exit")
 	f.StringVar(&s.configFile, "config", "", "TOML file with master-addr, rpc-timeout, ssl-ca, ssl-cert and ssl-key")
@@ -90,6 +92,18 @@ func newRoot(s *shared) *cobra.Command {
 		newConfig(s), newGetConfig(s), newHistory(s), newEncrypt(s), newDecrypt(s), newBinlog(s), newHandleError(s), newBinlogSchema(s), newOperateSchema(s))
 	root.AddCommand(notYet()...)
 	return root
+}
+
+// goNumber is how Go's library says that a number is none.
+var goNumber = regexp.MustCompile(`: strconv\.Parse(Int|Uint): parsing ".*": (invalid syntax|value out of range)$`)
+
+// plainFlag says in words of operators what is wrong with a flag.
+func plainFlag(err error) error {
+	text := goNumber.ReplaceAllString(err.Error(), ": a whole number is expected")
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }
 
 // early handles what comes before any command.
