@@ -26,7 +26,7 @@ func (b *bench) operate(r *running, kind operation.Kind, pos string, statements 
 	b.must(err)
 	defer db.Close()
 	requestNumber++
-	ops := Operators{Subtask: b.sub, Running: r != nil && !closed(r.done), ID: fmt.Sprintf("request-%d", requestNumber), Log: slog.New(slog.DiscardHandler)}
+	ops := Operators{Subtask: b.sub, Running: r != nil && !isClosed(r.done), ID: fmt.Sprintf("request-%d", requestNumber), Log: slog.New(slog.DiscardHandler)}
 	if ops.Running {
 		ops.Meta = checkpoint.Attach(db, b.sub, b.epoch)
 	} else {
