@@ -67,14 +67,6 @@ func Decrypt(ciphertext string) (string, error) {
 	return string(body), nil
 }
 
-// reveal takes what stands in a file: a ciphertext, or else the password itself.
-func reveal(s string) Secret {
-	if plain, err := Decrypt(s); err == nil {
-		return Secret(plain)
-	}
-	return Secret(s)
-}
-
 // stream is AES-256 in CFB mode: not authenticated, and what DM's format is.
 func stream(iv []byte, decrypt bool) cipher.Stream {
 	block, err := aes.NewCipher([]byte(cipherKey))

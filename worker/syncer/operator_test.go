@@ -223,7 +223,7 @@ func TestPositionsInAdvance(t *testing.T) {
 	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "CREATE TABLE "+s+".b (id INT PRIMARY KEY)")
 	r.caughtUp()
 	first := b.master().Position
-	if _, err := b.operate(r, operation.Skip, "4"); err == nil || !strings.Contains(err.Error(), "invalid --binlog-pos 4 in handle-error operation") {
+	if _, err := b.operate(r, operation.Skip, "4"); err == nil || !strings.Contains(err.Error(), "invalid --binlog-pos 4 in handle-error operation: \"4\" is not a binlog position") {
 		t.Errorf("no position: %v", err)
 	}
 	if _, err := b.operate(r, operation.Skip, first.Name+":4"); !errors.Is(err, checkpoint.ErrOperatorPassed) {
