@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/raftdm/raftdm/internal/fault"
 )
@@ -156,10 +158,17 @@ func (k SecretKey) stable(plain Secret) string {
 	return own.seal(string(plain), own.digest("nonce", string(plain))[:own.aead.NonceSize()])
 }
 
-// Decrypt reads a ciphertext of one of the keys, or of DM's.
+// Decrypt reads a ciphertext of one of the keys, or of DM's. Later versions of DM
+// take a key of one's own for the same form, which does not say whose it is: with
+// any other key it gives bytes that are hardly ever a text.
 func (k SecretKey) Decrypt(ciphertext string) (string, error) {
 	m := keyedForm.FindStringSubmatch(ciphertext)
 	if m == nil || m[0] != ciphertext {
+		for _, own := range k.own {
+			if plain, err := decrypt(own.raw, ciphertext); err == nil && printable(plain) {
+				return plain, nil
+			}
+		}
 		return Decrypt(ciphertext)
 	}
 	for _, own := range k.own {
@@ -179,6 +188,10 @@ func (k SecretKey) Decrypt(ciphertext string) (string, error) {
 	}
 	return "", &fault.Error{Op: "decrypt", Kind: fault.Invalid, Code: 20010, Msg: k.otherKey(m[1]),
 		Hint: "give secret-key-path the file with that key; or encrypt the password again: dmctl --master-addr MASTER encrypt"}
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (k SecretKey) otherKey(id string) string {

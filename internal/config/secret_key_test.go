@@ -110,6 +110,28 @@ func TestSecretKeys(t *testing.T) {
 	}
 }
 
+// Ciphertexts of a later DM under a key of one's own, made here by openssl enc
+// -aes-256-cfb with the key aa…aa and the IV 00…0f, are read as DM reads them, and those
+// of the public key beside them.
+func TestSecretKeyOfDM(t *testing.T) {
+	const ciphertext = "AAECAwQFBgcICQoLDA0OD0CSGcWNnScqcchmxQ=="
+	public, err := Encrypt("pässword")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []SecretKey{secretKey(t, "aa"), secretKey(t, "bb", "aa")} {
+		if plain, err := k.Decrypt(ciphertext); err != nil || plain != "s3cret-Pa55" {
+			t.Errorf("%v: %q, %v", k.IDs(), plain, err)
+		}
+		if plain, err := k.Decrypt(public); err != nil || plain != "pässword" {
+			t.Errorf("%v: %q, %v", k.IDs(), plain, err)
+		}
+	}
+	if plain, err := (SecretKey{}).Decrypt(ciphertext); err != nil || plain == "s3cret-Pa55" {
+		t.Errorf("without the key: %q, %v", plain, err)
+	}
+}
+
 // What is kept, exported and given to workers means the same, under the masters'
 // key in the first two and under DM's in the last.
 func TestFormsUnderASecretKey(t *testing.T) {
