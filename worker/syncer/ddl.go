@@ -204,7 +204,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 // answered deals with the target's refusal of a statement.
 func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoint.Intent, before binlog.Location, answer *mysql.MySQLError) error {
 	if !one.done(answer.Number, in.ByHand) {
-		return d.refused(ctx, t, in, before, dbconn.ExecError(fault.Downstream, "", answer))
+		return d.refused(ctx, t, in, before, d.refusal(one, answer))
 	}
 	if in.ByHand {
 		err := d.structures.complete(ctx, one)
@@ -216,6 +216,17 @@ func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoi
 	}
 	d.log.Warn("a DDL has nothing to do on the target", "statement", one.text, "answer", answer.Message, "pos", t.Begin)
 	return nil
+}
+
+// refusal is the error for a statement that the target does not execute. What a
+// TiDB does not support has DM's number for what its tracker, a TiDB too, cannot
+// follow, by which people and scripts tell it from what the data is to blame for.
+func (d *ddlRunner) refusal(one *ddl, answer *mysql.MySQLError) error {
+	out := dbconn.ExecError(fault.Downstream, "", answer)
+	if !d.db.Server.TiDB || answer.Number != numberUnsupportedDDL {
+		return out
+	}
+	return &fault.Error{Kind: fault.KindOf(out), Code: codeCannotExecDDL, Msg: "cannot track DDL: " + one.text, Err: answer}
 }
 
 // refused records that the target answered a statement with a refusal.

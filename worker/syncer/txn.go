@@ -27,6 +27,8 @@ type Row struct {
 	Before, After rowevent.Image
 	// Pos is the end of the row's event in the binlog file.
 	Pos uint32
+	// unchecked tells that the source did not check foreign keys when it changed the row.
+	unchecked bool
 	// keyEnd is behind the row's keys in those of its transaction, 0 before they
 	// are known, and plan is its table on the target.
 	keyEnd int32
