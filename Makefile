@@ -21,7 +21,8 @@ deps: ## install what is missing (Debian packages) and build the TiDB of tests a
 	@go run ./tools/tidbserver # into the user's cache: once, about 5 minutes
 
 build: ## build dm-master, dm-worker and dmctl into bin/
-	go build -o bin/ ./cmd/dm-master ./cmd/dm-worker ./cmd/dmctl
+	go build -ldflags "-X github.com/raftdm/raftdm/internal/version.branch=$$(git rev-parse --abbrev-ref HEAD 2>/dev/null || echo unknown)" \
+	  -o bin/ ./cmd/dm-master ./cmd/dm-worker ./cmd/dmctl
 
 generate: ## regenerate the protobuf code
 	go generate ./...

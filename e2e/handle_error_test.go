@@ -29,7 +29,8 @@ func TestHandleErrorAsInTheManual(t *testing.T) {
 	must(t, s.up.Exec(t.Context(), "ALTER TABLE `shop`.`tb11` ADD COLUMN new_col INT UNIQUE"))
 	rows("7, 1", "8, 2", "9, NULL")
 	st := s.stopped("unsupported add column 'new_col' constraint UNIQUE KEY")
-	if e := st.Result.Errors[0]; e.ErrCode != 10006 || e.ErrClass != "database" || e.ErrScope != "downstream" || e.ErrLevel != "high" || e.RawCause == "" || !strings.Contains(e.Workaround, "binlog skip") || !strings.Contains(e.Message, "startLocation: [position: (") {
+	if e := st.Result.Errors[0]; e.ErrCode != 44006 || e.ErrClass != "schema-tracker" || e.ErrScope != "internal" || e.ErrLevel != "high" ||
+		!strings.Contains(e.RawCause, "unsupported add column 'new_col' constraint UNIQUE KEY") || !strings.Contains(e.Message, "cannot track DDL: ALTER TABLE") || !strings.Contains(e.Workaround, "binlog skip") || !strings.Contains(e.Message, "startLocation: [position: (") {
 		t.Errorf("query-status shows %+v", e)
 	}
 	s.do("pause-task", taskName)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/hex"
 	"io/fs"
 	"net/http"
 	"os"
@@ -50,6 +51,12 @@ func (s *encrypted) file(name, text string) string {
 	return path
 }
 
+func randomKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
 func newEncrypted(t *testing.T) *encrypted {
 	t.Helper()
 	testbed.SkipIfShort(t)
@@ -61,6 +68,8 @@ func newEncrypted(t *testing.T) *encrypted {
 	s.Cluster = testbed.NewCluster(filepath.Join(s.dir, "dm"), shared.Binaries(t))
 	s.closeAtEnd()
 	s.Args = []string{"-L", "debug"}
+	s.secrets["the masters' key"] = hex.EncodeToString(randomKey())
+	s.MasterArgs = []string{"-secret-key-path", s.file("secret.key", s.secrets["the masters' key"]+"\n")}
 	s.Secure = func(name string) endpoint.Security { return s.own[component(name)] }
 	var err error
 	s.masters, err = s.StartMasters(t.Context(), 3)
@@ -121,6 +130,9 @@ func TestEncryptedAndSecret(t *testing.T) {
 	wrong.Port = 1
 	s.run("operate-source", "create", s.file("nobody.yaml", testbed.SourceFile{ID: "nobody", From: wrong}.YAML()))
 	sealed := strings.TrimSpace(s.run("encrypt", up.Password.Reveal()).Stdout)
+	if !strings.HasPrefix(sealed, "keyed.") {
+		t.Errorf("dmctl encrypt does not use the masters' key: %s", sealed)
+	}
 	src := strings.ReplaceAll(testbed.SourceFile{ID: sourceName, GTID: true, From: up}.YAML(), up.Password.Reveal(), sealed)
 	source := s.file("source.yaml", src)
 	s.do("operate-source", "create", source)
@@ -151,6 +163,10 @@ func TestEncryptedAndSecret(t *testing.T) {
 	s.await(time.Minute, "it replicates with the renewed certificates", running)
 	s.wantEqual()
 
+	// The history has the names of certificates, also of what another master passed on.
+	if out := s.run("history"); !strings.Contains(out.Stdout, "dmctl (dmctl") || strings.Contains(out.Stdout, " via ") {
+		t.Errorf("the history: %s%s", out.Stdout, out.Stderr)
+	}
 	// Somebody takes the target's rights away.
 	must(t, s.down.Exec(ctx, "REVOKE ALL ON *.* FROM replica@'%'"))
 	must(t, s.up.Exec(ctx, "INSERT INTO shop.t VALUES (5, 'e', 5)"))

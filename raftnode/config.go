@@ -40,6 +40,10 @@ type Config struct {
 	// certificate out; nil: plain.
 	TLS *tlsconf.Set
 
+	// SecretKeys names the keys that this member opens secrets of the state with,
+	// the one that it encrypts with first; empty for those that everybody has.
+	SecretKeys []string
+
 	// HeartbeatTimeout is how long followers bear silence, ElectionTimeout how
 	// long candidates wait for votes, LeaseTimeout how long a leader leads
 	// without hearing from a majority.

@@ -49,6 +49,8 @@ type hello struct {
 	// knows it by this instance.
 	Index    fsm.Index `json:"index"`
 	Recorded bool      `json:"recorded,omitempty"`
+	// SecretKeys are Config.SecretKeys of that member.
+	SecretKeys []string `json:"secretKeys,omitempty"`
 
 	// Refused and Stranger are the accepting side's answer: why it closes the
 	// connection, and that the connecting one is not in its configuration.
@@ -66,6 +68,8 @@ type greeter interface {
 	// expects gives the sentence that refuses the other side as the one that
 	// answers at addr, empty when it is who it should be.
 	expects(addr string, other hello) (refused string)
+	// compare notes whether both sides can read each other's secrets.
+	compare(other hello)
 	// met hears of the end of a handshake with the member at addr: what it
 	// said, and why it came to nothing.
 	met(addr string, other hello, refused string)
@@ -138,6 +142,7 @@ func introduce(c net.Conn, addr string, g greeter, bound time.Duration) error {
 	if err != nil {
 		return err
 	}
+	g.compare(other)
 	refused := other.Refused
 	if refused == "" {
 		refused, _ = g.judge(other)
@@ -161,6 +166,7 @@ func welcome(c net.Conn, g greeter, bound time.Duration) error {
 	if err != nil {
 		return err // anybody may knock; it is no member
 	}
+	g.compare(other)
 	own := g.hello()
 	own.Refused, own.Stranger = g.judge(other)
 	if err := writeHello(c, own); err != nil {
@@ -188,7 +194,7 @@ func digest(founders []Member) string {
 }
 
 func (n *Node) hello() hello {
-	h := hello{Name: n.cfg.Name, Instance: n.id.Instance, Founders: n.id.Founders}
+	h := hello{Name: n.cfg.Name, Instance: n.id.Instance, Founders: n.id.Founders, SecretKeys: n.cfg.SecretKeys}
 	// A store that can not be read is closing, and so is the node.
 	_ = n.store.View(func(v *fsm.View) error {
 		h.Cluster, h.Index = v.ClusterID(), v.Index()
@@ -239,6 +245,28 @@ func (n *Node) expects(addr string, o hello) (refused string) {
 		}
 	}
 	return ""
+}
+
+// compare tells of a member that could not read what this one encrypts, or the
+// other way round. It stays a member: keys are given to one master after the other.
+func (n *Node) compare(o hello) {
+	if o.Name == n.cfg.Name {
+		return
+	}
+	reads := func(has, other []string) bool { return len(other) == 0 || slices.Contains(has, other[0]) }
+	if reads(n.cfg.SecretKeys, o.SecretKeys) && reads(o.SecretKeys, n.cfg.SecretKeys) {
+		n.trouble.over(troubleKeys + o.Name)
+		return
+	}
+	n.trouble.is(troubleKeys+o.Name, fmt.Sprintf("dm-master %s has other keys in its secret-key-path (%s) than dm-master %s (%s): "+
+		"give both the same file and restart the one that was wrong", o.Name, keyNames(o.SecretKeys), n.cfg.Name, keyNames(n.cfg.SecretKeys)))
+}
+
+func keyNames(ids []string) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	return strings.Join(ids, ", ")
 }
 
 // met tells each reason once, until it is another one or the member is welcome.

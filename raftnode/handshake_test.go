@@ -83,6 +83,48 @@ func TestFoundersStartAtAnyTime(t *testing.T) {
 	}
 }
 
+// Members with other keys than the rest are told of by both sides, until they
+// have the same.
+func TestOtherSecretKeysAreNoticed(t *testing.T) {
+	c := raftnodetest.Prepare(t, 3)
+	wrong := c.Members()[2]
+	for _, m := range c.Members() {
+		m.Config.SecretKeys = []string{"aaaa"}
+	}
+	wrong.Config.SecretKeys = []string{"bbbb"}
+	for _, m := range c.Members() {
+		c.Start(m)
+	}
+	c.Do("", source(1))
+	leader := c.Leader()
+	told := func(of, other string) bool {
+		for _, m := range c.Members() {
+			if m.Config.Name == of && strings.Contains(m.Node.Trouble(), "dm-master "+other+" has other keys in its secret-key-path") {
+				return true
+			}
+		}
+		return false
+	}
+	name := wrong.Config.Name
+	if leader == wrong {
+		until(t, "a follower tells of the leader", func() bool { return told(c.Members()[0].Config.Name, name) })
+	} else {
+		until(t, "the leader tells of the follower", func() bool { return told(leader.Config.Name, name) })
+		until(t, "the follower tells of the leader", func() bool { return told(name, leader.Config.Name) })
+	}
+	c.Stop(wrong)
+	wrong.Config.SecretKeys = []string{"aaaa", "bbbb"} // about to be changed to bbbb
+	c.Start(wrong)
+	until(t, "nobody has anything to say", func() bool {
+		for _, m := range c.Members() {
+			if m.Node.Trouble() != "" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // A founder whose data directory was emptied might give its vote twice. It is
 // not let in, says what to do, and can come back as a new member.
 func TestWipedFounderIsKeptOut(t *testing.T) {

@@ -108,6 +108,11 @@ func (n *Node) tendMembership() {
 	default:
 		n.trouble.over(troubleRemoved)
 	}
+	if len(members) > 0 {
+		n.trouble.only(troubleKeys, func(name string) bool {
+			return slices.ContainsFunc(members, func(m Member) bool { return m.Name == name })
+		})
+	}
 	if _, id := n.raft.LeaderWithID(); id != "" && time.Since(n.raft.LastContact()) < n.cfg.HeartbeatTimeout {
 		n.trouble.over(troubleStranger)
 	}

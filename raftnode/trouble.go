@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What can be wrong with a member; refused connections and snapshot loops have
+// What can be wrong with a member; refused connections, other keys and snapshot loops have
 // the other member's name behind theirs.
 const (
 	troubleLogFull   = "disk full: log"
@@ -20,6 +20,7 @@ const (
 	troubleStranger  = "stranger"
 	troubleSnapshot  = "snapshots "
 	troubleRefused   = "refused "
+	troubleKeys      = "keys "
 )
 
 // troubles is what is wrong now, a sentence each. It is logged when it begins
@@ -69,6 +70,21 @@ func (t *troubles) fade(kind string, after time.Duration) {
 	}
 	t.mu.Unlock()
 	for _, what := range faded {
+		t.over(what)
+	}
+}
+
+// only ends the troubles of a kind that are about somebody else than those named.
+func (t *troubles) only(kind string, names func(string) bool) {
+	var gone []string
+	t.mu.Lock()
+	for what := range t.now {
+		if name, ok := strings.CutPrefix(what, kind); ok && !names(name) {
+			gone = append(gone, what)
+		}
+	}
+	t.mu.Unlock()
+	for _, what := range gone {
 		t.over(what)
 	}
 }

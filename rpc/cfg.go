@@ -53,7 +53,7 @@ func (m *Master) taskConfig(ctx context.Context, name string) (string, error) {
 	if !known {
 		return "", fault.New(fault.NotFound, "task not found")
 	}
-	form, differ, err := config.TaskForm(taskTexts(task), config.Masked)
+	form, differ, err := m.cfg.Key.TaskForm(taskTexts(task), config.Masked)
 	if err != nil {
 		return "", err
 	}
@@ -80,7 +80,7 @@ func (m *Master) sourceConfig(ctx context.Context, name string) (string, error) 
 	if !known {
 		return "", fault.New(fault.NotFound, "source not found")
 	}
-	return config.SourceForm(src.Config, config.Masked)
+	return m.cfg.Key.SourceForm(src.Config, config.Masked)
 }
 
 func (m *Master) masterConfig(ctx context.Context, name string) (string, error) {
@@ -139,6 +139,15 @@ func unanswered(code int, what, name, addr string, err error) error {
 		Hint: "list-member shows whether it is online; start it, or ask for another one"}
 }
 
+// Encrypt makes a ciphertext for a source or task file with the masters' key.
+func (m *Master) Encrypt(_ context.Context, req *pb.EncryptRequest) (*pb.EncryptResponse, error) {
+	text, err := m.cfg.Key.Encrypt(req.GetPlaintext())
+	if err != nil {
+		return nil, err
+	}
+	return &pb.EncryptResponse{Result: true, Ciphertext: text}, nil
+}
+
 // Export gives every source and task as a file that can be read back.
 func (o *operatorServer) Export(ctx context.Context, _ *clusterpb.ExportRequest) (*clusterpb.ExportResponse, error) {
 	out := &clusterpb.ExportResponse{Result: true, Sources: map[string]string{}, Tasks: map[string]string{}}
@@ -148,14 +157,14 @@ func (o *operatorServer) Export(ctx context.Context, _ *clusterpb.ExportRequest)
 		return nil, err
 	}
 	for _, src := range sources {
-		form, err := config.SourceForm(src.Config, config.Sealed)
+		form, err := o.m.cfg.Key.SourceForm(src.Config, config.Sealed)
 		if err != nil {
 			return nil, fault.Wrap("export source "+string(src.ID), err)
 		}
 		out.Sources[string(src.ID)] = form
 	}
 	for _, task := range tasks {
-		form, differ, err := config.TaskForm(taskTexts(task), config.Sealed)
+		form, differ, err := o.m.cfg.Key.TaskForm(taskTexts(task), config.Sealed)
 		if err != nil {
 			return nil, fault.Wrap("export task "+string(task.Name), err)
 		}

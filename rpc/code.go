@@ -22,6 +22,8 @@ const (
 	codeNoLeader       = 38043
 	codeNoExpected     = 38045 // the worker did not reach the wanted stage
 	codeSourcesUnbound = 46009
+	codeNoSource       = 46017
+	codeNoTask         = 46018
 	codeLatchInUse     = 46024
 )
 

@@ -34,6 +34,10 @@ func TestRender(t *testing.T) {
 		{"class of a number", &fault.Error{Code: 34018, Msg: "m"}, "[code=34018:class=functional:scope=internal:level=high], Message: m"},
 		{"class, scope and level of a number", &fault.Error{Code: 11126, Msg: "m"}, "[code=11126:class=binlog-op:scope=upstream:level=high], Message: m"},
 		{"downstream by number", &fault.Error{Code: 44007, Msg: "m"}, "[code=44007:class=schema-tracker:scope=downstream:level=medium], Message: m"},
+		{"what a TiDB does not support has the tracker's number", &fault.Error{Code: 44006, Kind: fault.Unsupported, Msg: "cannot track DDL: ALTER TABLE t", Err: refused},
+			"[code=44006:class=schema-tracker:scope=internal:level=high], Message: cannot track DDL: ALTER TABLE t, RawCause: connection refused"},
+		{"what a dump's file lacks", &fault.Error{Code: 34002, Msg: "m"}, "[code=34002:class=load-unit:scope=internal:level=high], Message: m"},
+		{"upstream by number", &fault.Error{Code: 11125, Msg: "m"}, "[code=11125:class=functional:scope=upstream:level=medium], Message: m"},
 		{"a number of no class", &fault.Error{Code: 99999, Msg: "m"}, "[code=99999:class=not-set:scope=not-set:level=high], Message: m"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -264,8 +264,8 @@ func (m *Master) awaitLeader(ctx context.Context) (name, addr string) {
 // forLeader tells which requests only the leader can answer.
 func forLeader(fullMethod string) bool {
 	switch fullMethod {
-	case "/pb.Master/OperateLeader", "/pb.Master/GetMasterCfg":
-		return false // they are about the contacted master
+	case "/pb.Master/OperateLeader", "/pb.Master/GetMasterCfg", "/pb.Master/Encrypt":
+		return false // the contacted master does them by itself
 	case methodJoin, methodPromote, methodAnnounce:
 		return true
 	case clusterpb.Operator_History_FullMethodName, clusterpb.Operator_Export_FullMethodName, clusterpb.Operator_UpdateSource_FullMethodName:

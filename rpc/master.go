@@ -9,12 +9,13 @@ import (
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/fsm/feed"
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/tlsconf"
 	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
-// MasterConfig is what a Master needs; every field but ConfigText and TLS must be set.
+// MasterConfig is what a Master needs; every field but ConfigText, Key and TLS must be set.
 type MasterConfig struct {
 	// Name is this master's name.
 	Name string
@@ -34,6 +35,8 @@ type MasterConfig struct {
 	// WorkerTrouble counts what went wrong in dealing with a worker: "handle" is
 	// one of its requests, "watch" following what changes for it.
 	WorkerTrouble func(kind string)
+	// Key encrypts the secrets of sources and tasks.
+	Key config.SecretKey
 	// TLS is how to connect to other masters; nil: plain.
 	TLS *tlsconf.Set
 	Log *slog.Logger

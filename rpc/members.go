@@ -104,7 +104,8 @@ func (s *memberServer) Announce(ctx context.Context, req *clusterpb.AnnounceRequ
 }
 
 // Ping tells how this master is.
-func (s *memberServer) Ping(context.Context, *clusterpb.PingRequest) (*clusterpb.PingResponse, error) {
+func (s *memberServer) Ping(ctx context.Context, _ *clusterpb.PingRequest) (*clusterpb.PingResponse, error) {
+	s.m.noteDone(ctx)
 	leader, _ := s.m.cfg.Cluster.Leader()
 	applied, _ := s.m.cfg.Group.Progress()
 	return &clusterpb.PingResponse{Name: s.m.cfg.Name, ClusterId: s.m.clusterID(), Leader: leader, Applied: applied}, nil

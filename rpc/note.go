@@ -141,7 +141,7 @@ func clipTask(name string) fsm.TaskName { return fsm.TaskName(clip(name, maxHead
 func sourcesIn(texts ...string) []string {
 	var out []string
 	for _, text := range texts {
-		if src, _, err := config.DecodeSource("", []byte(text)); err == nil {
+		if src, _, err := config.Blind().DecodeSource("", []byte(text)); err == nil {
 			out = append(out, src.SourceID)
 		}
 	}

@@ -28,8 +28,12 @@ const (
 	headerSecurity   = "raftdm-tls-bin"     // path, contents, path, contents ...: files that TLS sections name
 	headerCluster    = "raftdm-cluster-id"  // the cluster the caller means; another one refuses
 
-	headerKind  = "raftdm-fault-kind" // trailer: what sort of failure the answer is
-	headerMaybe = "raftdm-maybe"      // trailer: the request may have been carried out
+	headerKind = "raftdm-fault-kind" // trailer: what sort of failure the answer is
+	// What a master that does not lead has done at an operator's request, and who it
+	// is: the leader writes it down.
+	headerDone, headerDoneBy = "raftdm-done", "raftdm-done-by"
+
+	headerMaybe = "raftdm-maybe" // trailer: the request may have been carried out
 )
 
 // How long an unknown outcome is asked about, and how often.
@@ -76,6 +80,7 @@ func (m *Master) meta(ctx context.Context, part string) fsm.Meta {
 	if out.Actor == "" {
 		out.Actor = "client"
 	}
+	out.Actor = m.named(ctx, out.Actor)
 	if out.Addr == "" {
 		out.Addr = peerAddr(ctx)
 	}

@@ -46,7 +46,7 @@ func client(t *testing.T, addr string) (*grpc.ClientConn, pb.MasterClient) {
 func TestEveryMethodAnswers(t *testing.T) {
 	served := map[string]bool{"StartTask": true, "OperateTask": true, "QueryStatus": true, "CheckTask": true, "OperateSource": true,
 		"RegisterWorker": true, "ListMember": true, "GetMasterCfg": true, "OfflineMember": true, "OperateLeader": true, "TransferSource": true,
-		"UpdateTask": true, "GetCfg": true, "HandleError": true, "OperateSchema": true}
+		"UpdateTask": true, "GetCfg": true, "HandleError": true, "OperateSchema": true, "Encrypt": true}
 	s := rpctest.Open(t)
 	conn, _ := client(t, rpctest.Start(t, s, rpctest.Options{}))
 	methods := pb.File_dmmaster_proto.Services().Get(0).Methods()

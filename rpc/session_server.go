@@ -149,9 +149,10 @@ type visit struct {
 	worker    fsm.WorkerName
 	session   fsm.SessionID
 	clusterID string
-	has       *fsm.Assignment // what the worker has, nil when it needs a complete set
-	told      []string        // the masters that the worker was told of last
-	toldAt    fsm.Index       // how far the state was then
+	has       *fsm.Assignment   // what the worker has, nil when it needs a complete set
+	told      []string          // the masters that the worker was told of last
+	toldAt    fsm.Index         // how far the state was then
+	opened    map[string]string // see forWorker
 }
 
 // Reasons to end a stream; the worker comes back.
@@ -304,7 +305,34 @@ func (v *visit) assignment() (fsm.Assignment, error) {
 		now = view.Assignment(v.worker)
 		return v.present(view)
 	})
+	v.opened = v.s.m.forWorker(&now, v.opened)
 	return now, err
+}
+
+// forWorker gives an assignment the secrets as workers can read them: they have
+// no key of the masters. before are texts that were made for it, by the stored ones.
+func (m *Master) forWorker(a *fsm.Assignment, before map[string]string) map[string]string {
+	if len(m.cfg.Key.IDs()) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	open := func(text string, with func(string) string) string {
+		readable, ok := before[text]
+		if !ok {
+			readable = with(text)
+		}
+		out[text] = readable
+		return readable
+	}
+	if a.Source != nil {
+		src := *a.Source
+		src.Config = open(src.Config, m.cfg.Key.SourceForWorker)
+		a.Source = &src
+	}
+	for i, s := range a.Subtasks {
+		a.Subtasks[i].Config = open(s.Config, m.cfg.Key.TaskForWorker)
+	}
+	return out
 }
 
 // present tells whether the session is still the worker's.

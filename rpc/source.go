@@ -48,7 +48,7 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 	if req.GetWorkerName() != "" {
 		return nil, fault.New(fault.Unsupported, "not supported yet: operate-source create for a named worker")
 	}
-	sources, warnings, err := decodeSources(ctx, req.GetConfig())
+	sources, warnings, err := m.decodeSources(ctx, req.GetConfig())
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (m *Master) createSources(ctx context.Context, req *pb.OperateSourceRequest
 }
 
 // decodeSources reads the files of one request, which must not repeat an id.
-func decodeSources(ctx context.Context, texts []string) ([]config.Source, []string, error) {
+func (m *Master) decodeSources(ctx context.Context, texts []string) ([]config.Source, []string, error) {
 	if len(texts) == 0 {
 		return nil, nil, fault.New(fault.Invalid, "no source file is given")
 	}
@@ -108,7 +108,7 @@ func decodeSources(ctx context.Context, texts []string) ([]config.Source, []stri
 		if len(texts) > 1 {
 			file = fmt.Sprintf("source file %d", i+1)
 		}
-		src, warns, err := config.DecodeSource(fileName(ctx, i, file), []byte(text))
+		src, warns, err := m.cfg.Key.DecodeSource(fileName(ctx, i, file), []byte(text))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -126,7 +126,7 @@ func decodeSources(ctx context.Context, texts []string) ([]config.Source, []stri
 // this request are taken back.
 func (m *Master) putSources(ctx context.Context, sources []config.Source) error {
 	for i, src := range sources {
-		_, err := m.propose(ctx, m.meta(ctx, partPut+src.SourceID), fsm.PutSource{ID: fsm.SourceID(src.SourceID), Config: src.Encode()})
+		_, err := m.propose(ctx, m.meta(ctx, partPut+src.SourceID), fsm.PutSource{ID: fsm.SourceID(src.SourceID), Config: m.cfg.Key.EncodeSource(src)})
 		if err == nil {
 			continue
 		}
@@ -203,7 +203,7 @@ func anyFree(v *fsm.View) bool {
 
 // stopSources removes sources one after the other and stops at the first refusal.
 func (m *Master) stopSources(ctx context.Context, req *pb.OperateSourceRequest) (*pb.OperateSourceResponse, error) {
-	ids, err := namedSources(ctx, req)
+	ids, err := m.namedSources(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func (m *Master) stopSources(ctx context.Context, req *pb.OperateSourceRequest) 
 
 // showSources lists the sources named, or all.
 func (m *Master) showSources(ctx context.Context, req *pb.OperateSourceRequest) (*pb.OperateSourceResponse, error) {
-	ids, err := namedSources(ctx, req)
+	ids, err := m.namedSources(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +268,7 @@ func unknownSources(ids []string) error {
 
 // namedSources gives the ids that a request names, by themselves or by files,
 // each once.
-func namedSources(ctx context.Context, req *pb.OperateSourceRequest) ([]fsm.SourceID, error) {
+func (m *Master) namedSources(ctx context.Context, req *pb.OperateSourceRequest) ([]fsm.SourceID, error) {
 	var ids []fsm.SourceID
 	add := func(id string) {
 		if !slices.Contains(ids, fsm.SourceID(id)) {
@@ -281,7 +281,7 @@ func namedSources(ctx context.Context, req *pb.OperateSourceRequest) ([]fsm.Sour
 	if len(req.GetConfig()) == 0 {
 		return ids, nil
 	}
-	sources, _, err := decodeSources(ctx, req.GetConfig())
+	sources, _, err := m.decodeSources(ctx, req.GetConfig())
 	for _, src := range sources {
 		add(src.SourceID)
 	}

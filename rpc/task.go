@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,7 +93,7 @@ func (m *Master) CheckTask(ctx context.Context, req *pb.CheckTaskRequest) (*pb.C
 		return m.preview(ctx, p)
 	}
 	if req.GetErrCnt() < 0 || req.GetWarnCnt() < 0 {
-		return nil, fault.New(fault.Invalid, "the numbers of errors and warnings to show must not be negative")
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("--error and --warn are numbers from 0 on, not %d and %d", req.GetErrCnt(), req.GetWarnCnt()))
 	}
 	err = m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, int(req.GetErrCnt()), int(req.GetWarnCnt()))
 	if err != nil {
@@ -116,7 +117,7 @@ type taskPlan struct {
 func (m *Master) planTask(ctx context.Context, text string, picked []string) (taskPlan, error) {
 	var p taskPlan
 	var err error
-	if p.task, p.warnings, err = config.DecodeTask(fileName(ctx, 0, "task file"), []byte(text)); err != nil {
+	if p.task, p.warnings, err = m.cfg.Key.DecodeTask(fileName(ctx, 0, "task file"), []byte(text)); err != nil {
 		return p, err
 	}
 	config.FillSecurity(&p.task.Target.Security, securityFiles(ctx))
@@ -152,7 +153,7 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 			return p, &fault.Error{Kind: fault.NotFound, Code: 46008, Msg: fmt.Sprintf("source %s does not exist", s),
 				Hint: "create it with operate-source create, or correct mysql-instances in the task file"}
 		}
-		src, _, err := config.DecodeSource("source "+s, []byte(rec.Config))
+		src, _, err := m.cfg.Key.DecodeSource("source "+s, []byte(rec.Config))
 		if err != nil {
 			return p, err
 		}
@@ -167,7 +168,7 @@ func (m *Master) planTask(ctx context.Context, text string, picked []string) (ta
 
 // startTask has the task agreed on with the file's text for every source.
 func (m *Master) startTask(ctx context.Context, p taskPlan, text string) (fsm.Started, error) {
-	text = config.StoredTask(text, securityFiles(ctx))
+	text = m.cfg.Key.StoredTask(text, securityFiles(ctx))
 	c := fsm.StartTask{Name: fsm.TaskName(p.task.Name), Sources: map[fsm.SourceID]string{}}
 	for _, sub := range p.subtasks {
 		c.Sources[fsm.SourceID(sub.SourceID)] = text
@@ -252,10 +253,15 @@ func (m *Master) taskMissing(ctx context.Context, name fsm.TaskName, refused err
 	if err := m.read(ctx, func(v *fsm.View) { _, known = v.Task(name) }); err != nil {
 		return err
 	}
-	if known {
-		return refused
+	var f *fault.Error
+	switch {
+	case !known:
+		return noTask(name)
+	case errors.As(refused, &f) && f.Code == codeNoTask:
+		return &fault.Error{Kind: fault.NotFound, Code: codeNoSource, Msg: fmt.Sprintf("task %s has none of the sources that are named", name),
+			Hint: "query-status shows the sources of a task"}
 	}
-	return noTask(name)
+	return refused
 }
 
 func noTask(name fsm.TaskName) error {

@@ -22,7 +22,7 @@ const partUpdate = "update"
 // UpdateTask replaces the file of a paused task, as far as that is possible
 // without starting anew.
 func (m *Master) UpdateTask(ctx context.Context, req *pb.UpdateTaskRequest) (*pb.UpdateTaskResponse, error) {
-	t, _, err := config.DecodeTask(fileName(ctx, 0, "task file"), []byte(req.GetTask()))
+	t, _, err := m.cfg.Key.DecodeTask(fileName(ctx, 0, "task file"), []byte(req.GetTask()))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (m *Master) UpdateTask(ctx context.Context, req *pb.UpdateTaskRequest) (*pb
 		}
 	}
 	c := fsm.UpdateTask{Name: fsm.TaskName(t.Name), Sources: map[fsm.SourceID]string{}}
-	text := config.StoredTask(req.GetTask(), securityFiles(ctx))
+	text := m.cfg.Key.StoredTask(req.GetTask(), securityFiles(ctx))
 	for _, id := range picked {
 		c.Sources[fsm.SourceID(id)] = text
 	}
@@ -89,7 +89,7 @@ func (m *Master) mayUpdate(ctx context.Context, next config.Task, task fsm.Task,
 			return &fault.Error{Kind: fault.NotFound, Code: 46017, Msg: fmt.Sprintf("task %s has no source %s", next.Name, id),
 				Hint: "add it with start-task -s " + id}
 		}
-		old, _, err := config.DecodeTask("the task's present file", []byte(text))
+		old, _, err := m.cfg.Key.DecodeTask("the task's present file", []byte(text))
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (m *Master) inSync(_ context.Context, task fsm.TaskName, id fsm.SourceID) (
 // UpdateSource replaces the file of a source whose tasks are all paused.
 func (o *operatorServer) UpdateSource(ctx context.Context, req *clusterpb.UpdateSourceRequest) (*clusterpb.UpdateSourceResponse, error) {
 	m := o.m
-	next, warnings, err := config.DecodeSource(fileName(ctx, 0, "source file"), []byte(req.GetConfig()))
+	next, warnings, err := m.cfg.Key.DecodeSource(fileName(ctx, 0, "source file"), []byte(req.GetConfig()))
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (o *operatorServer) UpdateSource(ctx context.Context, req *clusterpb.Update
 			return nil, err
 		}
 	}
-	if _, err := m.propose(ctx, m.meta(ctx, partUpdate), fsm.UpdateSource{ID: id, Config: next.Encode()}); err != nil {
+	if _, err := m.propose(ctx, m.meta(ctx, partUpdate), fsm.UpdateSource{ID: id, Config: m.cfg.Key.EncodeSource(next)}); err != nil {
 		return nil, err
 	}
 	out := &clusterpb.UpdateSourceResponse{Result: true, Msg: strings.Join(warnings, "; "), Source: next.SourceID}
@@ -180,7 +180,7 @@ func (m *Master) checkSourceUpdate(ctx context.Context, next config.Source) (con
 		return next, &fault.Error{Kind: fault.NotFound, Code: 46008, Msg: fmt.Sprintf("source %s does not exist", id),
 			Hint: "create it with operate-source create"}
 	}
-	old, _, err := config.DecodeSource("source "+next.SourceID, []byte(have.Config))
+	old, _, err := m.cfg.Key.DecodeSource("source "+next.SourceID, []byte(have.Config))
 	if err != nil {
 		return next, err
 	}

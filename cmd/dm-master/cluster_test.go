@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -305,6 +306,24 @@ func TestEviction(t *testing.T) {
 	if old.m.node.Evicted() {
 		t.Error("the eviction was not cancelled")
 	}
+	// Whoever leads has both in the change log, for dmctl history.
+	until(t, "the history has both", func() bool {
+		var have []string
+		b := leaderOf(all)
+		if b == nil {
+			return false
+		}
+		err := b.m.store.View(func(v *fsm.View) error {
+			v.ChangesBack(func(c fsm.Change) bool {
+				if c.Note != nil && c.Note.Member == old.cfg.Name {
+					have = append(have, c.Note.Action)
+				}
+				return true
+			})
+			return nil
+		})
+		return err == nil && slices.Equal(have, []string{"operate-leader cancel-evict", "operate-leader evict"})
+	})
 	if resp, err := old.client().OperateLeader(t.Context(), &pb.OperateLeaderRequest{}); err != nil || resp.GetResult() {
 		t.Errorf("no operation: %v, %v", resp, err)
 	}

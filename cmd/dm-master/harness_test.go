@@ -28,6 +28,7 @@ type box struct {
 	cfg config.MasterConfig
 	// wrap may stand in front of the node's proposals.
 	wrap func(*box, scheduler.Proposer) scheduler.Proposer
+	key  config.SecretKey
 
 	m    *master
 	stop context.CancelFunc
@@ -62,7 +63,7 @@ func (b *box) start() {
 		cancel()
 		b.t.Fatal(err)
 	}
-	b.m = &master{cfg: b.cfg, log: slog.New(slog.DiscardHandler), own: b.cfg.Addr}
+	b.m = &master{cfg: b.cfg, log: slog.New(slog.DiscardHandler), own: b.cfg.Addr, key: b.key}
 	if testing.Verbose() {
 		b.m.log = slog.New(slog.NewTextHandler(b.t.Output(), nil)).With("master", b.cfg.Name)
 	}

@@ -31,6 +31,7 @@ type master struct {
 	cfg   config.MasterConfig
 	log   *slog.Logger
 	tls   *tlsconf.Set // nil: plain
+	key   config.SecretKey
 	store *fsm.Store
 	feed  *feed.Feed
 	node  *raftnode.Node
@@ -58,11 +59,15 @@ func run(ctx context.Context, cfg config.MasterConfig) (err error) {
 	if err != nil {
 		return &fault.Error{Op: "start dm-master " + cfg.Name, Code: 38051, Kind: fault.KindOf(err), Err: err}
 	}
-	m := &master{cfg: cfg, log: log, tls: set}
+	key, err := config.ReadSecretKey(cfg.SecretKeyPath)
+	if err != nil {
+		return fault.Wrap("start dm-master "+cfg.Name, err)
+	}
+	m := &master{cfg: cfg, log: log, tls: set, key: key}
 	// The port first: a master that cannot be reached must not join an election.
 	lis, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return &fault.Error{Op: "start dm-master " + cfg.Name, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
+		return &fault.Error{Op: "start dm-master " + cfg.Name, Code: 38017, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
 			Hint: "stop the process that has the address, or change master-addr"}
 	}
 	defer lis.Close()
@@ -81,7 +86,7 @@ func (m *master) nodeConfig() raftnode.Config {
 	nc := raftnode.DefaultConfig()
 	nc.Name, nc.DataDir = m.cfg.Name, m.cfg.DataDir
 	nc.Listen, nc.Advertise = m.cfg.PeerAddr, m.cfg.AdvertisePeer
-	nc.Logger, nc.TLS = m.log, m.tls
+	nc.Logger, nc.TLS, nc.SecretKeys = m.log, m.tls, m.key.IDs()
 	for _, x := range m.cfg.InitialCluster {
 		nc.InitialCluster = append(nc.InitialCluster, raftnode.Member{Name: x.Name, Addr: x.Peer, Voter: true})
 	}
@@ -94,6 +99,9 @@ func (m *master) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.readable(store); err != nil {
+		return errors.Join(err, store.Close())
+	}
 	m.store, m.feed = store, feed.New(store)
 	if m.node, err = raftnode.Open(ctx, nc, store); err != nil {
 		m.feed.Close()
@@ -101,6 +109,26 @@ func (m *master) open(ctx context.Context) error {
 	}
 	m.proposer = m.node
 	return nil
+}
+
+// readable refuses to start with a key that cannot open the secrets that are in
+// the data-dir already: as the leader this master would fail with every one of them.
+func (m *master) readable(store *fsm.Store) error {
+	return store.View(func(v *fsm.View) error {
+		for _, s := range v.Sources() {
+			if err := m.key.Missing(s.Config); err != nil {
+				return fault.Wrap(fmt.Sprintf("start dm-master %s: source %s", m.cfg.Name, s.ID), err)
+			}
+		}
+		for _, t := range v.Tasks() {
+			for _, text := range t.Sources {
+				if err := m.key.Missing(text); err != nil {
+					return fault.Wrap(fmt.Sprintf("start dm-master %s: task %s", m.cfg.Name, t.Name), err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // closeWithin bounds closing the store, which waits for whoever reads it.
@@ -131,7 +159,7 @@ func (m *master) serve(ctx context.Context, lis net.Listener) error {
 	handlers := rpc.NewMaster(rpc.MasterConfig{
 		Name: m.cfg.Name, ConfigText: m.cfg.Encode(), Proposer: m.proposer, Reader: reader{m.node, m.store}, Feed: m.feed, Leases: leases,
 		Cluster: members{m}, Group: group{m}, Checker: checker{}, Target: target{}, Explain: scheduler.WhyUnbound,
-		WorkerTrouble: func(kind string) { m.workerErrors.WithLabelValues(kind).Inc() }, TLS: m.tls, Log: m.log,
+		WorkerTrouble: func(kind string) { m.workerErrors.WithLabelValues(kind).Inc() }, Key: m.key, TLS: m.tls, Log: m.log,
 	})
 	server := rpc.NewServer(rpc.ServerConfig{
 		Register: func(s grpc.ServiceRegistrar) { handlers.Register(s) }, Master: handlers,

@@ -38,7 +38,7 @@ func run(ctx context.Context, cfg config.WorkerConfig) error {
 	}
 	lis, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return &fault.Error{Op: "start dm-worker " + cfg.Name, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
+		return &fault.Error{Op: "start dm-worker " + cfg.Name, Code: 40048, Kind: fault.Unavailable, Msg: "cannot listen on " + cfg.Addr, Err: err,
 			Hint: "stop the process that has the address, or change worker-addr"}
 	}
 	registry := prometheus.NewRegistry()

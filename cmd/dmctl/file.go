@@ -41,5 +41,6 @@ func readText(what, path string) (string, error) {
 
 // unreadable says which file could not be read.
 func unreadable(what, path string, err error) error {
-	return &fault.Error{Op: "read " + what, Kind: fault.Invalid, Msg: "file " + path + " cannot be read", Err: err}
+	return &fault.Error{Op: "read " + what, Kind: fault.Invalid, Code: 20018, Msg: "file " + path + " cannot be read", Err: err,
+		Hint: "correct the path; it begins in the directory in which dmctl runs"}
 }

@@ -335,8 +335,25 @@ func TestEncryptAndBack(t *testing.T) {
 			t.Errorf("%v: %q", form, got)
 		}
 	}
+	path := filepath.Join(t.TempDir(), "secret.key")
+	if err := os.WriteFile(path, []byte(strings.Repeat("0a", 32)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := config.ReadSecretKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := rpctest.Open(t)
-	addr := rpctest.Start(t, s, rpctest.Options{})
+	addr := rpctest.Start(t, s, rpctest.Options{Key: key})
+	for what, sealed := range map[string]string{"a master": out(addr, "encrypt", "secret"), "an older form": out(addr, "--encrypt", "secret"),
+		"the file": out("", "encrypt", "--secret-key-path", path, "secret")} {
+		if got := out("", "decrypt", "--secret-key-path", path, sealed); got != "secret" || !strings.HasPrefix(sealed, "keyed.") {
+			t.Errorf("encrypted by %s: %q from %s", what, got, sealed)
+		}
+	}
+	if got := out("", "decrypt", out("127.0.0.1:1", "encrypt", "secret")); got != "secret" {
+		t.Errorf("encrypted while no master answers: %q", got)
+	}
 	if got := out("127.0.0.1:1,"+addr, "list-member", "-l"); !strings.Contains(got, addr) {
 		t.Errorf("with addresses from the environment, of which the second answers: %s", got)
 	}

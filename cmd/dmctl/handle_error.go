@@ -54,7 +54,7 @@ func handleError(cmd *cobra.Command, s *shared, op pb.ErrorOp, task, pos string,
 		return usagef("%s takes no statements", name)
 	}
 	resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.HandleErrorResponse, error) {
-		return c.HandleError(ctx, &pb.HandleErrorRequest{Op: op, Task: taskName(task), Sources: s.sources, BinlogPos: pos, Sqls: statements})
+		return c.HandleError(ctx, &pb.HandleErrorRequest{Op: op, Task: s.taskName(task), Sources: s.sources, BinlogPos: pos, Sqls: statements})
 	})
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func newHistory(s *shared) *cobra.Command {
 		case len(s.sources) > 1:
 			return usagef("history takes one -s/--source, not %d", len(s.sources))
 		case len(args) == 1:
-			req.Task = taskName(args[0])
+			req.Task = s.taskName(args[0])
 		}
 		if len(s.sources) == 1 {
 			req.Source = s.sources[0]

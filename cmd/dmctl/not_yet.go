@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,11 @@ func notYet() []*cobra.Command {
 			if slices.Contains(args, "-h") || slices.Contains(args, "--help") {
 				return cmd.Help()
 			}
-			return fault.New(fault.Unsupported, "not supported yet: "+cmd.CalledAs())
+			hint := "shards are not coordinated here, so there are no locks; binlog list shows what was given for DDL"
+			if strings.HasSuffix(name, "-relay") {
+				hint = "nothing has to be done instead: workers read the binlog from the source itself"
+			}
+			return &fault.Error{Kind: fault.Unsupported, Msg: "not supported yet: " + cmd.CalledAs(), Hint: hint}
 		}
 		out = append(out, cmd)
 	}

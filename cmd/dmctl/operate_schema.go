@@ -75,7 +75,7 @@ func (r *schemaRequest) send(cmd *cobra.Command, s *shared, files []string) erro
 		}
 	}
 	resp, err := ask(cmd, s, writes, func(ctx context.Context, c pb.MasterClient) (*pb.OperateSchemaResponse, error) {
-		return c.OperateSchema(ctx, &pb.OperateSchemaRequest{Op: r.op, Task: taskName(r.task), Sources: s.sources, Database: r.database, Table: r.table,
+		return c.OperateSchema(ctx, &pb.OperateSchemaRequest{Op: r.op, Task: s.taskName(r.task), Sources: s.sources, Database: r.database, Table: r.table,
 			Schema: text, Flush: r.flush, Sync: r.sync, FromSource: r.source, FromTarget: r.target})
 	})
 	if err != nil {

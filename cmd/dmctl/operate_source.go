@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ func newOperateSource(s *shared) *cobra.Command {
 			fmt.Fprint(s.Stdout, config.SampleSource())
 			return nil
 		}
-		req, paths, err := sourceRequest(args, s.sources)
+		req, paths, err := s.sourceRequest(args)
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func newOperateSource(s *shared) *cobra.Command {
 
 // sourceRequest reads the arguments: what to do, and files or source ids. It
 // also gives the paths of the files that the request holds.
-func sourceRequest(args, sources []string) (req *pb.OperateSourceRequest, paths []string, err error) {
+func (s *shared) sourceRequest(args []string) (req *pb.OperateSourceRequest, paths []string, err error) {
 	if len(args) == 0 {
 		return nil, nil, usagef("operate-source needs to know what to do: create, update, stop or show")
 	}
@@ -77,14 +78,17 @@ func sourceRequest(args, sources []string) (req *pb.OperateSourceRequest, paths 
 	byID := req.Op == pb.SourceOp_StopSource || req.Op == pb.SourceOp_ShowSource
 	switch {
 	case byID:
-		req.SourceID = sources
-	case len(sources) > 0:
+		req.SourceID = s.sources
+	case len(s.sources) > 0:
 		return nil, nil, usagef("operate-source %s takes files; -s/--source is for stop and show", args[0])
 	}
 	for _, arg := range args[1:] {
 		text, err := readText("a source file", arg)
 		var unread *fs.PathError
 		if byID && errors.As(err, &unread) {
+			if strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
+				s.noteOnce("the file " + arg + " cannot be read, so its name is taken for the id of a source")
+			}
 			req.SourceID = append(req.SourceID, arg)
 			continue
 		}

@@ -40,7 +40,7 @@ func operateTask(s *shared, op pb.TaskOp, name, short string) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 1:
-			resp, err := operate(cmd, s, op, taskName(args[0]))
+			resp, err := operate(cmd, s, op, s.taskName(args[0]))
 			if err != nil {
 				return err
 			}
@@ -132,16 +132,17 @@ func (r *taskResult) fill(resp *pb.OperateTaskResponse, err error) {
 
 // taskName gives the name of a task that is given by name or by file. A file
 // that cannot be read is taken for a name, as names may end in .yaml.
-func taskName(arg string) string {
+func (s *shared) taskName(arg string) string {
 	if !strings.HasSuffix(arg, ".yaml") && !strings.HasSuffix(arg, ".yml") {
 		return arg
 	}
 	text, err := os.ReadFile(arg)
-	if err != nil {
-		return arg
+	var name string
+	if err == nil {
+		name, err = config.TaskName(arg, text)
 	}
-	name, err := config.TaskName(arg, text)
 	if err != nil {
+		s.noteOnce("the file " + arg + " is of no use, so its name is taken for that of a task: " + err.Error())
 		return arg
 	}
 	return name

@@ -34,7 +34,7 @@ func newQueryStatus(s *shared) *cobra.Command {
 		}
 		task := ""
 		if len(args) == 1 {
-			task = taskName(args[0])
+			task = s.taskName(args[0])
 		}
 		if err := checkFormat(format); err != nil {
 			return err

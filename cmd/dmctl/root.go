@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -69,7 +71,7 @@ func newRoot(s *shared) *cobra.Command {
 		Example: rootExample,
 		RunE:    func(cmd *cobra.Command, args []string) error { return s.local(cmd, args) },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{plainFlag(err)} })
 	f := root.PersistentFlags()
 	f.BoolVarP(&s.version, "version", "V", false, "print the version and exit")
 	f.StringVar(&s.configFile, "config", "", "TOML file with master-addr, rpc-timeout, ssl-ca, ssl-cert and ssl-key")
@@ -92,6 +94,18 @@ func newRoot(s *shared) *cobra.Command {
 	return root
 }
 
+// goNumber is how Go's library says that a number is none.
+var goNumber = regexp.MustCompile(`: strconv\.Parse(Int|Uint): parsing ".*": (invalid syntax|value out of range)$`)
+
+// plainFlag says in words of operators what is wrong with a flag.
+func plainFlag(err error) error {
+	text := goNumber.ReplaceAllString(err.Error(), ": a whole number is expected")
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}
+
 // early handles what comes before any command.
 func (s *shared) early(cmd *cobra.Command) error {
 	if s.version {
@@ -108,9 +122,9 @@ func (s *shared) local(cmd *cobra.Command, args []string) error {
 	case len(args) > 0:
 		return usagef("unknown command %q", args[0])
 	case s.encrypt != "":
-		return s.printEncrypted(s.encrypt)
+		return s.printEncrypted(cmd, "", s.encrypt)
 	case s.decrypt != "":
-		return s.printDecrypted(s.decrypt)
+		return s.printDecrypted("", s.decrypt)
 	default:
 		return s.interactive(cmd)
 	}

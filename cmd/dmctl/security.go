@@ -42,10 +42,10 @@ func (s *shared) withFiles(ctx context.Context, paths []string, texts ...string)
 
 // securityOf gives the TLS sections of a source or task file.
 func securityOf(text string) []config.Security {
-	if t, _, err := config.DecodeTask("", []byte(text)); err == nil {
+	if t, _, err := config.Blind().DecodeTask("", []byte(text)); err == nil {
 		return []config.Security{t.Target.Security}
 	}
-	if src, _, err := config.DecodeSource("", []byte(text)); err == nil {
+	if src, _, err := config.Blind().DecodeSource("", []byte(text)); err == nil {
 		return []config.Security{src.From.Security}
 	}
 	return nil
@@ -57,7 +57,8 @@ func (s *shared) readSecurity(sec config.Security, into map[string]string) {
 	for _, path := range sec.Paths() {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			s.noteOnce("the masters and workers have to find the files of security themselves, since here " + path + " cannot be read")
+			s.noteOnce(rpc.Message(&fault.Error{Code: 48003, Msg: "the masters and workers have to find the files of security themselves, since here " + path + " cannot be read",
+				Err: err, Hint: "put the file there, or correct its path in the section security"}))
 			return
 		}
 		read[path] = string(data)

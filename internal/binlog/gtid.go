@@ -71,7 +71,7 @@ func badGTID(flavor, s string, cause error) error {
 		form = "DOMAIN-SERVER-SEQUENCE with each domain once, for example 0-1-100,1-1-7"
 	}
 	return &fault.Error{
-		Kind: fault.Invalid,
+		Kind: fault.Invalid, Code: 11009,
 		Msg:  fmt.Sprintf("%q is not a GTID set of flavor %s", s, flavor),
 		Hint: "write it as " + form,
 		Err:  cause,

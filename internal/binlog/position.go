@@ -46,7 +46,7 @@ func ParsePosition(s string) (Position, error) {
 
 func badPosition(s string, cause error) error {
 	return &fault.Error{
-		Kind: fault.Invalid,
+		Kind: fault.Invalid, Code: 22003,
 		Msg:  fmt.Sprintf("%q is not a binlog position", s),
 		Hint: "write it as NAME:POS, for example mysql-bin.000001:4",
 		Err:  cause,

@@ -80,10 +80,10 @@ func variableName(s string) bool {
 }
 
 // encodeDatabase writes db as YAML with the given indentation.
-func encodeDatabase(db Database, b *strings.Builder, indent string) {
+func encodeDatabase(db Database, k SecretKey, b *strings.Builder, indent string) {
 	fmt.Fprintf(b, "%shost: %s\n%sport: %d\n%suser: %s\n%spassword: %s\n",
-		indent, quoted(db.Host), indent, db.Port, indent, quoted(db.User), indent, quoted(encryptStable(db.Password)))
-	encodeDatabaseSecurity(db.Security, b, indent)
+		indent, quoted(db.Host), indent, db.Port, indent, quoted(db.User), indent, quoted(k.stable(db.Password)))
+	encodeDatabaseSecurity(db.Security, k, b, indent)
 	if len(db.Session) == 0 {
 		return
 	}

@@ -58,7 +58,9 @@ func ParseMasterAddrs(s string) ([]string, error) {
 	for _, entry := range splitList(s) {
 		addr, err := advertisedAddress(dmctlOp, codeTOML, "master-addr", entry)
 		if err != nil {
-			return nil, err
+			f := keyFault(dmctlOp, codeTOML, "master-addr", "%q is not host:port of a master", entry)
+			f.Hint = "write the master-addr or advertise-addr of a dm-master, for example 127.0.0.1:8261"
+			return nil, f
 		}
 		out = append(out, addr)
 	}

@@ -43,12 +43,14 @@ func seal(plain string, iv []byte) string {
 	}
 	out := append(bytes.Clone(iv), cipherSeparator)
 	body := []byte(plain)
-	stream(iv, false).XORKeyStream(body, body)
+	stream([]byte(cipherKey), iv, false).XORKeyStream(body, body)
 	return base64.StdEncoding.EncodeToString(append(out, body...))
 }
 
 // Decrypt reads a ciphertext made by Encrypt or by DM's dmctl.
-func Decrypt(ciphertext string) (string, error) {
+func Decrypt(ciphertext string) (string, error) { return decrypt([]byte(cipherKey), ciphertext) }
+
+func decrypt(key []byte, ciphertext string) (string, error) {
 	bad := func(code int, msg string) error {
 		return &fault.Error{Op: "decrypt", Kind: fault.Invalid, Code: code, Msg: msg,
 			Hint: "give the text exactly as dmctl encrypt printed it"}
@@ -63,23 +65,15 @@ func Decrypt(ciphertext string) (string, error) {
 		return "", bad(11048, "the ciphertext has no separator at its place")
 	}
 	body := raw[aes.BlockSize+1:]
-	stream(raw[:aes.BlockSize], true).XORKeyStream(body, body)
+	stream(key, raw[:aes.BlockSize], true).XORKeyStream(body, body)
 	return string(body), nil
 }
 
-// reveal takes what stands in a file: a ciphertext, or else the password itself.
-func reveal(s string) Secret {
-	if plain, err := Decrypt(s); err == nil {
-		return Secret(plain)
-	}
-	return Secret(s)
-}
-
 // stream is AES-256 in CFB mode: not authenticated, and what DM's format is.
-func stream(iv []byte, decrypt bool) cipher.Stream {
-	block, err := aes.NewCipher([]byte(cipherKey))
+func stream(key, iv []byte, decrypt bool) cipher.Stream {
+	block, err := aes.NewCipher(key)
 	if err != nil {
-		panic("config: the key has a fixed, valid length: " + err.Error())
+		panic("config: keys have a fixed, valid length: " + err.Error())
 	}
 	if decrypt {
 		return cipher.NewCFBDecrypter(block, iv) //nolint:staticcheck // DM's format

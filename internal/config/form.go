@@ -40,12 +40,12 @@ const (
 const mask = "******"
 
 // SourceForm gives a source's configuration text as a form.
-func SourceForm(text string, s Secrecy) (string, error) {
+func (k SecretKey) SourceForm(text string, s Secrecy) (string, error) {
 	root, err := tree("source", text)
 	if err != nil {
 		return "", err
 	}
-	secrets(mapGet(root, "from"), s)
+	k.secrets(mapGet(root, "from"), s)
 	return printForm(fill(mustTree(formSource), root))
 }
 
@@ -124,8 +124,9 @@ func fill(form, have *yaml.Node) *yaml.Node {
 	return out
 }
 
-// secrets rewrites the secrets of a from or target-database map.
-func secrets(db *yaml.Node, s Secrecy) {
+// secrets rewrites the secrets of a from or target-database map. What cannot be
+// opened stays as it is: a ciphertext.
+func (k SecretKey) secrets(db *yaml.Node, s Secrecy) {
 	if db == nil || db.Kind != yaml.MappingNode {
 		return
 	}
@@ -136,7 +137,7 @@ func secrets(db *yaml.Node, s Secrecy) {
 	if s == Masked {
 		mapSet(db, "password", textNode(mask))
 	} else {
-		mapSet(db, "password", textNode(encryptStable(reveal(password))))
+		mapSet(db, "password", textNode(k.reseal(password)))
 	}
 	tls := mapGet(db, "security")
 	if tls == nil || tls.Kind != yaml.MappingNode {
@@ -144,8 +145,8 @@ func secrets(db *yaml.Node, s Secrecy) {
 	}
 	if key := mapGet(tls, "ssl-key-bytes"); s == Sealed && key != nil {
 		var text string
-		if contents(&text)(value{doc: &document{}, node: key}) == nil && text != "" {
-			mapSet(tls, "ssl-key-bytes", textNode(encryptStable(Secret(text))))
+		if contents(&text)(value{doc: &document{key: k}, node: key}) == nil && text != "" {
+			mapSet(tls, "ssl-key-bytes", textNode(k.stable(Secret(text))))
 		}
 	}
 	if s != Masked {

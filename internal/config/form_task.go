@@ -17,8 +17,8 @@ import (
 // balist-01, route-01. differ are the top-level keys about which the texts
 // disagree, which they do when sources were added with an edited file; the form
 // has what the first source says then.
-func TaskForm(texts map[string]string, s Secrecy) (form string, differ []string, err error) {
-	b := &formBuilder{secrecy: s, parts: mustTree(formParts), sets: map[string]*formSet{}}
+func (k SecretKey) TaskForm(texts map[string]string, s Secrecy) (form string, differ []string, err error) {
+	b := &formBuilder{key: k, secrecy: s, parts: mustTree(formParts), sets: map[string]*formSet{}}
 	for _, source := range slices.Sorted(maps.Keys(texts)) {
 		if err := b.add(source, texts[source]); err != nil {
 			return "", nil, err
@@ -37,6 +37,7 @@ func TaskForm(texts map[string]string, s Secrecy) (form string, differ []string,
 
 // formBuilder puts a task file together.
 type formBuilder struct {
+	key       SecretKey
 	secrecy   Secrecy
 	parts     *yaml.Node
 	top       *yaml.Node // the top-level keys, of the first source
@@ -100,7 +101,7 @@ func (b *formBuilder) add(source, text string) error {
 		b.unit(u, root, in)
 	}
 	b.instances = append(b.instances, fill(mapGet(b.parts, "instance"), in))
-	secrets(mapGet(root, "target-database"), b.secrecy)
+	b.key.secrets(mapGet(root, "target-database"), b.secrecy)
 	for _, key := range []string{"mysql-instances", "routes", "filters", "expression-filter", "column-mappings",
 		"block-allow-list", "black-white-list", "mydumpers", "loaders", "syncers"} {
 		mapDel(root, key)

@@ -110,7 +110,7 @@ func TestTaskFormsRoundTrip(t *testing.T) {
 		for _, s := range want.Sources() {
 			texts[s] = text
 		}
-		form, differ, err := TaskForm(texts, Sealed)
+		form, differ, err := (SecretKey{}).TaskForm(texts, Sealed)
 		if err != nil || len(differ) > 0 {
 			t.Fatalf("%v, differ in %v\n%s", err, differ, text)
 		}
@@ -127,7 +127,7 @@ func TestTaskFormsRoundTrip(t *testing.T) {
 		for s := range texts {
 			texts[s] = form
 		}
-		if again, _, err := TaskForm(texts, Sealed); err != nil || again != form {
+		if again, _, err := (SecretKey{}).TaskForm(texts, Sealed); err != nil || again != form {
 			t.Errorf("the form of the form differs, %v:\n%s", err, cmp.Diff(form, again))
 		}
 	})
@@ -136,7 +136,7 @@ func TestTaskFormsRoundTrip(t *testing.T) {
 // A part of the sources makes a smaller file, which is valid by itself.
 func TestTheFormOfOneSourceOfSeveral(t *testing.T) {
 	text := baseTask + "  - source-id: s2\n    block-allow-list: b\n    syncer-config-name: g\nblock-allow-list: {b: {do-dbs: [x]}, c: {}}\nsyncers: {g: {batch: 7}}\n"
-	form, _, err := TaskForm(map[string]string{"s1": text}, Sealed)
+	form, _, err := (SecretKey{}).TaskForm(map[string]string{"s1": text}, Sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestTheFormOfOneSourceOfSeveral(t *testing.T) {
 func TestTheFormOfFilesThatDiffer(t *testing.T) {
 	one := baseTask + "    syncer: {batch: 5}\n"
 	two := strings.ReplaceAll(strings.ReplaceAll(baseTask, "source-id: s1", "source-id: s2"), "port: 4000", "port: 4001") + "timezone: UTC\n"
-	form, differ, err := TaskForm(map[string]string{"s2": two, "s1": one}, Masked)
+	form, differ, err := (SecretKey{}).TaskForm(map[string]string{"s2": two, "s1": one}, Masked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestSourceFormsRoundTrip(t *testing.T) {
 		if rapid.Bool().Draw(t, "filters") {
 			want.Events = []filter.EventRule{{Schema: "a", Events: []string{"drop table"}, Action: "Ignore"}}
 		}
-		form, err := SourceForm(want.Encode(), Sealed)
+		form, err := (SecretKey{}).SourceForm(SecretKey{}.EncodeSource(want), Sealed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestSourceFormsRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("(-want +got):\n%s\n%s", diff, form)
 		}
-		if again, err := SourceForm(form, Sealed); err != nil || again != form {
+		if again, err := (SecretKey{}).SourceForm(form, Sealed); err != nil || again != form {
 			t.Errorf("the form of the form differs, %v:\n%s", err, cmp.Diff(form, again))
 		}
 	})
@@ -199,11 +199,11 @@ func TestMaskedForms(t *testing.T) {
 	for _, password := range []string{secret, sealed, "&p " + secret} {
 		src := "source-id: s1\nfrom: {host: h, port: 1, user: u, password: " + password + "}\n"
 		text := strings.Replace(baseTask, "p@ss", password, 1)
-		task, _, err := TaskForm(map[string]string{"s1": text}, Masked)
+		task, _, err := (SecretKey{}).TaskForm(map[string]string{"s1": text}, Masked)
 		if err != nil {
 			t.Fatal(err)
 		}
-		source, err := SourceForm(src, Masked)
+		source, err := (SecretKey{}).SourceForm(src, Masked)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func TestMaskedForms(t *testing.T) {
 			}
 		}
 	}
-	form, err := SourceForm("source-id: s1\nfrom: {host: h, port: 1, user: u, security: {ssl-ca: /ca, ssl-key-bytes: c2VjcmV0}}\n", Masked)
+	form, err := (SecretKey{}).SourceForm("source-id: s1\nfrom: {host: h, port: 1, user: u, security: {ssl-ca: /ca, ssl-key-bytes: c2VjcmV0}}\n", Masked)
 	if err != nil || strings.Contains(form, "c2VjcmV0") || !strings.Contains(form, "ssl-ca: /ca") {
 		t.Errorf("%v\n%s", err, form)
 	}

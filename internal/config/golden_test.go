@@ -120,7 +120,7 @@ func TestSourceFiles(t *testing.T) {
 		s, warnings, err := DecodeSource("source.yaml", []byte(overlay(baseSource, in)))
 		out := shown(warnings, err)
 		if err == nil {
-			out += s.Encode()
+			out += SecretKey{}.EncodeSource(s)
 		}
 		return out
 	})

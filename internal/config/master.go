@@ -30,6 +30,7 @@ type MasterConfig struct {
 	DataDir        string
 	Log            Log
 	Security       Security `json:",omitzero"` // of all its connections with other components
+	SecretKeyPath  string   `json:",omitzero"` // file with the key that secrets are encrypted with; "": DM's public key
 	// Warnings are remarks about settings without effect, to be logged.
 	Warnings []string
 }
@@ -54,8 +55,8 @@ type masterFile struct {
 	// Knobs of DM's store and client, for which there is no counterpart.
 	RPCRateLimit            float64 `toml:"rpc-rate-limit"`
 	RPCRateBurst            int64   `toml:"rpc-rate-burst"`
-	MaxTxnOps               uint    `toml:"max-txn-ops"`
-	MaxRequestBytes         uint    `toml:"max-request-bytes"`
+	MaxTxnOps               int64   `toml:"max-txn-ops"`
+	MaxRequestBytes         int64   `toml:"max-request-bytes"`
 	AutoCompactionMode      string  `toml:"auto-compaction-mode"`
 	AutoCompactionRetention string  `toml:"auto-compaction-retention"`
 	QuotaBackendBytes       int64   `toml:"quota-backend-bytes"`
@@ -81,9 +82,9 @@ func masterFlags(m *masterFile) *flag.FlagSet {
 	fs.StringVar(&m.Join, "join", "", "advertised `addresses` of masters of the cluster to join, separated by commas; instead of initial-cluster")
 	fs.StringVar(&m.DataDir, "data-dir", "", "directory for the cluster's state (default: default.{name})")
 	fs.StringVar(&m.V1SourcesPath, "v1-sources-path", "", "sources of a version 1.0 cluster to import (not supported yet)")
-	fs.StringVar(&m.SecretKeyPath, "secret-key-path", "", "file with the key that passwords are encrypted with (not supported yet)")
-	fs.UintVar(&m.MaxTxnOps, "max-txn-ops", 0, "accepted, no effect")
-	fs.UintVar(&m.MaxRequestBytes, "max-request-bytes", 0, "accepted, no effect")
+	fs.StringVar(&m.SecretKeyPath, "secret-key-path", "", "`file` with the key that passwords are encrypted with, the same on all masters (default: DM's key, which is public)")
+	fs.Int64Var(&m.MaxTxnOps, "max-txn-ops", 0, "accepted, no effect")
+	fs.Int64Var(&m.MaxRequestBytes, "max-request-bytes", 0, "accepted, no effect")
 	fs.StringVar(&m.AutoCompactionMode, "auto-compaction-mode", "", "accepted, no effect")
 	fs.StringVar(&m.AutoCompactionRetention, "auto-compaction-retention", "", "accepted, no effect")
 	fs.Int64Var(&m.QuotaBackendBytes, "quota-backend-bytes", 0, "accepted, no effect")
@@ -115,7 +116,6 @@ func (m *masterFile) unsupported() error {
 		{"peer-urls with more than one URL", len(splitList(m.PeerURLs)) > 1},
 		{"advertise-peer-urls with more than one URL", len(splitList(m.AdvertisePeerURLs)) > 1},
 		{"v1-sources-path", m.V1SourcesPath != ""},
-		{"secret-key-path", m.SecretKeyPath != ""},
 		{"experimental.openapi", m.Experimental.OpenAPI},
 	} {
 		if k.set {
@@ -127,7 +127,7 @@ func (m *masterFile) unsupported() error {
 
 func (m *masterFile) resolve() (MasterConfig, error) {
 	codes := masterCodes()
-	c := MasterConfig{Name: m.Name, DataDir: m.DataDir}
+	c := MasterConfig{Name: m.Name, DataDir: m.DataDir, SecretKeyPath: m.SecretKeyPath}
 	var err error
 	if c.Log, err = m.log(masterOp, codes.invalid); err != nil {
 		return MasterConfig{}, err
@@ -144,6 +144,17 @@ func (m *masterFile) resolve() (MasterConfig, error) {
 	}
 	if c.DataDir == "" {
 		c.DataDir = "default." + c.Name
+	}
+	for _, k := range []struct {
+		key string
+		n   int64
+	}{{"max-txn-ops", m.MaxTxnOps}, {"max-request-bytes", m.MaxRequestBytes}, {"quota-backend-bytes", m.QuotaBackendBytes}} {
+		if k.n < 0 {
+			return MasterConfig{}, keyFault(masterOp, codes.invalid, k.key, "expected a whole number from 0 on, got %d", k.n)
+		}
+	}
+	if mode := m.AutoCompactionMode; mode != "" && mode != "periodic" && mode != "revision" {
+		return MasterConfig{}, keyFault(masterOp, codes.invalid, "auto-compaction-mode", "expected periodic or revision, got %q", mode)
 	}
 	if c.Security, err = m.security(masterOp, 38051); err != nil {
 		return MasterConfig{}, err
@@ -195,6 +206,9 @@ func (c MasterConfig) Encode() string {
 	line("log-level", c.Log.level())
 	line("log-format", c.Log.Format)
 	line("log-file", c.Log.File)
+	if c.SecretKeyPath != "" {
+		line("secret-key-path", c.SecretKeyPath)
+	}
 	b.WriteString(encodeSecurity(c.Security, line))
 	return b.String()
 }

@@ -74,6 +74,8 @@ type common struct {
 	showVersion bool
 	printSample bool
 	configFile  string
+	// ConfigFile is in the files that DM's programs print of themselves.
+	ConfigFile string `toml:"config-file"`
 
 	LogLevel  string `toml:"log-level"`
 	LogFile   string `toml:"log-file"`

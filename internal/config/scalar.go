@@ -32,7 +32,11 @@ func password(dst *Secret) func(value) error {
 		if err := text(&s)(v); err != nil {
 			return err
 		}
-		*dst = reveal(s)
+		secret, err := v.doc.key.reveal(s)
+		if err != nil {
+			return v.unopened(err)
+		}
+		*dst = secret
 		return nil
 	}
 }

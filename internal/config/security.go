@@ -162,6 +162,14 @@ func contents(dst *string) func(value) error {
 		} else if !v.isNull() {
 			raw = v.node.Value
 		}
+		if sealed := keyedForm.FindString(raw); sealed != "" && sealed == strings.TrimSpace(raw) {
+			plain, err := v.doc.key.reveal(sealed)
+			if err != nil {
+				return v.unopened(err)
+			}
+			*dst = string(plain)
+			return nil
+		}
 		if *dst = pemOf(raw); raw != "" && *dst == "" {
 			return v.hidden()
 		}
@@ -193,19 +201,19 @@ func pemOf(raw string) string {
 
 // encodeDatabaseSecurity writes the section as YAML; the key is encrypted as
 // passwords are.
-func encodeDatabaseSecurity(s Security, b *strings.Builder, indent string) {
+func encodeDatabaseSecurity(s Security, k SecretKey, b *strings.Builder, indent string) {
 	if !s.On() {
 		return
 	}
 	fmt.Fprintf(b, "%ssecurity:\n", indent)
-	for _, k := range []struct{ key, value string }{
+	for _, line := range []struct{ key, value string }{
 		{"ssl-ca", s.CA}, {"ssl-cert", s.Cert}, {"ssl-key", s.Key},
 		{"ssl-ca-bytes", base64.StdEncoding.EncodeToString([]byte(s.CAText))},
 		{"ssl-cert-bytes", base64.StdEncoding.EncodeToString([]byte(s.CertText))},
-		{"ssl-key-bytes", encryptStable(s.KeyText)},
+		{"ssl-key-bytes", k.stable(s.KeyText)},
 	} {
-		if k.value != "" {
-			fmt.Fprintf(b, "%s  %s: %s\n", indent, k.key, quoted(k.value))
+		if line.value != "" {
+			fmt.Fprintf(b, "%s  %s: %s\n", indent, line.key, quoted(line.value))
 		}
 	}
 	if len(s.AllowedCN) > 0 {

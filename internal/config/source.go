@@ -31,7 +31,12 @@ func defaultChecker() Checker {
 // ServerID stay empty when the file does not give them: precheck.CheckSource
 // finds them out.
 func DecodeSource(file string, data []byte) (Source, []string, error) {
-	d := &document{op: "decode source config", file: file}
+	return SecretKey{}.DecodeSource(file, data)
+}
+
+// DecodeSource is the function of this name for who has a key.
+func (k SecretKey) DecodeSource(file string, data []byte) (Source, []string, error) {
+	d := &document{op: "decode source config", file: file, key: k}
 	root, err := d.parse(data)
 	if err != nil {
 		return Source{}, nil, err
@@ -181,9 +186,9 @@ func positive(dst *time.Duration) func(value) error {
 	}
 }
 
-// Encode gives YAML that DecodeSource reads as the same value; the password is
+// EncodeSource gives YAML that DecodeSource reads as the same value; the password is
 // encrypted in it. The masters store this text with what CheckSource detected.
-func (s Source) Encode() string {
+func (k SecretKey) EncodeSource(s Source) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "source-id: %s\n", quoted(s.SourceID))
 	fmt.Fprintf(&b, "enable-gtid: %t\n", s.EnableGTID)
@@ -195,7 +200,7 @@ func (s Source) Encode() string {
 	}
 	fmt.Fprintf(&b, "case-sensitive: %t\n", s.CaseSensitive)
 	b.WriteString("from:\n")
-	encodeDatabase(s.From, &b, "  ")
+	encodeDatabase(s.From, k, &b, "  ")
 	fmt.Fprintf(&b, "checker:\n  check-enable: %t\n  backoff-rollback: %s\n  backoff-max: %s\n",
 		s.Checker.Enable, s.Checker.BackoffRollback, s.Checker.BackoffMax)
 	encodeEvents(&b, s.Events)

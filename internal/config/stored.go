@@ -30,13 +30,49 @@ func FillSecurity(s *Security, files map[string]string) {
 // of the target are encrypted, as those of sources are, and the contents of TLS
 // files are put in. Where nothing is to do the text stays as it is; else its
 // comments do.
-func StoredTask(text string, files map[string]string) string {
-	want, _, err := DecodeTask("", []byte(text))
+func (k SecretKey) StoredTask(text string, files map[string]string) string {
+	return k.rewriteTask(text, files, k)
+}
+
+// TaskForWorker gives a stored task as workers get it, who have no key of their
+// own: with its secrets under DM's public key. What cannot be opened stays as it
+// is, and the worker says so.
+func (k SecretKey) TaskForWorker(text string) string {
+	if len(k.own) == 0 {
+		return text
+	}
+	return k.rewriteTask(text, nil, SecretKey{})
+}
+
+// SourceForWorker gives a stored source as workers get it.
+func (k SecretKey) SourceForWorker(text string) string {
+	if len(k.own) == 0 {
+		return text
+	}
+	src, _, err := k.DecodeSource("", []byte(text))
+	if err != nil {
+		return text
+	}
+	return SecretKey{}.EncodeSource(src)
+}
+
+// reseal gives the ciphertext of what stands in a file.
+func (k SecretKey) reseal(text string) string {
+	plain, err := k.reveal(text)
+	if err != nil {
+		return text
+	}
+	return k.stable(plain)
+}
+
+// rewriteTask opens the secrets of a task and encrypts them with another key.
+func (k SecretKey) rewriteTask(text string, files map[string]string, to SecretKey) string {
+	want, _, err := k.DecodeTask("", []byte(text))
 	if err != nil {
 		return text
 	}
 	FillSecurity(&want.Target.Security, files)
-	doc, changed := sealedTask(text, want.Target.Security)
+	doc, changed := to.sealedTask(text, want.Target)
 	if !changed {
 		return text
 	}
@@ -48,15 +84,15 @@ func StoredTask(text string, files map[string]string) string {
 	}
 	// What was written has to mean the same: an anchor at the password that
 	// stands for something else, too, would not.
-	got, _, err := DecodeTask("", b.Bytes())
+	got, _, err := to.DecodeTask("", b.Bytes())
 	if err != nil || !reflect.DeepEqual(got, want) {
 		return text
 	}
 	return b.String()
 }
 
-// sealedTask rewrites the nodes of a task file.
-func sealedTask(text string, sec Security) (doc *yaml.Node, changed bool) {
+// sealedTask rewrites the nodes of a task file with the target's secrets.
+func (k SecretKey) sealedTask(text string, db Database) (doc *yaml.Node, changed bool) {
 	doc = &yaml.Node{}
 	if yaml.Unmarshal([]byte(text), doc) != nil || len(doc.Content) == 0 {
 		return nil, false
@@ -64,8 +100,8 @@ func sealedTask(text string, sec Security) (doc *yaml.Node, changed bool) {
 	root := value{doc: &document{}, node: doc.Content[0]}
 	target := root.child("target-database")
 	if pw := target.child("password"); pw.node != nil && !pw.isNull() && pw.node.Value != "" {
-		if _, err := Decrypt(pw.node.Value); err != nil {
-			setText(pw.node, encryptStable(Secret(pw.node.Value)))
+		if !k.standing(pw.node.Value) {
+			setText(pw.node, k.stable(db.Password))
 			changed = true
 		}
 	}
@@ -73,19 +109,20 @@ func sealedTask(text string, sec Security) (doc *yaml.Node, changed bool) {
 	if tls.node == nil || tls.node.Kind != yaml.MappingNode {
 		return doc, changed
 	}
-	for _, k := range []struct{ key, text string }{
+	sec := db.Security
+	for _, line := range []struct{ key, text string }{
 		{"ssl-ca-bytes", base64.StdEncoding.EncodeToString([]byte(sec.CAText))},
 		{"ssl-cert-bytes", base64.StdEncoding.EncodeToString([]byte(sec.CertText))},
-		{"ssl-key-bytes", encryptStable(sec.KeyText)},
+		{"ssl-key-bytes", k.stable(sec.KeyText)},
 	} {
-		have := tls.child(k.key)
+		have := tls.child(line.key)
 		switch {
-		case k.text == "" || have.node != nil && have.node.Value == k.text:
+		case line.text == "" || have.node != nil && have.node.Value == line.text:
 		case have.node != nil:
-			*have.node = *textNode(k.text)
+			*have.node = *textNode(line.text)
 			changed = true
 		default:
-			mapSet(tls.node, k.key, textNode(k.text))
+			mapSet(tls.node, line.key, textNode(line.text))
 			changed = true
 		}
 	}

@@ -35,7 +35,7 @@ func TestStoredTask(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		FillSecurity(&want.Target.Security, files)
-		stored := StoredTask(text, files)
+		stored := (SecretKey{}).StoredTask(text, files)
 		got, _, err := DecodeTask("", []byte(stored))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s means something else: %v\n%s", what, err, stored)
@@ -46,14 +46,14 @@ func TestStoredTask(t *testing.T) {
 		if !strings.Contains(stored, "# of the shop") || !strings.Contains(stored, "# the first one") {
 			t.Errorf("%s: comments are lost:\n%s", what, stored)
 		}
-		if again := StoredTask(stored, nil); again != stored {
+		if again := (SecretKey{}).StoredTask(stored, nil); again != stored {
 			t.Errorf("%s changes when it is stored again:\n%s", what, again)
 		}
-		form, _, err := TaskForm(map[string]string{"s1": stored}, Masked)
+		form, _, err := (SecretKey{}).TaskForm(map[string]string{"s1": stored}, Masked)
 		if err != nil || strings.Contains(form, "bytes") || strings.Contains(form, secret) {
 			t.Errorf("%s is shown: %v\n%s", what, err, form)
 		}
-		form, _, err = TaskForm(map[string]string{"s1": text}, Sealed)
+		form, _, err = (SecretKey{}).TaskForm(map[string]string{"s1": text}, Sealed)
 		if err != nil || strings.Contains(form, "PRIVATE KEY") || strings.Contains(form, secret) {
 			t.Errorf("%s is exported: %v\n%s", what, err, form)
 		}
@@ -64,7 +64,7 @@ func TestStoredTask(t *testing.T) {
 		"no task":      "name: [",
 		"shared value": head + "target-database: {host: h, port: 1, user: &u " + secret + ", password: *u}" + rest,
 	} {
-		if got := StoredTask(text, nil); got != text {
+		if got := (SecretKey{}).StoredTask(text, nil); got != text {
 			t.Errorf("%s is rewritten:\n%s", what, got)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/expr"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/filter"
@@ -63,7 +64,12 @@ func defaultSync() Sync {
 // DecodeTask reads a task file. file is only for messages and may be "".
 // Warnings are remarks for the operator about keys without effect.
 func DecodeTask(file string, data []byte) (Task, []string, error) {
-	d := &document{op: "decode task config", file: file}
+	return SecretKey{}.DecodeTask(file, data)
+}
+
+// DecodeTask is the function of this name for who has a key.
+func (k SecretKey) DecodeTask(file string, data []byte) (Task, []string, error) {
+	d := &document{op: "decode task config", file: file, key: k}
 	root, err := d.parse(data)
 	if err != nil {
 		return Task{}, nil, err
@@ -139,6 +145,11 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 		return Subtask{}, &fault.Error{Op: op, Kind: fault.Invalid, Code: 20011,
 			Msg:  "the source reads by binlog position, but the task's meta gives no binlog-name to start from",
 			Hint: "add binlog-name and binlog-pos to meta of this source, or create the source with enable-gtid: true"}
+	}
+	if in.Start != nil && in.Start.BinlogGTID != "" && src.Flavor != "" {
+		if _, err := binlog.ParseGTIDSet(src.Flavor, in.Start.BinlogGTID); err != nil {
+			return Subtask{}, fault.Wrap(op+": meta.binlog-gtid", err)
+		}
 	}
 	// The task's meta schema never belongs to what is migrated.
 	o := filter.Options{CaseSensitive: t.CaseSensitive, Internal: []string{t.MetaSchema}}

@@ -83,10 +83,24 @@ func (in *instanceFile) meta(v value) error {
 	}
 	in.metaAt, in.Start = v, &StartPoint{}
 	return v.object(keys{
-		"binlog-name": text(&in.Start.BinlogName),
+		"binlog-name": startFile(&in.Start.BinlogName),
 		"binlog-pos":  number(&in.Start.BinlogPos, 0, 1<<32-1),
 		"binlog-gtid": text(&in.Start.BinlogGTID),
 	})
+}
+
+// startFile reads the name of a binlog file; DM's for one in a relay log is one too.
+func startFile(dst *string) func(value) error {
+	return func(v value) error {
+		if err := text(dst)(v); err != nil {
+			return err
+		}
+		if *dst != "" && !binlogName.MatchString(*dst) {
+			return v.hinted(22002, "write it as SHOW BINARY LOGS on the source does, for example mysql-bin.000003",
+				"%q is not the name of a binlog file", *dst)
+		}
+		return nil
+	}
 }
 
 // reference is a name of an entry elsewhere in the file.

@@ -24,6 +24,7 @@ const (
 type document struct {
 	op       string // "decode task config"
 	file     string
+	key      SecretKey // opens what is encrypted
 	warnings []string
 }
 
@@ -107,6 +108,15 @@ func (d *document) message(line int, path, format string, args ...any) string {
 // errorf is an error at v with DM's code for it.
 func (v value) errorf(code int, format string, args ...any) *fault.Error {
 	return v.doc.fault(v.line, v.path, code, format, args...)
+}
+
+// unopened is the error for a secret that cannot be decrypted; why says the reason.
+func (v value) unopened(why error) *fault.Error {
+	var f *fault.Error
+	if !errors.As(why, &f) {
+		return v.errorf(20010, "%v", why)
+	}
+	return v.hinted(f.Code, f.Hint, "%s", f.Msg)
 }
 
 // hinted is errorf with advice.
@@ -255,6 +265,10 @@ func (v value) object(known keys) error {
 func (v value) unknown(p pair, known keys) error {
 	f := p.value.errorf(codeYAML, "unknown key")
 	f.Hint = "remove it, or check its spelling and indentation"
+	if kind := otherKind(p, known); kind != "" {
+		f.Hint = kind
+		return f
+	}
 	names := make([]string, 0, len(known))
 	for k := range known {
 		names = append(names, k)
@@ -263,6 +277,21 @@ func (v value) unknown(p pair, known keys) error {
 		f.Hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return f
+}
+
+// otherKind tells of a file that was given to the wrong command.
+func otherKind(p pair, known keys) string {
+	_, source := known["source-id"]
+	_, task := known["task-mode"]
+	switch {
+	case p.value.path != p.key:
+		return ""
+	case source && contains([]string{"task-mode", "target-database", "mysql-instances", "name"}, p.key):
+		return "this is a task file: give it to start-task or check-task"
+	case task && contains([]string{"source-id", "from"}, p.key):
+		return "this is a source file: give it to operate-source create"
+	}
+	return ""
 }
 
 // each reads a map with keys of the user's choice.

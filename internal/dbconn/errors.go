@@ -16,11 +16,12 @@ import (
 
 // DM's numbers for database failures.
 const (
-	codeDriver  = 10001 // the database cannot be reached
-	codeBadConn = 10002 // connection broken before anything was sent
-	codeInvalid = 10003 // connection broken after part was sent
-	codeQuery   = 10005 // a query failed
-	codeExec    = 10006 // a DDL, INSERT, UPDATE or DELETE failed
+	codeDriver         = 10001 // the database cannot be reached
+	codeBadConn        = 10002 // connection broken before anything was sent
+	codeInvalid        = 10003 // connection broken after part was sent
+	codeQuery          = 10005 // a query failed
+	codeNoMasterStatus = 11125 // the server writes no binlog
+	codeExec           = 10006 // a DDL, INSERT, UPDATE or DELETE failed
 )
 
 // Error turns what a query answered into a fault.Error: kind, side, DM number

@@ -99,8 +99,8 @@ func statusRow(ctx context.Context, on querier) (status, error) {
 	}
 	if row == nil {
 		return status{}, &fault.Error{
-			Kind: fault.Invalid, Code: codeQuery,
-			Msg:  "the server writes no binlog",
+			Kind: fault.Invalid, Code: codeNoMasterStatus,
+			Msg:  "the server writes no binlog: SHOW MASTER STATUS has no row",
 			Hint: "set log_bin and binlog_format=ROW in the server's configuration and restart it",
 		}
 	}

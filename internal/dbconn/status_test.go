@@ -77,6 +77,9 @@ func TestMasterStatusSpellings(t *testing.T) {
 				if !errors.As(err, &f) || f.Kind != c.kind || fault.HintOf(err) == "" {
 					t.Fatalf("%v", err)
 				}
+				if c.name == "no binlog" && f.Code != codeNoMasterStatus {
+					t.Errorf("%v has the number %d", err, f.Code)
+				}
 				return
 			}
 			if err != nil || got.String() != c.want {

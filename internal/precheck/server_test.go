@@ -60,7 +60,7 @@ func TestCheckSourceDetects(t *testing.T) {
 		t.Errorf("detected %+v", got)
 	}
 	// What was detected is stored, and still passes.
-	again, warnings, err := config.DecodeSource("", []byte(got.Encode()))
+	again, warnings, err := config.DecodeSource("", []byte(config.SecretKey{}.EncodeSource(got)))
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err, warnings)
 	}

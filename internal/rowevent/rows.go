@@ -36,6 +36,9 @@ type Rows struct {
 	Missing int
 	// PartialJSON tells that documents came as what changed in them.
 	PartialJSON bool
+	// Unchecked tells that the session of the source did not check foreign keys, so
+	// that nothing followed from these changes.
+	Unchecked bool
 	// Type and Body are what Decoder.Rows was given.
 	Type byte
 	Body []byte
@@ -121,11 +124,12 @@ func (d *Decoder) Rows(eventType byte, body []byte, wanted func(*Table) bool) (R
 	if t == nil {
 		return Rows{}, corrupt("no table map event comes before the rows of the table with the id %d", tableID(body))
 	}
-	const endsStatement = 1
+	const endsStatement, noForeignKeyChecks = 1, 2 // of the flags
 	if body[tableIDBytes]&endsStatement != 0 && len(d.tables) > mostTables {
 		clear(d.tables)
 	}
-	out := Rows{Table: t, Kind: f.kind, Missing: -1, PartialJSON: f.partial, Type: eventType, Body: body}
+	out := Rows{Table: t, Kind: f.kind, Missing: -1, PartialJSON: f.partial, Type: eventType, Body: body,
+		Unchecked: body[tableIDBytes]&noForeignKeyChecks != 0}
 	if !wanted(t) {
 		return out, nil
 	}

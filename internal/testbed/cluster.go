@@ -64,6 +64,8 @@ type Cluster struct {
 	Secure func(name string) endpoint.Security
 	// Args are more arguments of each dm-master and dm-worker.
 	Args []string
+	// MasterArgs are more arguments of each dm-master.
+	MasterArgs []string
 
 	bin     Binaries
 	masters []*Process

@@ -95,7 +95,7 @@ func (c *Cluster) prepareMaster(name string, extra ...string) (*Process, error) 
 	}
 	p.peer = peer
 	p.proc.args = append([]string{"--name=" + name, "--master-addr=" + p.listen, "--advertise-addr=" + p.Addr,
-		"--peer-urls=http://" + listen, "--advertise-peer-urls=http://" + peer, "--data-dir=" + c.MasterDir(name)}, c.more(name, extra)...)
+		"--peer-urls=http://" + listen, "--advertise-peer-urls=http://" + peer, "--data-dir=" + c.MasterDir(name)}, c.more(name, append(slices.Clone(c.MasterArgs), extra...))...)
 	p.ready = func(ctx context.Context) error {
 		if err := c.serves(ctx, p.Addr); err != nil {
 			return err

@@ -43,6 +43,15 @@ func Load(s endpoint.Security, log *slog.Logger) (*Set, error) {
 	return &Set{files: s, log: log, told: newTeller(log), last: m}, nil
 }
 
+// CommonName is the name in the certificate of one's own, "" without one.
+func (s *Set) CommonName() string {
+	own := s.current().own
+	if own == nil || own.Leaf == nil {
+		return ""
+	}
+	return own.Leaf.Subject.CommonName
+}
+
 // current gives what the files say now, or, while they do not fit together,
 // what they said last.
 func (s *Set) current() *material {

@@ -11,6 +11,10 @@ import (
 // Release is the release that this source is, or is on the way to.
 const Release = "v0.1.0"
 
+// branch is the branch that was built. Only who builds knows it: `make build` sets
+// it with -ldflags "-X ...".
+var branch = "unknown"
+
 // Text gives the build as a person reads it, a line per fact, in the form that
 // DM's programs print.
 func Text() string {
@@ -25,6 +29,6 @@ func Text() string {
 			}
 		}
 	}
-	return fmt.Sprintf("Release Version: %s\nGit Commit Hash: %s\nUTC Build Time: %s\nGo Version: %s\n",
-		Release, commit, built, runtime.Version())
+	return fmt.Sprintf("Release Version: %s\nGit Commit Hash: %s\nGit Branch: %s\nUTC Build Time: %s\nGo Version: %s\n",
+		Release, commit, branch, built, runtime.Version())
 }

@@ -212,7 +212,9 @@ type Options struct {
 	Others []rpc.Member
 	// ClientURL is what the master says of itself.
 	ClientURL string
-	Log       *slog.Logger
+	// Key is what secrets are encrypted with.
+	Key config.SecretKey
+	Log *slog.Logger
 }
 
 // Master is one running master.
@@ -232,7 +234,7 @@ func New(s *State, o Options) *Master {
 		proposer = o.Wrap(s)
 	}
 	m := rpc.NewMaster(rpc.MasterConfig{Name: "master-1", ConfigText: "name = \"master-1\"\n", Proposer: proposer, Reader: s, Feed: s.Feed, Leases: leases,
-		Cluster: cluster{o}, Group: o.group(), Checker: checker{o}, Target: target{o}, Explain: explain, WorkerTrouble: func(string) {}, Log: o.Log})
+		Cluster: cluster{o}, Group: o.group(), Checker: checker{o}, Target: target{o}, Explain: explain, WorkerTrouble: func(string) {}, Key: o.Key, Log: o.Log})
 	srv := rpc.NewServer(rpc.ServerConfig{Register: m.Register, Master: m, Metrics: prometheus.NewRegistry(),
 		Status: "Release Version: test", Log: o.Log})
 	return &Master{Server: srv, Leases: leases}

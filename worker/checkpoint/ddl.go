@@ -15,8 +15,10 @@ import (
 // written before the statement and marked Done after it, so that after a crash
 // the one open question, whether it ran, can be put to the target.
 type Intent struct {
-	// Txn is the id of the source transaction, Index which of its statements.
+	// Txn is the id of the source transaction, Nth which of its statements, and
+	// Index which of those that the source's was cut into.
 	Txn   string `json:"txn"`
+	Nth   int    `json:"nth,omitempty"`
 	Index int    `json:"index"`
 	// Start is where that transaction begins in the binlog, Event where the
 	// source's statement does.

@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -187,15 +188,19 @@ func TestNoDumpToLoad(t *testing.T) {
 	}
 }
 
-// TestStatementsThatAreNoRows end the load with their place.
+// TestStatementsThatAreNoRows end the load with their place and DM's number.
 func TestStatementsThatAreNoRows(t *testing.T) {
 	const name = "norows"
 	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
-	for i, c := range []struct{ text, says string }{
-		{"DROP DATABASE mysql;\n", "known setting"},
-		{"INSERT INTO `other` VALUES (1);\n", "another table"},
-		{"INSERT INTO `t` SELECT 1;\n", "INSERT of rows"},
-		{"INSERT INTO `t` VALUES (1", "ends inside"},
+	for i, c := range []struct {
+		text, says string
+		code       int
+	}{
+		{"DROP DATABASE mysql;\n", "known setting", 34006},
+		{"INSERT INTO `other` VALUES (1);\n", "another table", 34009},
+		{"INSERT INTO `t` SELECT 1;\n", "INSERT of rows", 34009},
+		{"INSERT INTO `t` VALUES (1), 2;\n", "its rows cannot be read: near \"2", 34003},
+		{"INSERT INTO `t` VALUES (1", "ends inside", 34002},
 	} {
 		b.sub.Task = name + strconv.Itoa(i)
 		dir := t.TempDir()
@@ -210,6 +215,9 @@ func TestStatementsThatAreNoRows(t *testing.T) {
 		err := b.load(t.Context(), m)
 		if err == nil || !strings.Contains(err.Error(), c.says) || fault.HintOf(err) == "" || !strings.Contains(err.Error(), name+".t.sql") {
 			t.Errorf("%q: %v (%s)", c.text, err, fault.HintOf(err))
+		}
+		if f := (*fault.Error)(nil); !errors.As(err, &f) || f.Code != c.code {
+			t.Errorf("%q has not the number %d: %#v", c.text, c.code, err)
 		}
 		closeMeta()
 	}

@@ -92,7 +92,7 @@ func (s *statements) batch(limit int) ([]statement, error) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: file %s: %w", dumpdir.ErrDamaged, s.it.file.name, err)
+			return nil, s.torn(err)
 		}
 		var out []statement
 		for _, st := range read {
@@ -136,7 +136,7 @@ func (s *statements) foreign(out *statement) (bool, error) {
 	if !sqlfile.IsInsert(out.text) {
 		set, ok := sqlfile.Setting(string(out.text))
 		if !ok {
-			return false, fault.New(fault.Unsupported, "the statement is neither an INSERT nor a known setting")
+			return false, errNoStatement
 		}
 		if set.Names != "" {
 			s.settings.Names = set.Names
@@ -157,7 +157,7 @@ func (s *statements) foreign(out *statement) (bool, error) {
 	out.rows = int64(len(in.Rows))
 	t := s.it.table
 	if !strings.EqualFold(in.Table, t.Table) || in.Schema != "" && !strings.EqualFold(in.Schema, t.Schema) {
-		return false, fault.New(fault.Corrupt, "the statement is about another table, "+dbconn.Ident(in.Table))
+		return false, fmt.Errorf("%w, %s", errOtherTable, dbconn.Ident(in.Table))
 	}
 	if in.Columns == nil {
 		if in.Columns, err = t.columnNames(); err != nil {
@@ -257,12 +257,32 @@ func split(st statement, limit int) ([]statement, error) {
 	return out, nil
 }
 
+// What a statement of another tool's dump may turn out to be.
+var (
+	errNoStatement = errors.New("the statement is neither an INSERT nor a known setting")
+	errOtherTable  = errors.New("the statement is about another table")
+)
+
+// torn is the error for a file that cannot be read on.
+func (s *statements) torn(err error) error {
+	err = fmt.Errorf("%w: file %s: %w", dumpdir.ErrDamaged, s.it.file.name, err)
+	if !errors.Is(err, sqlfile.ErrTorn) {
+		return err
+	}
+	return &fault.Error{Kind: fault.Corrupt, Code: codeFileEnding, Hint: damagedHint, Err: err}
+}
+
 // unreadable names the place of a statement that cannot be loaded.
 func (s *statements) unreadable(st sqlfile.Statement, err error) error {
 	out := &fault.Error{Op: fmt.Sprintf("read file %s, statement at byte %d", s.it.file.name, st.From), Kind: fault.KindOf(err), Code: codeReadFile,
 		Hint: fault.HintOf(err), Err: err}
-	if errors.Is(err, sqlfile.ErrNotRows) {
-		out.Kind = fault.Corrupt
+	switch {
+	case errors.Is(err, sqlfile.ErrValues):
+		out.Kind, out.Code = fault.Corrupt, codeParseValues
+	case errors.Is(err, sqlfile.ErrNotRows), errors.Is(err, errOtherTable):
+		out.Kind, out.Code = fault.Corrupt, codeInvalidInsert
+	case errors.Is(err, errNoStatement):
+		out.Kind, out.Code = fault.Unsupported, codeParseStatement
 	}
 	if out.Hint == "" {
 		out.Hint = "correct or remove the statement, or dump the table again; then resume-task"

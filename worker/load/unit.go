@@ -21,10 +21,13 @@ import (
 
 // DM's numbers for what can go wrong here.
 const (
-	codeExec        = 10006
-	codeReadFile    = 34008 // a data file cannot be read
-	codeDirNotFound = 34014 // no dump directory
-	codeDumpMissing = 34018 // progress and files do not fit together
+	codeExec     = 10006
+	codeReadFile = 34008 // a data file cannot be read
+	// What is wrong in one: it ends inside a statement, an INSERT's rows are none, a
+	// statement is nothing that a dump has, an INSERT is none of this table's rows.
+	codeFileEnding, codeParseValues, codeParseStatement, codeInvalidInsert = 34002, 34003, 34006, 34009
+	codeDirNotFound                                                        = 34014 // no dump directory
+	codeDumpMissing                                                        = 34018 // progress and files do not fit together
 )
 
 // The pauses between attempts after a transient failure.
@@ -213,6 +216,10 @@ func (u *Unit) setTrouble(l *lane, err error) {
 	u.trouble[l] = err
 }
 
+// damagedHint is what to do about files that are not what was written.
+const damagedHint = "bring the files back from a copy and resume-task; or stop-task, remove the task's tables from the target and" +
+	" begin anew with start-task --remove-meta"
+
 // fail gives an error its subject and, where it has none, DM's number.
 func (u *Unit) fail(err error) error {
 	op := fmt.Sprintf("load task=%s source=%s", u.cfg.Subtask.Task, u.cfg.Subtask.SourceID)
@@ -223,8 +230,7 @@ func (u *Unit) fail(err error) error {
 	out := &fault.Error{Op: op, Kind: fault.KindOf(err), Code: codeReadFile, Err: err}
 	if errors.Is(err, dumpdir.ErrDamaged) || errors.Is(err, dumpdir.ErrMissing) {
 		out.Kind = fault.Corrupt
-		out.Hint = "bring the files back from a copy and resume-task; or stop-task, remove the task's tables from the target and" +
-			" begin anew with start-task --remove-meta"
+		out.Hint = damagedHint
 	}
 	return out
 }

@@ -50,10 +50,10 @@ const slowDDL = time.Second
 // run executes the DDL of t, in the way that the operator of the id op wants.
 // before is the watermark, behind everything that precedes t.
 func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, before binlog.Location, g checkpoint.Global) error {
-	if d.last.Txn == t.BeginID() && d.last.Final && d.last.Event == t.place().Event {
+	if d.last.Txn == t.BeginID() && (d.last.Nth > t.nth || d.last.Nth == t.nth && d.last.Final) {
 		return nil // all is recorded, whatever has become of the operator
 	}
-	if op == "" && d.last.Txn != t.BeginID() {
+	if op == "" && !d.begun(t) {
 		if err := d.checkSwaps(ctx, t, list); err != nil {
 			return err
 		}
@@ -62,10 +62,10 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 		return err
 	}
 	for i := range list {
-		in := checkpoint.Intent{Txn: t.BeginID(), Index: i, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
+		in := checkpoint.Intent{Txn: t.BeginID(), Nth: t.nth, Index: i, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
 			Operator: op, Followed: d.followed(t)}
 		replay := false
-		if d.last.Txn == in.Txn && d.last.Operator == op && d.last.Index >= i {
+		if d.begun(t) && d.last.Operator == op && d.last.Index >= i {
 			if d.last.Index > i || d.last.Done {
 				continue // an earlier run has recorded all that finish records
 			}
@@ -78,6 +78,9 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 	}
 	return nil
 }
+
+// begun tells whether the last intent is about the statement of t.
+func (d *ddlRunner) begun(t *Txn) bool { return d.last.Txn == t.BeginID() && d.last.Nth == t.nth }
 
 // row is lane 0's row around a DDL: nothing else is in flight.
 func row(t *Txn, at binlog.Location) checkpoint.Lane {
@@ -165,6 +168,12 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if !*replay || in.Refused {
 		in.ByHand = in.ByHand || in.Refused && now != in.Before
 		in.Before, in.Refused, in.Statement = now, false, one.text
+		if narrow := d.holds(one, one.onTarget(in.Table), now); narrow != nil {
+			if err := d.saveRefusal(ctx, t, in, before); err != nil {
+				return err
+			}
+			return narrow
+		}
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err
 		}
@@ -195,7 +204,7 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 // answered deals with the target's refusal of a statement.
 func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoint.Intent, before binlog.Location, answer *mysql.MySQLError) error {
 	if !one.done(answer.Number, in.ByHand) {
-		return d.refused(ctx, t, in, before, dbconn.ExecError(fault.Downstream, "", answer))
+		return d.refused(ctx, t, in, before, d.refusal(one, answer))
 	}
 	if in.ByHand {
 		err := d.structures.complete(ctx, one)
@@ -209,19 +218,38 @@ func (d *ddlRunner) answered(ctx context.Context, t *Txn, one *ddl, in *checkpoi
 	return nil
 }
 
-// refused records that the target answered a statement with a refusal: it has
-// not run, whatever the structure says when an operator has been at work on it.
+// refusal is the error for a statement that the target does not execute. What a
+// TiDB does not support has DM's number for what its tracker, a TiDB too, cannot
+// follow, by which people and scripts tell it from what the data is to blame for.
+func (d *ddlRunner) refusal(one *ddl, answer *mysql.MySQLError) error {
+	out := dbconn.ExecError(fault.Downstream, "", answer)
+	if !d.db.Server.TiDB || answer.Number != numberUnsupportedDDL {
+		return out
+	}
+	return &fault.Error{Kind: fault.KindOf(out), Code: codeCannotExecDDL, Msg: "cannot track DDL: " + one.text, Err: answer}
+}
+
+// refused records that the target answered a statement with a refusal.
 func (d *ddlRunner) refused(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location, out error) error {
-	in.Refused = true
-	if err := d.intend(ctx, t, *in, before); err != nil {
+	if err := d.saveRefusal(ctx, t, in, before); err != nil {
 		return err // nothing is lost: the next attempt is refused again
 	}
-	d.last = *in
 	var e *fault.Error
 	if errors.As(out, &e) {
 		e.Hint = "change the target so that the statement succeeds, then resume-task; or " + wayAround
 	}
 	return out
+}
+
+// saveRefusal records that a statement has not run, whatever the structure says
+// when an operator has been at work on it.
+func (d *ddlRunner) saveRefusal(ctx context.Context, t *Txn, in *checkpoint.Intent, before binlog.Location) error {
+	in.Refused = true
+	if err := d.intend(ctx, t, *in, before); err != nil {
+		return err
+	}
+	d.last = *in
+	return nil
 }
 
 // intend writes the intent, fenced. The structures before need no record:

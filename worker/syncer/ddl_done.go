@@ -132,7 +132,7 @@ func (s *structures) complete(ctx context.Context, one *ddl) error {
 		there := columnNames(got)
 		for _, c := range columnNames(want) {
 			if !slices.Contains(there, c) {
-				return &fault.Error{Kind: fault.Schema, Side: fault.Downstream,
+				return &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeHandleDDL,
 					Msg: fmt.Sprintf("the target's table %s has no column %s, which the statement gives it", dbconn.Ident(on.Schema, on.Table), dbconn.Ident(c))}
 			}
 		}

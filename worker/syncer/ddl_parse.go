@@ -20,7 +20,14 @@ import (
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-const codeUnsupportedStmt = 36068
+// DM's numbers for statements that do not come through, and TiDB's for those that
+// it does not support.
+const (
+	codeUnsupportedStmt  = 36068
+	codeHandleDDL        = 36061
+	codeCannotExecDDL    = 44006
+	numberUnsupportedDDL = 8200
+)
 
 // ddl is one statement for the target, cut out of a source's statement.
 type ddl struct {

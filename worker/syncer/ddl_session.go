@@ -60,7 +60,7 @@ func (d *ddlRunner) tableID(ctx context.Context, n schema.Name) (int64, error) {
 	if err == nil || retryable(err) {
 		return id, err
 	}
-	return 0, &fault.Error{Kind: fault.Unsupported, Side: fault.Downstream, Err: err,
+	return 0, &fault.Error{Kind: fault.Unsupported, Side: fault.Downstream, Code: codeHandleDDL, Err: err,
 		Msg: fmt.Sprintf("the target does not tell the id of table %s, without which nobody can know after a broken connection "+
 			"whether its rows were exchanged", dbconn.Ident(n.Schema, n.Table)),
 		Hint: "grant PROCESS to the user on the target, then resume-task; or execute the statement by hand and go on behind it"}

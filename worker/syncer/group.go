@@ -56,6 +56,7 @@ type open struct {
 	begun      bool // only XID, COMMIT or ROLLBACK ends it
 	rows       int64
 	parts      int
+	statements int
 	size       int64
 
 	// Of an XA transaction: its name, its rows as the binlog has them, and what
@@ -411,7 +412,8 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 			return err
 		}
 	}
-	c.t.DDL = st
+	c.t.DDL, c.t.nth = st, c.statements
+	c.statements++
 	return g.cut(emit)
 }
 

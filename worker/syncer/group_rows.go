@@ -101,7 +101,7 @@ func appendRows(dst []Row, e *rowevent.Rows, pos uint32, skip int) []Row {
 	step := images(e.Kind)
 	dst = slices.Grow(dst, max(0, len(e.Images)/step-skip))
 	for i := skip * step; i+step <= len(e.Images); i += step {
-		r := Row{Table: name, Kind: e.Kind, Pos: pos}
+		r := Row{Table: name, Kind: e.Kind, Pos: pos, unchecked: e.Unchecked}
 		switch e.Kind {
 		case Insert:
 			r.After = e.Images[i]

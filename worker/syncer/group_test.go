@@ -24,6 +24,8 @@ type tape struct {
 	pos uint32
 	out []string
 	err error
+	// each, where it is set, gets what the grouper hands on.
+	each func(*Txn) error
 }
 
 func newTape(t *testing.T, flavor string, byGTID bool, maxBytes int64) *tape {
@@ -44,6 +46,9 @@ func (p *tape) put(kind replication.EventType, e any) {
 	h := &replication.EventHeader{EventType: kind, LogPos: p.pos, EventSize: 100, Timestamp: 7}
 	err := p.g.event(h, e, func(t *Txn) error {
 		p.out = append(p.out, show(t))
+		if p.each != nil {
+			return p.each(t)
+		}
 		return nil
 	})
 	p.err = errors.Join(p.err, err)

@@ -91,7 +91,8 @@ func takeApart(out []op, first int) []op {
 
 // listable tells whether an insert may be in a list of VALUES.
 func listable(c *change) bool {
-	return c.plan.invalid(c.row) == 0 && (!c.safe || c.plan.fit.replace && !c.plan.fit.related)
+	related := c.plan.fit.related && (c.safe || c.row.unchecked)
+	return c.plan.invalid(c.row) == 0 && !related && (!c.safe || c.plan.fit.replace)
 }
 
 // upserts tells whether INSERT ... ON DUPLICATE KEY UPDATE of rows that are

@@ -162,7 +162,7 @@ func TestOnlineRecordedOnce(t *testing.T) {
 			return []verdict{breakBefore, breakAfter}[n%2]
 		})
 		b.session("ALTER TABLE _" + name + "_gho ADD COLUMN d INT")
-		r.until("the step is reached", within, func() bool { return closed(hit) })
+		r.until("the step is reached", within, func() bool { return isClosed(hit) })
 		if n%4 < 2 { // the worker dies
 			_ = r.stop()
 			b.epoch++

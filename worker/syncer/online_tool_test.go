@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -18,22 +17,8 @@ import (
 // tool begins pt-online-schema-change on a table of the source; the result waits
 // for its end.
 func (b *bench) tool(table, alter string, more ...string) (wait func() error) {
-	b.t.Helper()
-	path, err := exec.LookPath("pt-online-schema-change")
-	if err != nil {
-		b.t.Fatal("pt-online-schema-change is not installed; make deps installs it")
-	}
-	from := b.up.Config()
-	args := append([]string{"--no-version-check", "--recursion-method", "none", "--max-load", "", "--critical-load", "", "--chunk-size", "200", "--chunk-time", "0", "--execute", "--alter", alter}, more...)
-	dsn := fmt.Sprintf("h=%s,P=%d,u=%s,p=%s,D=%s,t=%s", from.Host, from.Port, from.User, from.Password.Reveal(), b.schema(), table)
 	done := make(chan error, 1)
-	go func() {
-		out, err := exec.CommandContext(b.t.Context(), path, append(args, dsn)...).CombinedOutput()
-		if err != nil {
-			err = fmt.Errorf("pt-online-schema-change of %s: %w\n%s", table, err, out)
-		}
-		done <- err
-	}()
+	go func() { done <- b.up.PtOSC(b.t.Context(), b.schema(), table, alter, more...) }()
 	return func() error { return <-done }
 }
 

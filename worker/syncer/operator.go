@@ -251,7 +251,7 @@ func lookAt(list []ddl) ddl {
 
 // followed counts the statements of t that the recorded structures are behind.
 func (d *ddlRunner) followed(t *Txn) int {
-	if d.last.Txn != t.BeginID() {
+	if !d.begun(t) {
 		return 0
 	}
 	return d.last.Followed
@@ -261,7 +261,7 @@ func (d *ddlRunner) followed(t *Txn) int {
 // with for t, if another operator makes of it something else. Whether it has run
 // is what the operator was chosen by, and need not be known.
 func (d *ddlRunner) leave(ctx context.Context, t *Txn, op string) error {
-	if d.last.Txn != t.BeginID() || d.last.Operator == op || d.last.Done || d.last.Refused {
+	if !d.begun(t) || d.last.Operator == op || d.last.Done || d.last.Refused {
 		return nil
 	}
 	return d.patiently(ctx, "ddl", func() error { return d.quiet(ctx, d.last.Table) })

@@ -97,8 +97,8 @@ func (b *bench) replaceOnce(br *breaker, table string, n int, before, dies bool)
 	br.cut(n, before, hit)
 	r = b.again()
 	end := b.master()
-	r.until("the step is reached", time.Minute, func() bool { return closed(hit) || r.at().Compare(end.Position) >= 0 })
-	if dies && closed(hit) {
+	r.until("the step is reached", time.Minute, func() bool { return isClosed(hit) || r.at().Compare(end.Position) >= 0 })
+	if dies && isClosed(hit) {
 		br.arm(-1, "", nil)
 		_ = r.stop()
 		r = b.again()
@@ -114,7 +114,7 @@ func (b *bench) replaceOnce(br *breaker, table string, n int, before, dies bool)
 	if n := b.rowsOf(table); n != 6 {
 		b.t.Errorf("%d rows of %s are on the target", n, table)
 	}
-	return closed(hit)
+	return isClosed(hit)
 }
 
 // TestSkipWaitsForWhatWasBegun: when a worker has died while the target executed
@@ -180,10 +180,10 @@ func (b *breaker) dead(statement string, hit chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.choose = func(text string) verdict {
-		if !closed(hit) && !strings.Contains(text, statement) || strings.Contains(text, "_raftdm_ddl`") && !closed(hit) {
+		if !isClosed(hit) && !strings.Contains(text, statement) || strings.Contains(text, "_raftdm_ddl`") && !isClosed(hit) {
 			return pass
 		}
-		if !closed(hit) {
+		if !isClosed(hit) {
 			close(hit)
 		}
 		return breakBefore

@@ -109,7 +109,7 @@ func parsePlace(text string) (binlog.Position, error) {
 	at, err := binlog.ParsePosition(text)
 	if err != nil {
 		return at, &fault.Error{Kind: fault.Invalid, Code: codeOperatorArgs,
-			Msg:  fmt.Sprintf("invalid --binlog-pos %s in handle-error operation: it is not a binlog position", text),
+			Msg: "invalid --binlog-pos " + text + " in handle-error operation", Err: err,
 			Hint: "write it as NAME:POS, for example mysql-bin.000003:3270"}
 	}
 	return at.WithoutRelay(), nil

@@ -26,7 +26,7 @@ func (b *bench) operate(r *running, kind operation.Kind, pos string, statements 
 	b.must(err)
 	defer db.Close()
 	requestNumber++
-	ops := Operators{Subtask: b.sub, Running: r != nil && !closed(r.done), ID: fmt.Sprintf("request-%d", requestNumber), Log: slog.New(slog.DiscardHandler)}
+	ops := Operators{Subtask: b.sub, Running: r != nil && !isClosed(r.done), ID: fmt.Sprintf("request-%d", requestNumber), Log: slog.New(slog.DiscardHandler)}
 	if ops.Running {
 		ops.Meta = checkpoint.Attach(db, b.sub, b.epoch)
 	} else {
@@ -223,7 +223,7 @@ func TestPositionsInAdvance(t *testing.T) {
 	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "CREATE TABLE "+s+".b (id INT PRIMARY KEY)")
 	r.caughtUp()
 	first := b.master().Position
-	if _, err := b.operate(r, operation.Skip, "4"); err == nil || !strings.Contains(err.Error(), "invalid --binlog-pos 4 in handle-error operation") {
+	if _, err := b.operate(r, operation.Skip, "4"); err == nil || !strings.Contains(err.Error(), "invalid --binlog-pos 4 in handle-error operation: \"4\" is not a binlog position") {
 		t.Errorf("no position: %v", err)
 	}
 	if _, err := b.operate(r, operation.Skip, first.Name+":4"); !errors.Is(err, checkpoint.ErrOperatorPassed) {

@@ -2,8 +2,8 @@ package syncer
 
 import "slices"
 
-// addRelated appends the repeatable statements for a row of a table that a
-// foreign key of the target ties to others, where the target checks them.
+// addRelated appends the statements for a row of a table that a foreign key of the
+// target ties to others, where the target checks them and must not check all of this.
 //
 // A row that is written anew must not be deleted under the eyes of its foreign
 // keys: they would delete its children, of which the binlog says nothing, or
@@ -12,21 +12,37 @@ import "slices"
 // key is the target's to do, and has to be done again where the children are
 // written again: the old row is put there, and then changed or deleted with checks.
 // A refusal of that (IGNORE) means that the row has children of a later time.
-func (b *sqlBatch) addRelated(p *plan, r *Row) error {
+//
+// Where the source did not check, nothing followed there from the change, and
+// nothing may here, as on a replica of the source's kind.
+func (b *sqlBatch) addRelated(p *plan, r *Row, safe bool) error {
 	b.unchecked = true
 	b.session(p, r, "SET SESSION foreign_key_checks = 0")
-	if r.Kind != Insert {
+	if err := b.addUnchecked(p, r, safe); err != nil {
+		return err
+	}
+	b.session(p, r, "SET SESSION foreign_key_checks = 1")
+	return nil
+}
+
+func (b *sqlBatch) addUnchecked(p *plan, r *Row, safe bool) error {
+	switch {
+	case !safe:
+		return b.addPlain(p, r)
+	case r.Kind == Insert:
+	case r.unchecked:
+		if err := b.one(p, r, false, p.appendDelete, ""); err != nil {
+			return err
+		}
+	default:
 		if err := b.fromBefore(p, r); err != nil {
 			return err
 		}
 	}
-	if r.Kind != Delete {
-		if err := b.renew(p, r); err != nil {
-			return err
-		}
+	if r.Kind == Delete {
+		return nil
 	}
-	b.session(p, r, "SET SESSION foreign_key_checks = 1")
-	return nil
+	return b.renew(p, r)
 }
 
 // fromBefore appends what makes the old row, changes or deletes it with checks,

@@ -125,7 +125,7 @@ func firstLocation(ctx context.Context, sub config.Subtask, phase checkpoint.Pha
 		return global.Location, end, err
 	}
 	if sub.Start == nil {
-		return at, safeUntil, &fault.Error{Kind: fault.Invalid, Code: 20019,
+		return at, safeUntil, &fault.Error{Kind: fault.Invalid, Code: 20022,
 			Msg:  fmt.Sprintf("nothing says where in the binlog of source %s the task begins: there is no checkpoint and no meta section", sub.SourceID),
 			Hint: "give the source a meta section with binlog-name and binlog-pos (or binlog-gtid) in the task file"}
 	}

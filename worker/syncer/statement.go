@@ -54,19 +54,25 @@ func (b *sqlBatch) add(p *plan, r *Row, safe bool) error {
 		return err
 	}
 	switch {
-	case safe && p.fit.related:
-		return b.addRelated(p, r)
-	case r.Kind == Insert && !safe:
-		return b.one(p, r, false, p.appendInsert, "INSERT")
-	case r.Kind == Insert:
-		return b.renew(p, r)
-	case r.Kind == Delete:
-		return b.one(p, r, !safe, p.appendDelete, "")
-	case safe:
-		if err := b.one(p, r, false, p.appendDelete, ""); err != nil {
+	case p.fit.related && (safe || r.unchecked || p.sameToTarget(r)):
+		return b.addRelated(p, r, safe)
+	case !safe:
+		return b.addPlain(p, r)
+	case r.Kind != Insert:
+		if err := b.one(p, r, false, p.appendDelete, ""); err != nil || r.Kind == Delete {
 			return err
 		}
-		return b.renew(p, r)
+	}
+	return b.renew(p, r)
+}
+
+// addPlain appends the statements for a row that the target has as the source had it.
+func (b *sqlBatch) addPlain(p *plan, r *Row) error {
+	switch {
+	case r.Kind == Insert:
+		return b.one(p, r, false, p.appendInsert, "INSERT")
+	case r.Kind == Delete:
+		return b.one(p, r, true, p.appendDelete, "")
 	case p.sameToTarget(r):
 		if err := b.one(p, r, true, p.appendDelete, ""); err != nil {
 			return err

@@ -206,7 +206,8 @@ func given(n schema.Name, text, mode, in string) (string, error) {
 	}
 	words := schema.ReadWords(list[0], mode, true)
 	if head, ok := words.Head(); !ok || head.Verb != "CREATE" || head.Object != "TABLE" {
-		return "", refuse(fmt.Sprintf("%q is not a valid CREATE TABLE statement", excerpt(list[0])), nil)
+		// Not a word of it: somebody may have given a file with a password.
+		return "", refuse("what it begins with is not a valid CREATE TABLE statement", nil)
 	}
 	tracker := schema.NewTracker(mode, false)
 	if err := tracker.PutSchema(n.Schema, in); err != nil {

@@ -115,6 +115,7 @@ func TestStructureOfADatabase(t *testing.T) {
 		{operation.Structure{Verb: operation.Set, Table: a, Text: "-- nothing"}, codeInvalidCreate, "holds no statement"},
 		{operation.Structure{Verb: operation.Set, Table: a, Text: one + ";" + one}, codeInvalidCreate, "holds 2 statements"},
 		{operation.Structure{Verb: operation.Set, Table: a, Text: "DROP TABLE a"}, codeInvalidCreate, "is not a valid CREATE TABLE statement"},
+		{operation.Structure{Verb: operation.Set, Table: a, Text: "source-id: s1\nfrom: {password: s3cret-Pa55}"}, codeInvalidCreate, "is not a valid CREATE TABLE statement"},
 		{operation.Structure{Verb: operation.Set, Table: a, Text: "CREATE TABLE a LIKE b"}, codeInvalidCreate, "cannot be read"},
 		{operation.Structure{Verb: operation.Set, Table: a, Text: "CREATE TABLE a (id NONSENSE(("}, codeInvalidCreate, "cannot be read"},
 		{operation.Structure{Verb: operation.Set, Table: a, Text: "CREATE TABLE b (id INT)"}, codeInvalidCreate, "the statement creates `" + s + "`.`b`, not `" + s + "`.`a`"},
@@ -124,6 +125,9 @@ func TestStructureOfADatabase(t *testing.T) {
 		_, err := b.structure(c.req)
 		if !errors.As(err, &f) || c.code != 0 && f.Code != c.code || !strings.Contains(err.Error(), c.text) || fault.HintOf(err) == "" {
 			t.Errorf("%+v: %v", c.req, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("a file that was given by mistake is shown: %v", err)
 		}
 	}
 	b.sub.Filter = inSchema("elsewhere")

@@ -27,6 +27,8 @@ type Row struct {
 	Before, After rowevent.Image
 	// Pos is the end of the row's event in the binlog file.
 	Pos uint32
+	// unchecked tells that the source did not check foreign keys when it changed the row.
+	unchecked bool
 	// keyEnd is behind the row's keys in those of its transaction, 0 before they
 	// are known, and plan is its table on the target.
 	keyEnd int32
@@ -71,6 +73,8 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
+	// nth counts the statements of the transaction before DDL.
+	nth int
 	// dumped tells that DDL has been executed where the dump was read.
 	dumped bool
 	// xa is set when it is a part of an XA transaction.

@@ -80,3 +80,33 @@ func TestExpressionFilterRefused(t *testing.T) {
 		t.Errorf("got %v", f)
 	}
 }
+
+// TestTimesOfZones: what a condition says about a TIMESTAMP is in UTC unless it names
+// an offset, whatever zones the task and who has written the row have; a DATETIME is
+// what it says. The task's timezone is for statements of sessions that had none of
+// their own.
+func TestTimesOfZones(t *testing.T) {
+	testbed.SkipIfShort(t)
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		b := newBench(t, up, down, true)
+		b.sub.Timezone = "+05:00"
+		b.expressions(expr.Rule{Name: "utc", Table: "a", Insert: "ts < '2020-01-01 00:00:00'"}, expr.Rule{Name: "named", Table: "a", Insert: "ts > '2030-01-01 00:00:00+05:00'"},
+			expr.Rule{Name: "dt", Table: "a", Insert: "dt >= '2025-01-01'"})
+		b.exec("CREATE DATABASE " + b.schema())
+		r := b.start()
+		const before, behind = "'2020-01-01 00:00:00'", "'2024-12-31 23:59:59'"
+		b.session("CREATE TABLE a (id INT PRIMARY KEY, ts TIMESTAMP NULL, dt DATETIME)", "CREATE TABLE b (id INT PRIMARY KEY)", "INSERT INTO b VALUES (1)",
+			"SET time_zone = '-03:00'", "INSERT INTO a VALUES (1, '2019-12-31 20:59:59', NULL), (2, '2019-12-31 21:00:00', "+behind+"), (3, "+before+", '2025-01-01 00:00:00')",
+			"INSERT INTO a VALUES (4, '2029-12-31 16:00:00', NULL), (5, '2029-12-31 16:00:01', NULL)",
+			"ALTER TABLE b ADD own TIMESTAMP NOT NULL DEFAULT "+before, "SET time_zone = 'SYSTEM'", "ALTER TABLE b ADD none TIMESTAMP NOT NULL DEFAULT "+before)
+		r.caughtUp()
+		r.end()
+		if diff := cmp.Diff([]string{"2|", "4|"}, b.text(down, "SELECT id FROM "+b.schema()+".a ORDER BY id")); diff != "" {
+			t.Errorf("rows (-want +target):\n%s", diff)
+		}
+		seconds := "SELECT UNIX_TIMESTAMP(own) - UNIX_TIMESTAMP(none) FROM " + b.schema() + ".b"
+		if got := b.text(down, seconds); got[0] != fmt.Sprintf("%d|", 8*3600) {
+			t.Errorf("seconds between midnight of the session's zone and of the task's: %q", got)
+		}
+	})
+}

@@ -326,7 +326,7 @@ func TestRoutedAnothersDDL(t *testing.T) {
 			hit := make(chan struct{})
 			br.choosing(func(text string) verdict {
 				switch {
-				case closed(hit):
+				case isClosed(hit):
 					return breakBefore // this worker gets no further
 				case strings.Contains(text, "ADD COLUMN"):
 					close(hit)
@@ -335,7 +335,7 @@ func TestRoutedAnothersDDL(t *testing.T) {
 				return pass
 			})
 			b.exec("ALTER TABLE " + s1 + ".t_1 ADD COLUMN v INT")
-			r.until("the DDL is sent", time.Minute, func() bool { return closed(hit) })
+			r.until("the DDL is sent", time.Minute, func() bool { return isClosed(hit) })
 			_ = r.stop()
 			br.choosing(func(string) verdict { return pass })
 			b.must(down.Exec(t.Context(), "ALTER TABLE "+b.schema()+".t ADD COLUMN others INT"))

@@ -92,6 +92,7 @@ type reading struct {
 const (
 	codeMetadata    = 11001
 	codeNoTableFile = 34013
+	codeNoDBFile    = 34012
 )
 
 // metadata reads the file that says that the dump is complete.
@@ -226,7 +227,7 @@ func (r *reading) schemaOf(file, prefix, table string) (string, error) {
 			return unescape(s), nil
 		}
 	}
-	return "", &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("it cannot be told to which schema table %s of file %s in %s belongs", table, file, r.dir),
+	return "", &fault.Error{Kind: fault.Invalid, Code: codeNoDBFile, Msg: fmt.Sprintf("it cannot be told to which schema table %s of file %s in %s belongs", table, file, r.dir),
 		Hint: "put a file {schema}-schema-create.sql with its CREATE DATABASE beside it"}
 }
 
@@ -245,7 +246,7 @@ func (r *reading) rows(names []string) ([]string, error) {
 		}
 		t := r.tableOf(b)
 		if t == nil {
-			return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("it cannot be told to which table file %s in %s belongs", n, r.dir),
+			return nil, &fault.Error{Kind: fault.Invalid, Code: codeNoTableFile, Msg: fmt.Sprintf("it cannot be told to which table file %s in %s belongs", n, r.dir),
 				Hint: "put a file {schema}.{table}-schema.sql with its CREATE TABLE beside it, or move the file away"}
 		}
 		t.Data = append(t.Data, File{Name: n, path: filepath.Join(r.dir, n)})

@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// ErrNotRows means that a statement is not an INSERT of rows that can be read.
-var ErrNotRows = errors.New("not an INSERT of rows")
+// ErrNotRows means that a statement is not an INSERT of rows that can be read, and
+// ErrValues, which is one, that the INSERT is all right up to its rows.
+var (
+	ErrNotRows = errors.New("not an INSERT of rows")
+	ErrValues  = fmt.Errorf("%w: its rows cannot be read", ErrNotRows)
+)
 
 // Insert is an INSERT or REPLACE statement, taken apart.
 type Insert struct {
@@ -36,7 +40,9 @@ func ParseInsert(text []byte, rows []Span) (Insert, error) {
 		return in, err
 	}
 	in.Head = p.at
-	in.Rows, err = p.rows(rows[:0])
+	if in.Rows, err = p.rows(rows[:0]); err != nil {
+		err = fmt.Errorf("%w: near %q", ErrValues, p.near())
+	}
 	return in, err
 }
 
@@ -243,11 +249,11 @@ func Values(row []byte) [][]byte {
 }
 
 // fail says what stands where something else was expected.
-func (p *parser) fail() error {
+func (p *parser) fail() error { return fmt.Errorf("%w: near %q", ErrNotRows, p.near()) }
+
+// near is what stands here, not too much of it.
+func (p *parser) near() []byte {
 	p.blanks()
 	rest := p.text[p.at:]
-	if len(rest) > 40 {
-		rest = rest[:40]
-	}
-	return fmt.Errorf("%w: near %q", ErrNotRows, rest)
+	return rest[:min(len(rest), 40)]
 }
