@@ -67,7 +67,7 @@ const lanes = 4
 func (f *fullPhase) run(kills int) {
 	t := f.t
 	const rows = 12_000
-	perSecond := rows / 2 / kills // so that most of the load is still to come
+	perSecond := rows / 2 / max(kills, 5) // so that most of the load is still to come
 	f.name = "full_" + f.mode
 	f.disk = filepath.Join(f.dir, "dump."+f.name)
 	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, SysbenchOnly: f.lockless, Pace: 10 * time.Millisecond}
