@@ -73,6 +73,9 @@ func (f *fullPhase) run(kills int) {
 	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, SysbenchOnly: f.lockless, Pace: 10 * time.Millisecond}
 	must(t, w.Load(t.Context(), rows, f.seed))
 	f.do("operate-source", "create", f.write("source.yaml", testbed.SourceFile{ID: f.name, GTID: f.rnd.IntN(2) == 0, From: f.up.Config()}.YAML()))
+	// A writer that waits for a row of another, whom the dump's lock stops, keeps the
+	// dump waiting for so long, too.
+	must(t, f.up.Exec(t.Context(), "SET GLOBAL innodb_lock_wait_timeout = 3"))
 	traffic := startWriters(t, w, 4, f.seed)
 	file := f.task(f.mode)
 	file.Name, file.Source, file.Schemas = f.name, f.name, []string{f.name}
@@ -89,6 +92,9 @@ func (f *fullPhase) run(kills int) {
 	file.Sync = []string{"worker-count: 16", "strict: true"}
 	f.do("start-task", f.write(f.name+".yaml", file.YAML()))
 	f.countForgotten()
+	f.until("rows are on the target", func(st testbed.TaskStatus) bool { // else the kills show little
+		return st.Unit != "InvalidUnit" && (st.Dump == nil || st.Dump.LoadedBytes > 0)
+	})
 	for range kills {
 		f.kill(time.Duration(100+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
 	}
@@ -120,9 +126,7 @@ func (f *fullPhase) run(kills int) {
 
 func (f *fullPhase) kill(after time.Duration, disk bool) {
 	f.t.Helper()
-	f.until("rows are on the target", func(st testbed.TaskStatus) bool { // else the kill shows nothing
-		return st.Unit != "InvalidUnit" && (st.Dump == nil || st.Dump.LoadedBytes > 0)
-	})
+	f.until("it works", func(st testbed.TaskStatus) bool { return st.Unit != "InvalidUnit" })
 	pause(f.t.Context(), after)
 	unit := "?"
 	if list, err := f.QueryStatus(f.t.Context(), f.name); err == nil && len(list) > 0 {
