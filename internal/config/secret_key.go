@@ -159,17 +159,22 @@ func (k SecretKey) stable(plain Secret) string {
 }
 
 // Decrypt reads a ciphertext of one of the keys, or of DM's. Later versions of DM
-// take a key of one's own for the same form, which does not say whose it is: with
-// any other key it gives bytes that are hardly ever a text.
+// take a key of one's own for the same form, which does not say whose it is. Where
+// the public key gives no text, one of the others may; a wrong one gives bytes that
+// are hardly ever a text.
 func (k SecretKey) Decrypt(ciphertext string) (string, error) {
 	m := keyedForm.FindStringSubmatch(ciphertext)
 	if m == nil || m[0] != ciphertext {
+		public, err := Decrypt(ciphertext)
+		if err != nil || printable(public) {
+			return public, err
+		}
 		for _, own := range k.own {
 			if plain, err := decrypt(own.raw, ciphertext); err == nil && printable(plain) {
 				return plain, nil
 			}
 		}
-		return Decrypt(ciphertext)
+		return public, nil
 	}
 	for _, own := range k.own {
 		if own.id != m[1] {
