@@ -247,19 +247,24 @@ func (n *Node) expects(addr string, o hello) (refused string) {
 	return ""
 }
 
-// compare tells of a member that could not read what this one encrypts, or the
-// other way round. It stays a member: keys are given to one master after the other.
+// compare notes whether a member could not read what this one encrypts, or the other
+// way round. It stays a member: keys are given to one master after the other.
 func (n *Node) compare(o hello) {
 	if o.Name == n.cfg.Name {
 		return
 	}
 	reads := func(has, other []string) bool { return len(other) == 0 || slices.Contains(has, other[0]) }
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if reads(n.cfg.SecretKeys, o.SecretKeys) && reads(o.SecretKeys, n.cfg.SecretKeys) {
-		n.trouble.over(troubleKeys + o.Name)
+		delete(n.otherKeys, o.Name)
 		return
 	}
-	n.trouble.is(troubleKeys+o.Name, fmt.Sprintf("dm-master %s has other keys in its secret-key-path (%s) than dm-master %s (%s): "+
-		"give both the same file and restart the one that was wrong", o.Name, keyNames(o.SecretKeys), n.cfg.Name, keyNames(n.cfg.SecretKeys)))
+	if n.otherKeys == nil {
+		n.otherKeys = map[string]string{}
+	}
+	n.otherKeys[o.Name] = fmt.Sprintf("dm-master %s has other keys in its secret-key-path (%s) than dm-master %s (%s): "+
+		"give both the same file and restart the one that was wrong", o.Name, keyNames(o.SecretKeys), n.cfg.Name, keyNames(n.cfg.SecretKeys))
 }
 
 func keyNames(ids []string) string {

@@ -48,6 +48,8 @@ type Node struct {
 	err       error
 	stopped   bool
 	ending    raft.Future // see shutdown
+	// otherKeys has what to say of members whose keys were others when they were met last.
+	otherKeys map[string]string
 }
 
 // Open starts the member on its data directory, with the store that OpenStore

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -108,13 +109,31 @@ func (n *Node) tendMembership() {
 	default:
 		n.trouble.over(troubleRemoved)
 	}
-	if len(members) > 0 {
-		n.trouble.only(troubleKeys, func(name string) bool {
-			return slices.ContainsFunc(members, func(m Member) bool { return m.Name == name })
-		})
-	}
-	if _, id := n.raft.LeaderWithID(); id != "" && time.Since(n.raft.LastContact()) < n.cfg.HeartbeatTimeout {
+	_, id := n.raft.LeaderWithID()
+	n.tendKeys(members, string(id))
+	if id != "" && time.Since(n.raft.LastContact()) < n.cfg.HeartbeatTimeout {
 		n.trouble.over(troubleStranger)
+	}
+}
+
+// tendKeys tells of members with other keys. A leader meets all of them, again
+// whenever one was restarted; a follower is sure to meet the leader only, and what it
+// knows of others may be old.
+func (n *Node) tendKeys(members []Member, leader string) {
+	n.mu.Lock()
+	others := maps.Clone(n.otherKeys)
+	n.mu.Unlock()
+	told := func(name string) bool {
+		return others[name] != "" && (leader == n.cfg.Name || leader == name) &&
+			slices.ContainsFunc(members, func(m Member) bool { return m.Name == name })
+	}
+	for name, sentence := range others {
+		if told(name) {
+			n.trouble.is(troubleKeys+name, sentence)
+		}
+	}
+	if leader != "" {
+		n.trouble.only(troubleKeys, told)
 	}
 }
 

@@ -198,7 +198,7 @@ func (c *changer) round(n int) *fault.Error {
 		case <-tick.C:
 		case <-r.done:
 			err := r.stop()
-			if f := (*fault.Error)(nil); errors.As(err, &f) && f.Side == fault.Downstream && fault.HintOf(err) != "" && !c.text {
+			if f := (*fault.Error)(nil); errors.As(err, &f) && (f.Side == fault.Downstream || f.Code == codeCannotExecDDL) && fault.HintOf(err) != "" && !c.text {
 				return f
 			}
 			c.t.Fatalf("seed %d: the run ended with %v\n%s", c.seed, r.err, c.recent())

@@ -225,7 +225,7 @@ func (r *running) at() binlog.Position {
 func (r *running) caughtUp() {
 	r.b.t.Helper()
 	end := r.b.master()
-	r.until("the target is at "+end.String(), time.Minute, func() bool { return r.at().Compare(end.Position) >= 0 })
+	r.until("the target is at "+end.String(), 3*time.Minute, func() bool { return r.at().Compare(end.Position) >= 0 })
 }
 
 // equal compares all tables of the schema on both sides.
