@@ -51,20 +51,31 @@ func stop(ctx context.Context, db *dbconn.DB, conn *sql.Conn, cat *catalogue) (s
 	return since, nil, err
 }
 
-// lock executes a statement that stops writers and tells since when they are.
+// lock executes a statement that stops writers and tells since when they are. While
+// it waits for one that holds it up, all others wait behind it: so it gives up soon,
+// lets them go on for as long, and tries again.
 func lock(ctx context.Context, conn *sql.Conn, op, statement, grant string) (time.Time, error) {
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf("SET SESSION lock_wait_timeout = %d", lockWaitSeconds)); err != nil {
 		return time.Time{}, dbconn.Error(fault.Upstream, op, err)
 	}
-	begin := time.Now()
+	first := time.Now()
+	begin := first
 	_, err := conn.ExecContext(ctx, statement)
+	for ; notGranted(err) && time.Since(first) < lockPatience; _, err = conn.ExecContext(ctx, statement) {
+		select {
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		case <-time.After(lockWaitSeconds * time.Second):
+		}
+		begin = time.Now()
+	}
 	var my *mysql.MySQLError
 	switch {
 	case err == nil:
 		return begin, nil
-	case errors.As(err, &my) && (my.Number == 1205 || my.Number == 1969):
+	case notGranted(err):
 		return time.Time{}, &fault.Error{Op: op, Kind: fault.Conflict, Side: fault.Upstream, Code: codeGlobalLock, Err: err,
-			Msg:  fmt.Sprintf("it was not granted within %d s; a long transaction, a DDL or another backup holds it up", lockWaitSeconds),
+			Msg:  fmt.Sprintf("it was not granted in %s; a long statement, a DDL or another backup holds it up", lockPatience),
 			Hint: "look for long queries with SHOW FULL PROCESSLIST on the source, let them end or kill them, then resume-task"}
 	case errors.As(err, &my) && (my.Number == 1227 || my.Number == 1045 || my.Number == 1044 || my.Number == 1142):
 		return time.Time{}, &fault.Error{Op: op, Kind: fault.Invalid, Side: fault.Upstream, Code: codeGlobalLock, Err: err,
@@ -73,6 +84,11 @@ func lock(ctx context.Context, conn *sql.Conn, op, statement, grant string) (tim
 				" extra-args (flush, lock) may do: stop-task, edit the task file, start-task"}
 	}
 	return time.Time{}, dbconn.Error(fault.Upstream, op, err)
+}
+
+func notGranted(err error) bool {
+	var my *mysql.MySQLError
+	return errors.As(err, &my) && (my.Number == 1205 || my.Number == 1969)
 }
 
 // unlock lets writers go on, also when ctx has ended.

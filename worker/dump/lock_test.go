@@ -90,6 +90,36 @@ func TestConsistency(t *testing.T) {
 	}
 }
 
+// TestWritersDoNotWaitForALongStatement: what holds up the read lock does not hold
+// up all writers for as long, which wait behind the one that waits for the lock.
+func TestWritersDoNotWaitForALongStatement(t *testing.T) {
+	src := servers.MariaDB(t)
+	b := newBed(t, src, "waiting", "CREATE TABLE %s.t (id INT PRIMARY KEY)")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(src.Exec(t.Context(), "CREATE DATABASE held", "CREATE TABLE held.t (id INT)"))
+	t.Cleanup(func() { _ = src.Exec(context.Background(), "DROP DATABASE held") })
+	holder, err := src.Session(t.Context())
+	must(err)
+	defer holder.Close()
+	_, err = holder.ExecContext(t.Context(), "LOCK TABLES held.t WRITE")
+	must(err)
+	var dump errgroup.Group
+	dump.Go(func() error { return b.run(nil) })
+	for waits := 0; waits == 0; {
+		must(src.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'FLUSH TABLES%' AND SLEEP(0.01) = 0").Scan(&waits))
+	}
+	const patient = 4 * lockWaitSeconds
+	must(src.Exec(t.Context(), fmt.Sprintf("SET STATEMENT lock_wait_timeout = %d FOR INSERT INTO %s.t VALUES (1)", patient, b.name)))
+	_, err = holder.ExecContext(t.Context(), "UNLOCK TABLES")
+	must(err)
+	must(dump.Wait())
+}
+
 // TestTableCreatedBeforeTheLock: tables that come while the others are being
 // locked are locked, too, and dumped.
 func TestTableCreatedBeforeTheLock(t *testing.T) {

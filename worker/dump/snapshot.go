@@ -25,9 +25,10 @@ const (
 	// a global lock that cannot be had.
 	codeRuntime    = 32001
 	codeGlobalLock = 32004
-	// lockWaitSeconds bounds the wait for the global read lock: while it is
-	// waited for, writers queue up behind it.
-	lockWaitSeconds = 60
+	// lockWaitSeconds bounds one wait for the read lock: while it is waited for,
+	// writers queue up behind it. lockPatience is for how long it is tried.
+	lockWaitSeconds = 5
+	lockPatience    = 2 * time.Minute
 )
 
 // errStructureChanged means that a DDL ran on a table between the snapshot and
