@@ -10,7 +10,8 @@
 // consistency lock LOCK TABLES those of the tables to dump; the position,
 // the GTID set and the table structures are read under the same lock, which is
 // released before the first row is read. How long it was held is logged. The
-// wait for it is bounded, because writers queue up behind the wait. The list of
+// wait for it is bounded, because writers queue up behind the wait, and begun
+// anew after letting them go on. The list of
 // tables, the columns and the ranges of keys are read before, without a lock,
 // and only confirmed under it. Tables of an engine without row versions
 // (MyISAM, Aria, MEMORY) are read while the lock is held: nothing else gives
