@@ -108,10 +108,10 @@ func TestWritersDoNotWaitForALongStatement(t *testing.T) {
 	defer holder.Close()
 	_, err = holder.ExecContext(t.Context(), "LOCK TABLES held.t WRITE")
 	must(err)
-	var dump errgroup.Group
+	dump, ctx := errgroup.WithContext(t.Context())
 	dump.Go(func() error { return b.run(nil) })
-	for waits := 0; waits == 0; {
-		must(src.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'FLUSH TABLES%' AND SLEEP(0.01) = 0").Scan(&waits))
+	for waits := 0; waits == 0; { // ctx ends when the dump fails
+		must(src.DB().QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'FLUSH TABLES%' AND SLEEP(0.01) = 0").Scan(&waits))
 	}
 	const patient = 4 * lockWaitSeconds
 	must(src.Exec(t.Context(), fmt.Sprintf("SET STATEMENT lock_wait_timeout = %d FOR INSERT INTO %s.t VALUES (1)", patient, b.name)))

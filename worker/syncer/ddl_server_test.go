@@ -13,7 +13,7 @@ func (b *bench) session(statements ...string) {
 	b.t.Helper()
 	conn, err := b.up.Session(b.t.Context())
 	b.must(err)
-	defer discard(conn)
+	defer conn.Close()
 	for _, q := range append([]string{"USE " + b.schema()}, statements...) {
 		if _, err := conn.ExecContext(b.t.Context(), q); err != nil {
 			b.t.Fatalf("%s: %v", q, err)

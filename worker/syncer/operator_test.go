@@ -363,7 +363,7 @@ func TestOperatorWhileItsStatementRuns(t *testing.T) {
 	begin := positionID(b.master().Position)
 	hold, err := b.down.Session(t.Context())
 	b.must(err)
-	defer discard(hold)
+	defer hold.Close()
 	for _, q := range []string{"BEGIN", "SELECT * FROM " + s + ".a"} { // holds the table's metadata
 		_, err := hold.ExecContext(t.Context(), q)
 		b.must(err)
