@@ -38,7 +38,9 @@ type codeRange struct {
 	classed              []int
 }
 
-// codeRanges is the only table of DM's classes, scopes and levels.
+// codeRanges is the only table of DM's classes, scopes and levels. 11049 never
+// comes: it is about a position in the form of query-status, (file, position), and
+// no command or file takes one.
 func codeRanges() []codeRange {
 	return []codeRange{
 		{base: 10, class: "database", scope: "not-set", level: "high"},
