@@ -122,3 +122,31 @@ func TestNobodyKnowsIsNoRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// stays is a group in which nobody takes over from the leader.
+type stays struct{ rpc.Group }
+
+func (stays) Evict(context.Context) error {
+	return &fault.Error{Op: "evict", Kind: fault.Unavailable, Msg: "nobody takes over"}
+}
+
+// TestAnEvictionThatFailed is in the history as what it was, once however often the
+// request was repeated.
+func TestAnEvictionThatFailed(t *testing.T) {
+	s := rpctest.Open(t)
+	conn, master := client(t, rpctest.Start(t, s, rpctest.Options{Group: stays{}}))
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "raftdm-actor", "user-1", "raftdm-request-id", "r1")
+	for range 2 {
+		if resp, err := master.OperateLeader(ctx, &pb.OperateLeaderRequest{Op: pb.LeaderOp_EvictLeaderOp}); err != nil || resp.GetResult() {
+			t.Fatalf("%v, %v", resp, err)
+		}
+	}
+	resp, err := clusterpb.NewOperatorClient(conn).History(t.Context(), &clusterpb.HistoryRequest{})
+	if err != nil || len(resp.GetEntries()) != 1 {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	if e := resp.GetEntries()[0]; !e.GetRefused() || e.GetActor() != "user-1" || e.GetAction() != "operate-leader evict" || e.GetMember() == "" ||
+		e.GetMsg() != "[code=38008:class=dm-master:scope=internal:level=high], Message: evict: nobody takes over" {
+		t.Errorf("%v", e)
+	}
+}

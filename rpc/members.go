@@ -105,7 +105,9 @@ func (s *memberServer) Announce(ctx context.Context, req *clusterpb.AnnounceRequ
 
 // Ping tells how this master is.
 func (s *memberServer) Ping(ctx context.Context, _ *clusterpb.PingRequest) (*clusterpb.PingResponse, error) {
-	s.m.noteDone(ctx)
+	if err := s.m.noteDone(ctx); err != nil {
+		return nil, err
+	}
 	leader, _ := s.m.cfg.Cluster.Leader()
 	applied, _ := s.m.cfg.Group.Progress()
 	return &clusterpb.PingResponse{Name: s.m.cfg.Name, ClusterId: s.m.clusterID(), Leader: leader, Applied: applied}, nil

@@ -84,8 +84,13 @@ func refusalText(resp any, err error) string {
 			text = "refused"
 		}
 	}
+	return firstLine(text)
+}
+
+// firstLine gives what of a reason goes into the log.
+func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
-	return clip(line, longestWhy)
+	return clip(strings.ToValidUTF8(line, "?"), longestWhy)
 }
 
 // clip cuts a text that is too long for the log.
@@ -161,20 +166,29 @@ func sourceIDs(ids []string) []fsm.SourceID {
 // note writes a line of the audit trail. That it cannot be written is no reason
 // to answer something else.
 func (m *Master) note(ctx context.Context, part string, n fsm.Note) {
-	meta := m.meta(ctx, part)
-	if n.Refused && !m.worthNoting(meta.Actor+"\x00"+n.Action+"\x00"+string(n.Task)+"\x00"+n.Msg, time.Now()) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
 	defer cancel()
-	meta.UnixMilli = time.Now().UnixMilli()
+	if err := m.writeNote(ctx, part, n); err != nil {
+		m.cfg.Log.Warn("the history lacks an entry", "action", n.Action, "task", string(n.Task), "err", err)
+	}
+}
+
+// writeNote is note without patience.
+func (m *Master) writeNote(ctx context.Context, part string, n fsm.Note) error {
+	meta, now := m.meta(ctx, part), time.Now()
+	key := meta.Actor + "\x00" + n.Action + "\x00" + string(n.Task) + "\x00" + n.Msg
+	if n.Refused && !m.worthNoting(key, now) {
+		return nil
+	}
+	meta.UnixMilli = now.UnixMilli()
 	res, err := m.cfg.Proposer.Propose(ctx, meta, n)
 	if err == nil && res.Err != nil {
 		err = res.Err
 	}
-	if err != nil {
-		m.cfg.Log.Warn("the history lacks an entry", "action", n.Action, "task", string(n.Task), "err", err)
+	if err != nil && n.Refused {
+		m.notNoted(key)
 	}
+	return err
 }
 
 // worthNoting tells whether an equal refusal was noted a moment ago.
@@ -189,4 +203,11 @@ func (m *Master) worthNoting(key string, now time.Time) bool {
 	}
 	m.noted[key] = now
 	return true
+}
+
+// notNoted takes back what worthNoting has remembered.
+func (m *Master) notNoted(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.noted, key)
 }

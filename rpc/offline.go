@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"google.golang.org/grpc/metadata"
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/fault"
-	"github.com/raftdm/raftdm/rpc/clusterpb"
 	"github.com/raftdm/raftdm/rpc/pb"
 )
 
@@ -93,76 +91,4 @@ func (m *Master) enoughRemain(ctx context.Context, without string) error {
 				without, voters, up, strings.Join(down, " "))}
 	}
 	return nil
-}
-
-// OperateLeader makes the contacted master give leadership up, or allows it to
-// lead again.
-func (m *Master) OperateLeader(ctx context.Context, req *pb.OperateLeaderRequest) (*pb.OperateLeaderResponse, error) {
-	switch req.GetOp() {
-	case pb.LeaderOp_EvictLeaderOp:
-		led := m.cfg.Cluster.IsLeader()
-		if led { // while it can
-			m.note(ctx, partEvict, fsm.Note{Action: actionEvict, Member: m.cfg.Name})
-		}
-		if err := m.cfg.Group.Evict(ctx); err != nil {
-			return nil, err
-		}
-		if !led {
-			m.noteAtLeader(ctx, actionEvict)
-		}
-	case pb.LeaderOp_CancelEvictLeaderOp:
-		m.cfg.Group.CancelEvict()
-		m.noteAtLeader(ctx, actionCancelEvict)
-	default:
-		return nil, fault.New(fault.Invalid, "operate-leader knows evict and cancel-evict, not operation "+req.GetOp().String())
-	}
-	return &pb.OperateLeaderResponse{Result: true}, nil
-}
-
-// What operate-leader does, in the words of the history.
-const (
-	partEvict         = "evict"
-	actionEvict       = "operate-leader evict"
-	actionCancelEvict = "operate-leader cancel-evict"
-)
-
-// noteAtLeader has the leader write down what was done to this master, which may
-// lead itself. That it cannot be told is no reason to answer something else.
-func (m *Master) noteAtLeader(ctx context.Context, action string) {
-	if m.cfg.Cluster.IsLeader() {
-		m.note(ctx, partEvict, fsm.Note{Action: action, Member: m.cfg.Name})
-		return
-	}
-	err := m.tellLeader(ctx, action)
-	if err != nil {
-		m.cfg.Log.Warn("the history lacks an entry", "action", action, "err", err)
-	}
-}
-
-func (m *Master) tellLeader(ctx context.Context, action string) error {
-	name, addr := m.cfg.Cluster.Leader()
-	if addr == "" {
-		return notLeader("no master leads", "")
-	}
-	conn, err := m.dial(addr)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	md := m.forwardHeaders(ctx)
-	md.Set(headerDone, action)
-	md.Set(headerDoneBy, m.cfg.Name)
-	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, md), noteWithin)
-	defer cancel()
-	_, err = clusterpb.NewMembersClient(conn).Ping(ctx, &clusterpb.PingRequest{})
-	return fault.Wrap("tell master "+name, err)
-}
-
-// noteDone writes down what another master has told of with a ping.
-func (m *Master) noteDone(ctx context.Context) {
-	action, by := header(ctx, headerDone), header(ctx, headerDoneBy)
-	if by == "" || action != actionEvict && action != actionCancelEvict || !m.cfg.Cluster.IsLeader() {
-		return
-	}
-	m.note(ctx, partEvict, fsm.Note{Action: action, Member: clip(by, maxHeader)})
 }

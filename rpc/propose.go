@@ -32,6 +32,7 @@ const (
 	// What a master that does not lead has done at an operator's request, and who it
 	// is: the leader writes it down.
 	headerDone, headerDoneBy = "raftdm-done", "raftdm-done-by"
+	headerNotDone            = "raftdm-not-done-bin" // what it could not do, and why
 
 	headerMaybe = "raftdm-maybe" // trailer: the request may have been carried out
 )

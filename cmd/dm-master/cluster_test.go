@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/rpc/pb"
@@ -307,25 +309,50 @@ func TestEviction(t *testing.T) {
 		t.Error("the eviction was not cancelled")
 	}
 	// Whoever leads has both in the change log, for dmctl history.
-	until(t, "the history has both", func() bool {
-		var have []string
-		b := leaderOf(all)
-		if b == nil {
-			return false
-		}
-		err := b.m.store.View(func(v *fsm.View) error {
-			v.ChangesBack(func(c fsm.Change) bool {
-				if c.Note != nil && c.Note.Member == old.cfg.Name {
-					have = append(have, c.Note.Action)
-				}
-				return true
-			})
-			return nil
-		})
-		return err == nil && slices.Equal(have, []string{"operate-leader cancel-evict", "operate-leader evict"})
-	})
+	want := []fsm.Note{{Action: "operate-leader evict", Member: old.cfg.Name}, {Action: "operate-leader cancel-evict", Member: old.cfg.Name}}
+	if diff := cmp.Diff(want, notes(t, leaderOf(all))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 	if resp, err := old.client().OperateLeader(t.Context(), &pb.OperateLeaderRequest{}); err != nil || resp.GetResult() {
 		t.Errorf("no operation: %v, %v", resp, err)
+	}
+}
+
+// notes gives what the state of b has noted for the history.
+func notes(t *testing.T, b *box) []fsm.Note {
+	t.Helper()
+	if b == nil {
+		t.Fatal("nobody leads")
+	}
+	var out []fsm.Note
+	err := b.m.store.View(func(v *fsm.View) error {
+		v.ChangesBack(func(c fsm.Change) bool {
+			if c.Note != nil {
+				out = append(out, *c.Note)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// TestEvictionThatFails: of a leader that nobody can take over from, the history
+// says that it was not evicted, and why.
+func TestEvictionThatFails(t *testing.T) {
+	t.Parallel()
+	alone := founders(t, 1, nil)[0]
+	resp, err := alone.client().OperateLeader(t.Context(), &pb.OperateLeaderRequest{Op: pb.LeaderOp_EvictLeaderOp})
+	if err != nil || resp.GetResult() || alone.m.node.Evicted() {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	want := []fsm.Note{{Action: "operate-leader evict", Member: alone.cfg.Name, Refused: true, Msg: resp.GetMsg()}}
+	if diff := cmp.Diff(want, notes(t, alone)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
