@@ -21,42 +21,42 @@ func exampleValues() map[string]map[string]keyValues {
 			"source-id": {right: "other", wrong: "a2345678901234567890123456789012345"}, "enable-gtid": {right: "true", wrong: yes}, "enable-relay": {right: "true", wrong: yes},
 			"relay-binlog-name": {right: "mysql-bin.000007", wrong: "mysql-bin"}, "relay-binlog-gtid": {right: "0-1-2", wrong: text}, "relay-dir": {right: "/relay", wrong: text},
 			"from": {right: "{host: other, port: 3306, user: u}", wrong: "{host: h, user: u}"}, "server-id": {right: "7", wrong: "4294967296"}, "flavor": {right: "mariadb", wrong: "oracle"},
-			"charset": {right: "utf8mb4", wrong: text}, "auto-fix-gtid": {right: "true", wrong: yes}, "meta-dir": {right: "/meta", wrong: text}, "tracer": {right: "{a: b}", free: true, silent: true},
-			"purge": {right: "{expires: 5}", wrong: text}, "checker": {right: "{check-enable: false}", wrong: text}, "case-sensitive": {right: "true", wrong: yes},
+			"charset": {right: "utf8mb4", wrong: text}, "auto-fix-gtid": {right: "true", wrong: yes}, "meta-dir": {right: "/meta", wrong: text}, "tracer": {right: "{a: b}", free: true},
+			"purge": {right: "{expires: 5}", wrong: text}, "checker": {right: "{check-enable: false}", wrong: text}, "case-sensitive": {right: "true", wrong: yes, file: filteredSource},
 			"filters": {right: "[{schema-pattern: a, events: [delete], action: Ignore}]", wrong: "[{schema-pattern: a}]"},
 		},
 		"from": server, "from.security": security, "target-database": server, "target.security": security,
 		"purge":   {"interval": {right: "60", wrong: "-1"}, "expires": {right: "5", wrong: "-1"}, "remain-space": {right: "1", wrong: "1G"}},
-		"checker": {"check-enable": {right: "false", wrong: yes}, "backoff-rollback": {right: "1m", wrong: "0s"}, "backoff-max": {right: "1m", wrong: "999ms"}, "check-interval": {right: "7s", wrong: "7"}, "backoff-min": {right: "2s", wrong: "2"}, "backoff-jitter": {right: "false", wrong: yes, silent: true}, "backoff-factor": {right: "3", wrong: "x"}},
+		"checker": {"check-enable": {right: "false", wrong: yes}, "backoff-rollback": {right: "1m", wrong: "0s"}, "backoff-max": {right: "1m", wrong: "999ms"}, "check-interval": {right: "7s", wrong: "7"}, "backoff-min": {right: "2s", wrong: "2"}, "backoff-jitter": {right: "false", wrong: yes}, "backoff-factor": {right: "3", wrong: "x"}},
 
 		"source.filters": filters, "filters": filters,
 		"task": {
 			"name": {right: "other", wrong: "a/b"}, "task-mode": {right: "full", wrong: "everything"}, "shard-mode": {right: "pessimistic", wrong: "careful"}, "is-sharding": {right: "true", wrong: yes},
 			"ignore-checking-items": {right: "[version]", wrong: "[versions]"}, "meta-schema": {right: "meta", wrong: "a2345678901234567890123456789012345678901234567890123456789012345"},
 			"timezone": {right: "Asia/Shanghai", wrong: "Mars/Olympus"}, "case-sensitive": {right: "true", wrong: yes}, "collation_compatible": {right: "strict", wrong: "lax"}, "online-ddl": {right: "true", wrong: yes},
-			"online-ddl-scheme": {right: "gh-ost", wrong: "lhm"}, "shadow-table-rules": {right: "['^_(.+)_new$']", wrong: "['^_.+_new$']"}, "trash-table-rules": {right: "['^_(.+)_old$']", wrong: "['(']"},
+			"online-ddl-scheme": {right: "gh-ost", wrong: "lhm"}, "shadow-table-rules": {right: "['^_(.+)_new$']", wrong: "['^_.+_new$']", file: onlineTask}, "trash-table-rules": {right: "['^_(.+)_old$']", wrong: "['(']", file: onlineTask},
 			"clean-dump-file": {right: "false", wrong: yes}, "ansi-quotes": {right: "true", wrong: yes}, "enable-heartbeat": {right: "true", wrong: yes},
-			"heartbeat-update-interval": {right: "1", wrong: number, silent: true}, "heartbeat-report-interval": {right: "10", wrong: number, silent: true}, "remove-meta": {right: "true", wrong: yes},
+			"heartbeat-update-interval": {right: "2", wrong: number}, "heartbeat-report-interval": {right: "20", wrong: number}, "remove-meta": {right: "true", wrong: yes},
 			"target-database": {right: "{host: other, port: 1, user: u}", wrong: "{host: h, port: 1}"}, "mysql-instances": {right: "[{source-id: other}]", wrong: "[]"},
 			"routes":          {right: "{x: {schema-pattern: a, target-schema: c}}", wrong: "{x: {schema-pattern: a}}", file: rulesTask},
 			"filters":         {right: "{x: {schema-pattern: b, events: [delete], action: Ignore}}", wrong: "{y: {schema-pattern: a, action: Ignore}, x: {schema-pattern: b, action: Do, events: [insert]}}", file: rulesTask},
 			"column-mappings": {right: "{x: {expression: partition id}}", wrong: text}, "expression-filter": {right: "{x: {schema: a, table: b, delete-value-expr: c > 1}}", wrong: "{x: {schema: a, table: b, delete-value-expr: c >}}", file: rulesTask},
-			"block-allow-list": {right: "{x: {do-dbs: [b]}}", wrong: "{x: {do-dbs: ['*b']}}", file: rulesTask}, "black-white-list": {right: "{x: {do-dbs: [b]}}", wrong: "{x: {do-dbs: ['*b']}}", silent: true},
+			"block-allow-list": {right: "{x: {do-dbs: [b]}}", wrong: "{x: {do-dbs: ['*b']}}", file: rulesTask}, "black-white-list": {right: "{x: {do-dbs: [b]}}", wrong: "{x: {do-dbs: ['*b']}}", file: oldListTask},
 			"mydumpers": {right: "{x: {threads: 7}}", wrong: "{x: {threads: -1}}", file: rulesTask}, "loaders": {right: "{x: {pool-size: 7}}", wrong: "{x: {pool-size: -1}}", file: rulesTask},
 			"syncers": {right: "{x: {batch: 7}}", wrong: "{x: {batch: -1}}", file: rulesTask}, "tidb": {right: "{backend: tidb}", wrong: "{backend: oracle}"},
 		},
 		"instance": {
 			"source-id": {right: "other", wrong: "''"}, "meta": {right: "{binlog-name: b.000002, binlog-pos: 4}", wrong: "{}", file: startTask},
-			"route-rules": {right: "[]", wrong: "[nobody]", silent: true}, "filter-rules": {right: "[]", wrong: "[nobody]", silent: true}, "expression-filters": {right: "[]", wrong: "[nobody]", silent: true},
-			"column-mapping-rules": {right: "[]", wrong: "[nobody]", silent: true}, "block-allow-list": {right: "x", wrong: "nobody", file: listTask}, "black-white-list": {right: "x", wrong: "nobody", file: listTask},
-			"mydumper-config-name": {right: "x", wrong: "nobody", file: mydumpersTask}, "loader-config-name": {right: "x", wrong: "nobody", file: loadersTask}, "syncer-config-name": {right: "x", wrong: "nobody", file: syncersTask},
+			"route-rules": {right: "[x]", wrong: "[nobody]", file: twoTask}, "filter-rules": {right: "[x]", wrong: "[nobody]", file: twoTask}, "expression-filters": {right: "[x]", wrong: "[nobody]", file: twoTask},
+			"column-mapping-rules": {right: "[]", wrong: "[nobody]", silent: true}, "block-allow-list": {right: "x", wrong: "nobody", file: twoTask}, "black-white-list": {right: "x", wrong: "nobody", file: twoTask},
+			"mydumper-config-name": {right: "x", wrong: "nobody", file: twoTask}, "loader-config-name": {right: "x", wrong: "nobody", file: twoTask}, "syncer-config-name": {right: "x", wrong: "nobody", file: twoTask},
 			"mydumper": {right: "{threads: 7}", wrong: "{threads: x}"}, "loader": {right: "{pool-size: 7}", wrong: "{pool-size: x}"}, "syncer": {right: "{batch: 7}", wrong: "{batch: x}"},
 			"mydumper-thread": {right: "7", wrong: "-1"}, "loader-thread": {right: "7", wrong: "-1"}, "syncer-thread": {right: "7", wrong: "5000"},
 		},
 		"meta": {"binlog-name": {right: "b.000002", wrong: text}, "binlog-pos": {right: "120", wrong: "-1"}, "binlog-gtid": {right: "0-1-2", wrong: text}},
 		"mydumpers": {
 			"threads": {right: "7", wrong: "5000"}, "chunk-filesize": {right: "16MiB", wrong: "16 parsecs"}, "statement-size": {right: "5000", wrong: "-1"}, "rows": {right: "10000", wrong: "-1"}, "where": {right: "id > 3", wrong: text},
-			"skip-tz-utc": {right: "false", wrong: yes, silent: true}, "mydumper-path": {right: "./bin/mydumper", wrong: text, silent: true}, "extra-args": {right: "--consistency lock", wrong: "--consistency maybe"},
+			"skip-tz-utc": {right: "false", wrong: yes}, "mydumper-path": {right: "/usr/bin/mydumper", wrong: text}, "extra-args": {right: "--consistency lock", wrong: "--consistency maybe"},
 			"max-rows-per-second": {right: "10", wrong: "-1"}, "max-mb-per-second": {right: "10", wrong: "-1"}, "max-threads-running": {right: "10", wrong: "-1"},
 		},
 		"loaders": {
@@ -84,11 +84,15 @@ func exampleValues() map[string]map[string]keyValues {
 	}
 }
 
-// Files of single examples; the key that is missing makes them complete.
+// Files of single examples. Of twoTask the second source has what the first may get.
 const (
-	listTask      = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}], block-allow-list: {x: {do-dbs: [a]}}}"
-	mydumpersTask = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}], mydumpers: {x: {threads: 3}}}"
-	loadersTask   = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}], loaders: {x: {pool-size: 3}}}"
-	syncersTask   = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}], syncers: {x: {batch: 3}}}"
-	updateTask    = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s, expression-filters: [x]}], expression-filter: {x: {schema: a, table: b}}}"
+	twoTask = `{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}, {source-id: s2, route-rules: [x], filter-rules: [x],
+  expression-filters: [x], block-allow-list: x, mydumper-config-name: x, loader-config-name: x, syncer-config-name: x}],
+  routes: {x: {schema-pattern: a, target-schema: b}}, filters: {x: {schema-pattern: a, events: [delete], action: Ignore}},
+  expression-filter: {x: {schema: a, table: b, insert-value-expr: c > 1}}, block-allow-list: {x: {do-dbs: [a]}},
+  mydumpers: {x: {threads: 3}}, loaders: {x: {pool-size: 3}}, syncers: {x: {batch: 3}}}`
+	filteredSource = "{source-id: s, from: {host: h, port: 1, user: u}, filters: [{schema-pattern: Shop, events: [delete], action: Ignore}]}"
+	onlineTask     = "{name: t, task-mode: all, online-ddl: true, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s}]}"
+	oldListTask    = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s, block-allow-list: x}], black-white-list: {x: {do-dbs: [a]}}}"
+	updateTask     = "{name: t, task-mode: all, target-database: {host: h, port: 1, user: u}, mysql-instances: [{source-id: s, expression-filters: [x]}], expression-filter: {x: {schema: a, table: b}}}"
 )

@@ -165,8 +165,21 @@ func someTexts(v value) (bool, error) {
 	return len(s) > 0, err
 }
 
-// anything is for legacy maps that DM itself does not look into.
-func anything(value) (bool, error) { return false, nil }
+// anything is for legacy maps that DM itself does not look into; one that says no
+// more than enable: false asks for nothing.
+func anything(v value) (bool, error) {
+	c := v.node.Content
+	off := len(c) == 2 && c[0].Value == "enable" && c[1].Value == "false"
+	return len(c) > 0 && !off, nil
+}
+
+// given is t for a key whose zero value is not its default.
+func given(t typed) typed {
+	return func(v value) (bool, error) {
+		_, err := t(v)
+		return !v.isNull(), err
+	}
+}
 
 func aFloat(v value) (bool, error) {
 	if v.isNull() {
@@ -179,12 +192,11 @@ func aFloat(v value) (bool, error) {
 	return f != 0, nil
 }
 
-// inert accepts a key that has no effect here. note is the warning when it is
-// set, "" for none.
+// inert accepts a key that has no effect here. note is the warning when it is set.
 func inert(t typed, note string) func(value) error {
 	return func(v value) error {
 		set, err := t(v)
-		if err == nil && set && note != "" {
+		if err == nil && set {
 			v.warn("%s", note)
 		}
 		return err

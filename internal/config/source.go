@@ -73,7 +73,7 @@ func sourceKeys(s *Source) keys {
 		"charset":           inert(aText, "no effect: connections always use utf8mb4"),
 		"auto-fix-gtid":     refused(aBool),
 		"meta-dir":          inert(aText, legacyNote),
-		"tracer":            inert(anything, ""),
+		"tracer":            inert(anything, legacyNote),
 		"purge":             purge,
 		"checker":           checker(&s.Checker),
 		"case-sensitive":    boolean(&s.CaseSensitive),
@@ -168,7 +168,7 @@ func checker(dst *Checker) func(value) error {
 			},
 			"check-interval": inertBut("5s", aDuration, alwaysNote),
 			"backoff-min":    inertBut("1s", aDuration, alwaysNote),
-			"backoff-jitter": inert(aBool, ""),
+			"backoff-jitter": inertBut("true", given(aBool), alwaysNote),
 			"backoff-factor": inertBut("2", aFloat, alwaysNote),
 		})
 	}

@@ -58,7 +58,7 @@ func defaultDump() Dump {
 func defaultLoad() Load { return Load{PoolSize: 16, Dir: defaultDumpDir, Overlap: true} }
 
 func defaultSync() Sync {
-	return Sync{WorkerCount: 16, Batch: 100, QueueSize: 1024, CheckpointFlushInterval: 30 * time.Second}
+	return Sync{WorkerCount: 16, Batch: 100, CheckpointFlushInterval: 30 * time.Second}
 }
 
 // DecodeTask reads a task file. file is only for messages and may be "".

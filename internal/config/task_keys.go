@@ -28,6 +28,8 @@ type taskFile struct {
 	targetSet bool
 }
 
+const heartbeatNote = "deprecated, ignored: lag is measured without a heartbeat table"
+
 // keys are the keys of config.md §5.1.
 func (t *taskFile) keys() keys {
 	return keys{
@@ -46,9 +48,9 @@ func (t *taskFile) keys() keys {
 		"clean-dump-file":           boolean(&t.CleanDumpFile),
 		"collation_compatible":      collationCompatible(&t.StrictCollation),
 		"ansi-quotes":               inert(aBool, "deprecated, ignored: the upstream's sql_mode is asked"),
-		"enable-heartbeat":          inert(aBool, "deprecated, ignored: lag is measured without a heartbeat table"),
-		"heartbeat-update-interval": inert(aNumber, ""),
-		"heartbeat-report-interval": inert(aNumber, ""),
+		"enable-heartbeat":          inert(aBool, heartbeatNote),
+		"heartbeat-update-interval": inertBut("1", aNumber, heartbeatNote),
+		"heartbeat-report-interval": inertBut("10", aNumber, heartbeatNote),
 		"remove-meta":               inert(aBool, "deprecated, ignored: use `start-task --remove-meta` instead"),
 		"target-database":           t.target,
 		"mysql-instances":           t.mysqlInstances,

@@ -45,7 +45,7 @@ block-allow-list:
     do-dbs: [Shop]
     ignore-tables: [{db-name: Shop, tbl-name: "tmp_*"}]
 mydumpers: {d: {threads: 2, chunk-filesize: "8MiB", statement-size: 5000, rows: 100, where: "id > 1"}}
-syncers: {s: {worker-count: 2, batch: 7, queue-size: 9, checkpoint-flush-interval: 3, safe-mode: true, strict: true}}
+syncers: {s: {worker-count: 2, batch: 7, queue-size: 1024, checkpoint-flush-interval: 3, safe-mode: true, strict: true}}
 `
 
 func TestSubtask(t *testing.T) {
@@ -64,12 +64,12 @@ func TestSubtask(t *testing.T) {
 		RulesName: "shop", Rules: filter.Rules{DoDBs: []string{"Shop"}, IgnoreTables: []filter.TablePattern{{Schema: "Shop", Table: "tmp_*"}}},
 		Dump: Dump{Threads: 9, ChunkBytes: 8 << 20, StatementSize: 5000, Rows: 100, Where: "id > 1", Consistency: ConsistencyAuto},
 		Load: Load{PoolSize: 3, Dir: "/dump.orders", GivenDir: "/dump", OnDuplicate: DuplicateIgnore, MaxRows: 9, MaxMB: 8, Overlap: true, MaxDisk: 64 << 20},
-		Sync: Sync{WorkerCount: 2, Batch: 7, QueueSize: 9, CheckpointFlushInterval: 3 * time.Second, SafeMode: true, Strict: true},
+		Sync: Sync{WorkerCount: 2, Batch: 7, CheckpointFlushInterval: 3 * time.Second, SafeMode: true, Strict: true},
 	}, {
 		Task: "orders", SourceID: "s2", Sources: 2, Mode: ModeIncremental, MetaSchema: "meta", CaseSensitive: true, Timezone: "+08:00",
 		Source: s2, Target: target, Start: &StartPoint{BinlogGTID: "0-1-7"},
 		Dump: defaultDump(), Load: Load{PoolSize: 16, Dir: "/data/x.orders", GivenDir: "/data/x.orders", Overlap: true},
-		Sync: Sync{WorkerCount: 5, Batch: 100, QueueSize: 1024, CheckpointFlushInterval: 30 * time.Second},
+		Sync: Sync{WorkerCount: 5, Batch: 100, CheckpointFlushInterval: 30 * time.Second},
 	}}
 	for i, src := range []Source{s1, s2} {
 		got, err := task.Subtask(src)

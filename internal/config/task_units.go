@@ -4,7 +4,10 @@ import (
 	"time"
 )
 
-const maxThreads = 4096
+const (
+	maxThreads       = 4096
+	defaultQueueSize = 1024 // DM's
+)
 
 // dumpKeys are the keys of config.md §5.4, and our own: the limits on what is
 // taken from the source.
@@ -15,8 +18,8 @@ func dumpKeys(d *Dump) keys {
 		"statement-size": statementSize(&d.StatementSize),
 		"rows":           rows(&d.Rows),
 		"where":          text(&d.Where),
-		"skip-tz-utc":    inert(aBool, ""),
-		"mydumper-path":  inert(aText, ""),
+		"skip-tz-utc":    inertBut("true", given(aBool), "no effect: the files of a dump hold UTC and say so"),
+		"mydumper-path":  inertBut("./bin/mydumper", aText, "no effect: workers dump by themselves"),
 		"extra-args":     extraArgs(d),
 
 		"max-rows-per-second": number(&d.MaxRows, 0, 1<<40),
@@ -30,7 +33,7 @@ func syncKeys(s *Sync) keys {
 	return keys{
 		"worker-count":              count(&s.WorkerCount, maxThreads),
 		"batch":                     count(&s.Batch, 1<<20),
-		"queue-size":                count(&s.QueueSize, 1<<24),
+		"queue-size":                queueSize,
 		"checkpoint-flush-interval": seconds(&s.CheckpointFlushInterval),
 		"safe-mode":                 boolean(&s.SafeMode),
 		"strict":                    boolean(&s.Strict),
@@ -57,6 +60,19 @@ func count(dst *int, most int64) func(value) error {
 		}
 		return nil
 	}
+}
+
+// queueSize checks DM's bound of what waits for the target, in rows. Here bytes and
+// transactions are bounded, so that no size of the rows makes it too small or large.
+func queueSize(v value) error {
+	n := 0
+	if err := count(&n, 1<<24)(v); err != nil {
+		return err
+	}
+	if n != 0 && n != defaultQueueSize {
+		v.warn("no effect: what waits for the target is bounded by 64 MiB and 4096 transactions")
+	}
+	return nil
 }
 
 func rows(dst *int64) func(value) error { return number(dst, 0, 1<<40) }

@@ -143,7 +143,6 @@ type Load struct {
 type Sync struct {
 	WorkerCount             int
 	Batch                   int
-	QueueSize               int
 	CheckpointFlushInterval time.Duration
 	SafeMode                bool
 	// Compact makes one change of several changes of a row, MultipleRows one

@@ -86,7 +86,7 @@ func (t Task) comparable(in Instance) Task {
 	in.Routes, in.Events, in.Exprs = nil, nil, nil
 	in.Dump = Dump{}
 	in.Load.Dir, in.Load.PoolSize, in.Load.OnDuplicate, in.Load.MaxRows, in.Load.MaxMB = "", 0, "", 0, 0
-	in.Sync.WorkerCount, in.Sync.Batch, in.Sync.QueueSize, in.Sync.CheckpointFlushInterval = 0, 0, 0, 0
+	in.Sync.WorkerCount, in.Sync.Batch, in.Sync.CheckpointFlushInterval = 0, 0, 0
 	in.Sync.SafeMode, in.Sync.Compact, in.Sync.MultipleRows, in.Sync.Strict = false, false, false, false
 	t.Instances = []Instance{in}
 	return t

@@ -90,7 +90,7 @@ func newBench(t testing.TB, up, down *testbed.Server, gtid bool) *bench {
 		Task: fmt.Sprintf("t%d", n), SourceID: "s1", Mode: config.ModeIncremental, MetaSchema: "dm_meta",
 		Source: config.Source{SourceID: "s1", EnableGTID: gtid, ServerID: 4242, From: up.Config()},
 		Target: down.Config(),
-		Sync:   config.Sync{WorkerCount: 4, Batch: 20, QueueSize: 1024, CheckpointFlushInterval: 200 * time.Millisecond, Strict: true},
+		Sync:   config.Sync{WorkerCount: 4, Batch: 20, CheckpointFlushInterval: 200 * time.Millisecond, Strict: true},
 	}
 	b.sub.Filter = inSchema(b.schema())
 	b.meta = down.Config()
