@@ -37,7 +37,7 @@ func Differences(source, target *schema.Table, text string, to *route.Target) []
 		case t.Generated && !c.Generated:
 			add(true, "column %s is a generated one", dbconn.Ident(c.Name))
 		case typeText(c) != typeText(t):
-			add(false, "column %s is %s, on the source %s", dbconn.Ident(c.Name), typeText(t), typeText(c))
+			add(!t.Keeps(c), "column %s is %s, on the source %s", dbconn.Ident(c.Name), typeText(t), typeText(c))
 		}
 	}
 	for i := range target.Columns {

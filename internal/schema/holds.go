@@ -43,6 +43,42 @@ func (c *Column) Holds(from *Column) bool {
 	return c.Decimals >= from.Decimals || from.Decimals <= 0 // times
 }
 
+// Keeps tells whether a strict server stores each value of from as it is or refuses
+// it, so that nothing is rounded or cut without a word. Blanks beyond the length of a
+// VARCHAR are not looked at, nor columns of which one is generated.
+func (c *Column) Keeps(from *Column) bool {
+	if c.Generated || from.Generated || c.Holds(from) {
+		return true
+	}
+	to, of := kindOf(c), kindOf(from)
+	switch {
+	case to == textKind:
+		return c.keepsText(from, of)
+	case to == exactKind && of == exactKind:
+		return c.Type != "year" && c.span().scale >= from.span().scale
+	case to == binaryKind && of == binaryKind:
+		return c.Type != "binary" || from.Type == "binary" && c.Length < from.Length // a longer one is filled up
+	case to == elementKind:
+		return c.Type == from.Type && !c.Ambiguous() && !from.Ambiguous()
+	}
+	return to == bitKind && of == bitKind
+}
+
+// keepsText is Keeps of a column of text, which refuses what is too long.
+func (c *Column) keepsText(from *Column, of kind) bool {
+	switch of {
+	case textKind:
+		return c.Type != "char" || from.Type == "char" // else blanks at the end are gone
+	case elementKind:
+		return !from.Ambiguous()
+	case jsonKind:
+		return c.Type != "char"
+	case exactKind, dateKind, datetimeKind, timeKind:
+		return true
+	}
+	return false
+}
+
 // kind is what a column's values are like.
 type kind int
 

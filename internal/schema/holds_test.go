@@ -38,3 +38,24 @@ func TestHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestKeeps: what Holds, and what a strict server refuses where it does not hold.
+func TestKeeps(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"bigint", "int", true}, {"int", "int unsigned", true}, {"decimal(12,2)", "decimal(6,2)", true}, {"decimal(12,2)", "decimal(12,1)", false}, {"decimal(10,2)", "int", false},
+		{"bigint", "double", false}, {"double", "float", false}, {"double", "decimal(30,10)", false}, {"float", "varchar(99)", false}, {"int", "year", false}, {"year", "tinyint", true},
+		{"varchar(20)", "varchar(10)", true}, {"longtext", "text", true}, {"text", "varchar(10)", true}, {"varchar(20)", "char(20)", false}, {"char(20)", "char(10)", true},
+		{"int", "varchar(5)", true}, {"datetime", "varchar(3)", true}, {"timestamp", "varchar(30)", false}, {"varchar(20)", "int", false}, {"json", "text", true}, {"varchar(20)", "json", false},
+		{"enum('a','b')", "enum('a')", true}, {"enum('','a')", "enum('a','')", false}, {"enum('a','bc')", "char(1)", true}, {"set('a','b')", "enum('a','b')", false},
+		{"binary(4)", "binary(3)", true}, {"binary(4)", "binary(5)", false}, {"varbinary(4)", "binary(4)", false}, {"blob", "varbinary(10)", true}, {"text", "blob", false},
+		{"bit(8)", "bit(3)", true}, {"bit(1)", "tinyint(1)", false}, {"datetime(3)", "datetime", false}, {"datetime", "date", false}, {"time(6)", "time(3)", false}, {"timestamp", "datetime", false},
+		{"int", "int as (1) stored", true}, {"int as (1) stored", "int", true}, {"uuid", "char(36)", true},
+	} {
+		if got := column(t, c.to).Keeps(column(t, c.from)); got != c.want {
+			t.Errorf("%s keeps %s: %v", c.to, c.from, got)
+		}
+	}
+}

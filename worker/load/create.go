@@ -135,7 +135,26 @@ func (r *run) createTable(ctx context.Context, t *table) error {
 	if err := r.checkColumns(ctx, to); err != nil {
 		return err
 	}
+	if err := r.checkTypes(ctx, t, text); err != nil {
+		return err
+	}
 	return r.checkEmpty(ctx, t)
+}
+
+// checkTypes refuses a table that was there and whose columns would alter values
+// of the source without a word. text is the source's CREATE TABLE, "" when the dump
+// has none.
+func (r *run) checkTypes(ctx context.Context, t *table, text string) error {
+	source, err := schema.Parse(text, "", t.Schema)
+	if err != nil {
+		return nil //nolint:nilerr // the target has made something of it; what it cannot take it refuses
+	}
+	on := schema.Name{Schema: t.to.Schema, Table: t.to.Table}
+	there, err := r.db.CreateTable(ctx, on)
+	if err != nil {
+		return err
+	}
+	return create.Alters(source, on, there)
 }
 
 // kept looks whether a table of which rows were loaded still has any. When it

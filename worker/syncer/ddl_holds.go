@@ -1,25 +1,28 @@
 package syncer
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
-	"github.com/raftdm/raftdm/internal/dbconn"
+	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-// holds refuses to go on to a statement that adds a column which the target has
-// already, with a type that does not hold the source's values: the server would
-// say that the column is there, and then round or cut what comes for it without
-// a word. created is the target's table on.
+// holds refuses to go on to a statement that makes a table or a column which the
+// target has already, with a type that does not hold the source's values: the server
+// would say that it is there, and then round or cut what comes for it without a word.
+// created is the target's table on.
 func (d *ddlRunner) holds(one *ddl, on schema.Name, created string) error {
-	n, ok := one.node.(*ast.AlterTableStmt)
-	if !ok || created == "" {
+	if created == "" {
 		return nil
+	}
+	n, ok := one.node.(*ast.AlterTableStmt)
+	if !ok {
+		return d.holdsTable(one, on, created)
 	}
 	source, err := d.known(one, created)
 	if err != nil {
@@ -49,6 +52,46 @@ func (d *ddlRunner) holds(one *ddl, on schema.Name, created string) error {
 	return nil
 }
 
+// holdsTable is holds for a statement that makes a whole table. There a column may
+// be of another type as long as the target stores a value as it is or refuses it.
+func (d *ddlRunner) holdsTable(one *ddl, on schema.Name, created string) error {
+	source := d.made(one)
+	if source == nil {
+		return nil
+	}
+	err := create.Alters(source, on, created)
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		f.Hint += "; or " + wayAround
+	}
+	return err
+}
+
+// made gives the table that a statement makes on the source, or that was there
+// already; nil for statements that make none, and where nobody can tell.
+func (d *ddlRunner) made(one *ddl) *schema.Table {
+	tracker := d.structures.tracker.Clone()
+	switch _, ok := one.node.(*ast.CreateTableStmt); {
+	case ok && one.stmt != nil:
+		if _, err := tracker.Apply("", one.stmt); err != nil {
+			return nil
+		}
+	case one.creates && !one.replaces:
+		if _, err := tracker.Table(one.watch); err == nil {
+			break // IF NOT EXISTS
+		}
+		if _, err := tracker.Put(one.watch.Schema, one.plain); err != nil {
+			return nil
+		}
+	default:
+		return nil
+	}
+	t, err := tracker.Table(one.watch)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
 // columnNamed finds a column, nil when there is none.
 func columnNamed(t *schema.Table, name string) *schema.Column {
 	i := slices.IndexFunc(t.Columns, func(o schema.Column) bool { return strings.EqualFold(o.Name, name) })
@@ -72,18 +115,7 @@ func holdsColumn(on schema.Name, there *schema.Column, added *ast.ColumnDef, cre
 	if err != nil || len(t.Columns) != 1 || there.Holds(&t.Columns[0]) {
 		return nil //nolint:nilerr // what we cannot read the target may
 	}
-	table := dbconn.Ident(on.Schema, on.Table)
-	return &fault.Error{Kind: fault.Schema, Side: fault.Downstream,
-		Msg:  fmt.Sprintf("the target's table %s has the column %s already, which does not hold the values of the source's %s", table, columnLine(created, there.Name), want),
-		Hint: fmt.Sprintf("give the column the source's type, ALTER TABLE %s MODIFY COLUMN %s, then resume-task; or %s", table, want, wayAround)}
-}
-
-// columnLine is a column's definition as SHOW CREATE TABLE has it.
-func columnLine(created, name string) string {
-	for line := range strings.Lines(created) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, dbconn.Ident(name)+" ") {
-			return strings.TrimSuffix(line, ",")
-		}
-	}
-	return dbconn.Ident(name)
+	narrow := create.NarrowColumn(on, there, created, want)
+	narrow.Hint += "; or " + wayAround
+	return narrow
 }

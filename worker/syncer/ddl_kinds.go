@@ -87,8 +87,13 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 		if name := nameOf(n.Table); n.Select != nil && d.filter.MatchTable(name.Schema, name.Table) {
 			return nil, dmlFound(st)
 		}
+		anew := !n.IfNotExists
 		n.IfNotExists = true
-		return d.create(n)
+		list, err := d.create(n)
+		for i := range list {
+			list[i].anew = anew
+		}
+		return list, err
 	case *ast.DropTableStmt:
 		if n.IsView || n.TemporaryKeyword != ast.TemporaryNone {
 			return nil, nil

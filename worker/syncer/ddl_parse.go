@@ -61,6 +61,8 @@ type ddl struct {
 	// cascades are the foreign keys that it makes and whose work the source's
 	// binlog does not show.
 	cascades []string
+	// anew tells that it makes a table which the source had not.
+	anew bool
 	// ifExists tells that the statement is about a table that may not be there.
 	ifExists bool
 	// collated tells that the source's words lack a collation that text has.

@@ -171,13 +171,13 @@ func TestAnyScheduleOnServers(t *testing.T) {
 func onServer(t *rapid.T, down *testbed.Server, to *target) {
 	want := newModel(drawShape(t, 2))
 	txns := drawHistory(t, want, 8)
-	create(t, down, want)
+	createOn(t, down, want)
 	l := &lane{target: to, strict: true, compact: rapid.Bool().Draw(t, "compact"), multi: rapid.Bool().Draw(t, "multiple-rows")}
 	l.follow(t, txns)
 	sameRows(t, down, want)
 }
 
-func create(t *rapid.T, down *testbed.Server, m *model) {
+func createOn(t *rapid.T, down *testbed.Server, m *model) {
 	for i, s := range m.shapes {
 		name := fmt.Sprintf("d.t%d ", i)
 		if err := down.Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS d", "DROP TABLE IF EXISTS "+name, "CREATE TABLE "+name+s.target); err != nil {
@@ -236,7 +236,7 @@ func TestAnyReplayIsEqual(t *testing.T) {
 		}
 		fit.replace = rapid.Bool().Draw(t, "replace")
 		txns := drawHistory(t, want, 8)
-		create(t, down, want)
+		createOn(t, down, want)
 		l.compact, l.multi = rapid.Bool().Draw(t, "compact"), rapid.Bool().Draw(t, "multiple-rows")
 		l.follow(t, txns)
 		var again []*Txn

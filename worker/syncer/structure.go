@@ -215,9 +215,16 @@ func (s *structures) prepare(ctx context.Context, one *ddl, in *checkpoint.Inten
 		if _, err := s.tracker.Table(n); err == nil {
 			continue
 		}
+		_, saved := s.saved[n]
+		made := false
 		var err error
-		if _, saved := s.saved[n]; one.online.ofShadow() && n == one.watch && !saved {
-			continue // a shadow table, which the target does not have
+		if !saved {
+			if made, err = s.makes(ctx, one, n); err != nil {
+				return err
+			}
+		}
+		if made || one.online.ofShadow() && n == one.watch && !saved {
+			continue // as the statement has it; or a shadow table, which the target does not have
 		} else if replay && !saved {
 			if n != in.Table || in.Before == "" {
 				continue

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -59,6 +61,51 @@ func (s *structures) unrecorded(ctx context.Context, n schema.Name, columns int)
 		return ours, nil
 	}
 	return theirs, nil
+}
+
+// makes tells whether a table that nobody has recorded is what the statement says,
+// and not what the target has, where somebody may have made it by hand. With IF NOT
+// EXISTS the source may have had one; it is the statement's if it has the same
+// columns now, and the target has them, too.
+func (s *structures) makes(ctx context.Context, one *ddl, n schema.Name) (bool, error) {
+	if _, ok := one.node.(*ast.CreateTableStmt); !ok || one.stmt == nil || n != one.watch {
+		return false, nil
+	}
+	if one.anew {
+		return true, nil
+	}
+	alone := s.tracker.Clone()
+	if _, err := alone.Apply("", one.stmt); err != nil {
+		return false, nil //nolint:nilerr // it shows when the statement is applied
+	}
+	made, err := alone.Table(n)
+	if err != nil {
+		return false, nil //nolint:nilerr // as above
+	}
+	names := columnNames(made)
+	there, err := s.columnsOf(ctx, s.target, one.onTarget(n))
+	if err != nil || slices.ContainsFunc(names, func(c string) bool { return !slices.Contains(there, c) }) {
+		return false, err
+	}
+	here, err := s.columnsOf(ctx, s.source, n)
+	return err == nil && (here == nil || slices.Equal(here, names)), err
+}
+
+// columnsOf gives the names of a table's columns, none where there is no table that
+// can be read.
+func (s *structures) columnsOf(ctx context.Context, db *dbconn.DB, n schema.Name) ([]string, error) {
+	text, err := db.CreateTable(ctx, n)
+	if absent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := schema.Parse(text, "", n.Schema)
+	if err != nil {
+		return nil, nil //nolint:nilerr // who needs its rows says what is wrong with it
+	}
+	return columnNames(t), nil
 }
 
 // errOtherOrder: taking the target's order of columns would mix values up.
