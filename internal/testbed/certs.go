@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -143,6 +144,13 @@ func secureArgs(s endpoint.Security) []string {
 // WithTLS lets a MariaDB server offer TLS.
 func WithTLS(s endpoint.Security) MariaDBOption {
 	return WithArgs("--ssl-ca="+s.CA, "--ssl-cert="+s.Cert, "--ssl-key="+s.Key)
+}
+
+// MySQLWithTLS starts a MySQL 9 server for one test that lets nobody in without TLS.
+// It needs what MySQL needs.
+func MySQLWithTLS(t testing.TB, s endpoint.Security, args ...string) *Server {
+	t.Helper()
+	return forTest(t, func(ctx context.Context, dir string) (*Server, error) { return StartMySQLWithTLS(ctx, dir, s, args...) })
 }
 
 // TiDBWithTLS starts a TiDB server that offers TLS for one test.

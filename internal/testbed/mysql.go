@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/raftdm/raftdm/internal/endpoint"
 )
 
 // StartMySQL starts a MySQL 9 server from Debian's development release, in a
@@ -17,6 +19,12 @@ import (
 // events and GTIDs are on; args are more arguments of mysqld, a later one wins over
 // an earlier one. ctx bounds the start, and the making of the chroot.
 func StartMySQL(ctx context.Context, dir string, args ...string) (*Server, error) {
+	return StartMySQLWithTLS(ctx, dir, endpoint.Security{}, args...)
+}
+
+// StartMySQLWithTLS is StartMySQL for a server with a certificate, which it lets
+// nobody in without TLS. An empty sec is for one without.
+func StartMySQLWithTLS(ctx context.Context, dir string, sec endpoint.Security, args ...string) (*Server, error) {
 	root, err := mysqlRoot(ctx)
 	if err != nil {
 		return nil, err
@@ -35,9 +43,22 @@ func StartMySQL(ctx context.Context, dir string, args ...string) (*Server, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Name: "mysql", Host: "127.0.0.1", Port: port, User: "root", Password: rootPassword, Dir: dir}
+	s := &Server{Name: "mysql", Host: "127.0.0.1", Port: port, User: "root", Password: rootPassword, Dir: dir, wantsTLS: sec.On()}
 	s.cleanup = func() error { return os.RemoveAll(outside) }
 	inside := "/srv/" + filepath.Base(outside)
+	if sec.On() {
+		for flag, path := range map[string]string{"ssl-ca": sec.CA, "ssl-cert": sec.Cert, "ssl-key": sec.Key} {
+			pem, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(outside, flag), pem, 0o600)
+			}
+			if err != nil {
+				return nil, errors.Join(err, s.cleanup())
+			}
+			args = append([]string{"--" + flag + "=" + inside + "/" + flag}, args...)
+		}
+		args = append([]string{"--require-secure-transport=ON"}, args...)
+	}
 	data := []string{root, "mysqld", "--no-defaults", "--user=root", "--datadir=" + inside + "/data"}
 	if err := initMySQL(ctx, outside, inside, data); err != nil {
 		return nil, errors.Join(err, s.cleanup())

@@ -145,6 +145,13 @@ func explain(err error, who string, m *material) error {
 		return f
 	case errors.Is(err, mysql.ErrNoTLS):
 		return refuse("switch TLS on there, or remove the section security to go on without encryption", "%s does not offer TLS", who)
+	case errors.Is(err, mysql.ErrInvalidConn) && m != nil && m.own != nil && m.cert.file != "":
+		// Since TLS 1.3 a server refuses a certificate behind the handshake, and the
+		// driver keeps its alert to itself.
+		f := refuse("check "+m.cert.file+": whether the server's ssl-ca has issued it, and its dates; or whether the server has just ended",
+			"%s closed the connection during the login, behind the TLS handshake with the certificate of %s", who, m.cert.key)
+		f.Kind = fault.Unavailable
+		return f
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		f := refuse("check that TLS is switched on there", "%s closed the connection during the TLS handshake", who)
 		f.Kind = fault.Unavailable // without the cause, whose ports differ each time: it is told once
