@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/raftdm/raftdm/internal/testbed"
@@ -164,7 +165,7 @@ func (s *stand) ghost(table string, i int, rnd *rand.Rand) error {
 		"drop /* gh-ost */ table if exists `_$t_del`"); err != nil {
 		return err
 	}
-	renamed, err := s.rename(ctx, fill.Replace("rename /* gh-ost */ table "+schemaName+".`$t` to "+schemaName+".`_$t_del`, "+schemaName+".`_$t_gho` to "+schemaName+".`$t`"))
+	renamed, err := s.rename(ctx, schemaName+"."+table, fill.Replace("rename /* gh-ost */ table "+schemaName+".`$t` to "+schemaName+".`_$t_del`, "+schemaName+".`_$t_gho` to "+schemaName+".`$t`"))
 	if err != nil {
 		return err
 	}
@@ -177,17 +178,20 @@ func (s *stand) ghost(table string, i int, rnd *rand.Rand) error {
 	return do("drop /* gh-ost */ table if exists `_$t_ghc`", "drop /* gh-ost */ table if exists `_$t_del`")
 }
 
-// rename begins a RENAME in a session of its own and answers when it waits for its
-// locks.
-func (s *stand) rename(ctx context.Context, query string) (<-chan error, error) {
+// rename begins a RENAME of table in a session of its own and answers when it
+// waits for that table, so that it is served before whoever wants to write there. A
+// statement that waits for a metadata lock is not enough: the lock on one of the
+// other tables comes first, and the purge holds that now and then.
+func (s *stand) rename(ctx context.Context, table, query string) (<-chan error, error) {
 	conn, err := s.up.Session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	id := 0
-	if err := conn.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+	probe, err := s.up.Session(ctx)
+	if err != nil {
 		return nil, err
 	}
+	defer probe.Close()
 	done := make(chan error, 1)
 	go func() {
 		_, err := conn.ExecContext(ctx, query)
@@ -195,12 +199,13 @@ func (s *stand) rename(ctx context.Context, query string) (<-chan error, error) 
 		done <- err
 	}()
 	for {
-		var state sql.NullString
-		if err := s.up.DB().QueryRowContext(ctx, "SELECT state FROM information_schema.processlist WHERE id = ?", id).Scan(&state); err != nil {
-			return nil, err
-		}
-		if strings.Contains(state.String, "metadata lock") {
+		_, err := probe.ExecContext(ctx, "SET STATEMENT lock_wait_timeout = 0 FOR SELECT 1 FROM "+table+" LIMIT 0")
+		var answer *mysql.MySQLError
+		if errors.As(err, &answer) && answer.Number == 1205 { // readers, whom the lock lets in, queue behind the RENAME
 			return done, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 		pause(ctx, 2*time.Millisecond)
 	}
