@@ -14,13 +14,13 @@ import (
 
 func TestMySQLChunksAreEven(t *testing.T) {
 	cases := slices.DeleteFunc(slices.Clone(splitCases), func(c splitCase) bool { return strings.Contains(c.create, "UUID") })
-	chunksAreEven(t, testbed.MySQL(t, manyNumbers), cases)
+	chunksAreEven(t, testbed.MySQL(t), cases)
 }
 
-func TestMySQLResumedDump(t *testing.T) { resumedDump(t, testbed.MySQL(t, manyNumbers)) }
+func TestMySQLResumedDump(t *testing.T) { resumedDump(t, testbed.MySQL(t)) }
 
-func TestMySQLDumpBeginsAnew(t *testing.T) { dumpBeginsAnew(t, testbed.MySQL(t, manyNumbers)) }
+func TestMySQLDumpBeginsAnew(t *testing.T) { dumpBeginsAnew(t, testbed.MySQL(t)) }
 
 func TestMySQLDumpOfWhatIsMissing(t *testing.T) {
-	dumpOfWhatIsMissing(t, testbed.MySQL(t, manyNumbers))
+	dumpOfWhatIsMissing(t, testbed.MySQL(t))
 }

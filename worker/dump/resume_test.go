@@ -49,7 +49,7 @@ func newBed(t testing.TB, src *testbed.Server, name string, statements ...string
 func (b *bed) exec(statements ...string) {
 	b.t.Helper()
 	for i := range statements {
-		statements[i] = numbers(b.src, strings.ReplaceAll(statements[i], "%s", b.name))
+		statements[i] = b.src.Numbers(strings.ReplaceAll(statements[i], "%s", b.name))
 	}
 	if err := b.src.Exec(b.t.Context(), statements...); err != nil {
 		b.t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -86,7 +85,7 @@ func chunksAreEven(t *testing.T, src *testbed.Server, cases []splitCase) {
 			defer session.Close()
 			statements := []string{"CREATE DATABASE " + name, "USE " + name, "SET sql_mode = 'ALLOW_INVALID_DATES'", "CREATE TABLE " + tbl + " (" + c.create + ")"}
 			for _, f := range c.fill {
-				statements = append(statements, numbers(src, fmt.Sprintf(f, tbl)))
+				statements = append(statements, src.Numbers(fmt.Sprintf(f, tbl)))
 			}
 			for _, q := range append(statements, "ANALYZE TABLE "+tbl) {
 				if _, err := session.ExecContext(t.Context(), q); err != nil {
@@ -97,20 +96,6 @@ func chunksAreEven(t *testing.T, src *testbed.Server, cases []splitCase) {
 		})
 	}
 }
-
-var sequence = regexp.MustCompile(`\bFROM (?:\w+\.)?seq_(\d+)_to_(\d+)`)
-
-// numbers puts something else in place of MariaDB's tables of numbers where the
-// server has none. It has to be started with manyNumbers.
-func numbers(src *testbed.Server, query string) string {
-	if src.Name != "mysql" {
-		return query
-	}
-	return sequence.ReplaceAllString(query,
-		"FROM (WITH RECURSIVE s (seq) AS (SELECT CAST($1 AS UNSIGNED) UNION ALL SELECT seq + 1 FROM s WHERE seq < $2) SELECT seq FROM s) AS numbers")
-}
-
-const manyNumbers = "--cte-max-recursion-depth=1000000"
 
 func checkSplit(t *testing.T, src *testbed.Server, name string, c splitCase) {
 	db, err := dbconn.Open(t.Context(), fault.Upstream, src.Config(), dbconn.Options{MaxConns: 4, TimeZone: "+00:00", SQLMode: sessionMode})
