@@ -21,8 +21,12 @@ import (
 // killed with kill -9 at random moments of them. Another worker goes on; in the end
 // the target has the rows and the structures of the source, no table of the tools,
 // and no record of one. peer-bugs 1, 2, 5, 25.
-func TestKilledDuringOnlineDDL(t *testing.T) {
-	s := newClusterStand(t, 1, 2)
+func TestKilledDuringOnlineDDL(t *testing.T) { killedDuringOnlineDDL(t, anotherMariaDB(t)) }
+
+func TestKilledDuringOnlineDDLIntoTiDB(t *testing.T) { killedDuringOnlineDDL(t, testbed.TiDB(t)) }
+
+func killedDuringOnlineDDL(t *testing.T, down *testbed.Server) {
+	s := newClusterStandInto(t, down, 1, 2)
 	w := &testbed.Workload{DB: s.up.DB(), Schema: schemaName, SysbenchTables: 2, SysbenchOnly: true, Pace: 20 * time.Millisecond}
 	must(t, w.Load(t.Context(), 1000, s.seed))
 	s.createSource(true)
@@ -75,7 +79,7 @@ func TestKilledDuringOnlineDDL(t *testing.T) {
 // What the two sides have to have in common.
 const (
 	tablesThere  = "SELECT table_name FROM information_schema.tables WHERE table_schema = '" + schemaName + "'"
-	columnsThere = "SELECT CONCAT_WS(' ', table_name, ordinal_position, column_name, column_type, is_nullable, TRIM(BOTH '''' FROM column_default), extra)" +
+	columnsThere = "SELECT CONCAT_WS(' ', table_name, ordinal_position, column_name, REGEXP_REPLACE(column_type, 'int.[0-9]+.', 'int'), is_nullable, TRIM(BOTH '''' FROM column_default), extra)" +
 		" FROM information_schema.columns WHERE table_schema = '" + schemaName + "'"
 	keysThere = "SELECT CONCAT_WS(' ', table_name, index_name, seq_in_index, column_name, non_unique) FROM information_schema.statistics" +
 		" WHERE table_schema = '" + schemaName + "'"
