@@ -39,7 +39,7 @@ test-short: check ## the tests that need no server
 
 test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
 	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
-	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/... ./worker/syncer ./internal/binjson ./internal/schema
+	$(SUDO) env "PATH=$$PATH" "HOME=$$HOME" go test -tags mysql -count=1 -timeout 25m -run MySQL ./e2e/... ./worker/syncer ./worker/dump ./worker/load ./internal/binjson ./internal/rowevent ./internal/schema
 
 jepsen: deps ## faults against real processes: TIME=10m SEED= TARGET=tidb FAULTS=pause,cut RUN=TestExploratory (jepsen/README.md)
 	JEPSEN_TIME=$(or $(TIME),10m) JEPSEN_SEED=$(SEED) JEPSEN_TARGET=$(TARGET) JEPSEN_FAULTS=$(FAULTS) \

@@ -15,7 +15,12 @@ import (
 func newClusterStand(t *testing.T, masters, workers int) *stand {
 	t.Helper()
 	testbed.SkipIfShort(t)
-	s := &stand{t: t, dir: t.TempDir(), seed: seed(t), up: testbed.MariaDB(t), down: anotherMariaDB(t)}
+	return newClusterStandInto(t, anotherMariaDB(t), masters, workers)
+}
+
+func newClusterStandInto(t *testing.T, down *testbed.Server, masters, workers int) *stand {
+	t.Helper()
+	s := &stand{t: t, dir: t.TempDir(), seed: seed(t), up: testbed.MariaDB(t), down: down}
 	s.Cluster = testbed.NewCluster(filepath.Join(s.dir, "dm"), shared.Binaries(t))
 	s.closeAtEnd()
 	var err error

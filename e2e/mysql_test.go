@@ -14,16 +14,19 @@ import (
 
 // MySQL 9 as the source: no SHOW MASTER STATUS, caching_sha2_password only,
 // GTID sets. All mode, with writers and kills.
-func TestMySQLAllMode(t *testing.T) { mysqlAllMode(t) }
+func TestMySQLAllMode(t *testing.T) { mysqlAllMode(t, testbed.TiDB(t)) }
+
+// TestMySQLIntoMySQL is the same with MySQL 9 as the target, too.
+func TestMySQLIntoMySQL(t *testing.T) { mysqlAllMode(t, testbed.MySQL(t)) }
 
 // TestMySQLCompressedAndTagged is the same with binlog_transaction_compression and
 // with transactions whose GTIDs have tags, some before the dump, some behind each kill.
 func TestMySQLCompressedAndTagged(t *testing.T) {
-	mysqlAllMode(t, "--binlog-transaction-compression=ON")
+	mysqlAllMode(t, testbed.TiDB(t), "--binlog-transaction-compression=ON")
 }
 
-func mysqlAllMode(t *testing.T, args ...string) {
-	s := newStandWith(t, testbed.MySQL(t, args...), testbed.TiDB(t))
+func mysqlAllMode(t *testing.T, down *testbed.Server, args ...string) {
+	s := newStandWith(t, testbed.MySQL(t, args...), down)
 	r := rand.New(rand.NewPCG(s.seed, 99))
 	w := mysqlWorkload(s)
 	must(t, s.up.Exec(t.Context(), "CREATE DATABASE "+schemaName, "CREATE TABLE "+schemaName+".tagged (id INT PRIMARY KEY, v INT)"))

@@ -1,5 +1,7 @@
 package rowevent
 
+import "math"
+
 // groupDigits is how many digits four bytes of a decimal hold.
 const groupDigits = 9
 
@@ -15,32 +17,18 @@ func decimalBytes(precision, scale int) int {
 // left over outermost, big end first. The first bit is set in positive ones; all
 // other bits are turned around in negative ones.
 func appendDecimal(dst, raw []byte, precision, scale int) []byte {
-	whole := precision - scale
-	var turn byte
+	g := groups{rest: raw, first: 0x80}
 	if raw[0]&0x80 == 0 {
-		turn = 0xff
 		dst = append(dst, '-')
+		g.turn = math.MaxUint64
 	}
-	pos := 0
-	next := func(bytes int) int64 {
-		var n int64
-		for _, b := range raw[pos : pos+bytes] {
-			if pos == 0 {
-				b ^= 0x80
-			}
-			n = n<<8 | int64(b^turn)
-			pos++
-		}
-		return n
-	}
+	whole := precision - scale
 	start := len(dst)
-	first := next(restBytes[whole%groupDigits])
-	if first > 0 {
-		dst = appendNumber(dst, first, 1)
+	if n := g.next(restBytes[whole%groupDigits]); n > 0 {
+		dst = appendNumber(dst, n, 1)
 	}
 	for range whole / groupDigits {
-		n := next(4)
-		switch {
+		switch n := g.next(4); {
 		case len(dst) > start:
 			dst = appendNumber(dst, n, groupDigits)
 		case n > 0:
@@ -55,10 +43,28 @@ func appendDecimal(dst, raw []byte, precision, scale int) []byte {
 	}
 	dst = append(dst, '.')
 	for range scale / groupDigits {
-		dst = appendNumber(dst, next(4), groupDigits)
+		dst = appendNumber(dst, g.next(4), groupDigits)
 	}
 	if rest := scale % groupDigits; rest > 0 {
-		dst = appendNumber(dst, next(restBytes[rest]), rest)
+		dst = appendNumber(dst, g.next(restBytes[rest]), rest)
 	}
 	return dst
+}
+
+// groups are the parts of a decimal.
+type groups struct {
+	rest  []byte
+	first uint64 // what is to be turned around in the first byte
+	turn  uint64 // and in all
+}
+
+// next gives the next part, of zero to four bytes.
+func (g *groups) next(bytes int) int64 {
+	if bytes == 0 {
+		return 0
+	}
+	last := uint(8 * (bytes - 1))
+	n := uint64(bigEndian(g.rest[:bytes])) ^ g.turn ^ g.first<<last
+	g.rest, g.first = g.rest[bytes:], 0
+	return int64(n & (1<<(last+8) - 1))
 }

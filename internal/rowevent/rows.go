@@ -2,8 +2,10 @@ package rowevent
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -49,8 +51,9 @@ type Decoder struct {
 	tables map[uint64]*Table
 	last   *Table // what the last table map event said
 	layout *[256]form
-	spans  []span  // room for the next images' columns
-	few    []Image // room for the images of small events
+	places []place  // room for the next events
+	at     []uint32 // room for the columns of their rows
+	few    []Image  // room for the images of small events
 }
 
 // form is what the type of a rows event says.
@@ -193,26 +196,33 @@ func firstMissing(columns []byte, n int) int {
 
 // images finds all rows of an event with all their columns.
 func (d *Decoder) images(t *Table, f form, data []byte) ([]Image, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
 	var out []Image
-	for rest := data; len(rest) > 0; {
-		im, n, ok := d.image(t, rest)
+	in := d.place(t, data)
+	for start := 0; start < len(data); {
+		im, end, ok := in.row(start)
 		if !ok {
 			return nil, tooShort(t)
 		}
 		if out == nil { // rows of an event are mostly of one size
-			count := (len(data) + n - 1) / n
+			const most = 1 << 14
+			count := min((len(data)+end-1)/end, most)
 			out = d.list(count)
-			d.room(count * len(t.cols))
+			in.at = slices.Grow(in.at, (count-1)*len(t.cols))
 		}
-		out, rest = append(out, im), rest[n:]
+		out, start = append(out, im), end
 		if f.partial && len(out)%2 == 1 {
-			after, n, err := d.patched(t, im, rest)
+			after, n, err := d.patched(t, im, data[start:])
 			if err != nil {
 				return nil, err
 			}
-			out, rest = append(out, after), rest[n:]
+			out, start = append(out, after), start+n
 		}
 	}
+	d.at = in.at[len(in.at):]
+	in.at = slices.Clip(in.at)
 	if f.kind == Update && len(out)%2 == 1 {
 		return nil, tooShort(t)
 	}
@@ -233,53 +243,55 @@ func (d *Decoder) list(n int) []Image {
 	return out
 }
 
-// room makes place for so many spans at once. One slice is cut into many, and
-// lives as long as the last of them.
-func (d *Decoder) room(n int) {
-	const most = 1 << 14
-	const shared = 512
-	if n = min(n, most); len(d.spans) < n {
-		d.spans = make([]span, max(n, shared))
+// place begins the rows of an event, with room for the columns of one. What
+// several events share lives as long as the last of them.
+func (d *Decoder) place(t *Table, data []byte) *place {
+	const shared, columns = 64, 1024
+	if len(d.places) == 0 {
+		d.places = make([]place, shared)
 	}
+	if cap(d.at) < len(t.cols) {
+		d.at = make([]uint32, 0, max(len(t.cols), columns))
+	}
+	in := &d.places[0]
+	d.places = d.places[1:]
+	in.table, in.data, in.at = t, data, d.at[:0]
+	return in
 }
 
-// image finds the columns of one row and tells how long it is.
-func (d *Decoder) image(t *Table, raw []byte) (Image, int, bool) {
-	n := len(t.cols)
-	pos := (n + 7) / 8
-	if len(raw) < pos {
+// row finds the columns of the row that starts at a place in data, and its end.
+func (in *place) row(start int) (Image, int, bool) {
+	cols, data := in.table.cols, in.data
+	pos := start + (len(cols)+7)/8
+	if pos > len(data) {
 		return Image{}, 0, false
 	}
-	if len(d.spans) < n {
-		d.room(max(n, 512))
-	}
-	if len(d.spans) < n {
-		d.spans = make([]span, n) // a row of more columns than room gives
-	}
-	at := d.spans[:n:n]
-	d.spans = d.spans[n:]
-	for i := range t.cols {
-		if raw[i>>3]&(1<<(i&7)) != 0 {
-			at[i] = span{off: null}
+	nulls := data[start:pos]
+	first := len(in.at)
+	in.at = slices.Grow(in.at, len(cols))[:first+len(cols)]
+	at := in.at[first:]
+	for i := range cols {
+		if nulls[i>>3]&(1<<(i&7)) != 0 {
+			at[i] = null
 			continue
 		}
-		c := &t.cols[i]
+		at[i] = uint32(pos)
+		c := &cols[i]
 		size := int(c.size)
 		if c.prefix > 0 {
 			end := pos + int(c.prefix)
-			if end > len(raw) {
+			if end > len(data) {
 				return Image{}, 0, false
 			}
-			size = length(raw[pos:end])
+			size = length(data[pos:end])
 			pos = end
 		}
-		if size > len(raw)-pos {
+		if size > len(data)-pos {
 			return Image{}, 0, false
 		}
-		at[i] = span{uint32(pos), uint32(size)}
 		pos += size
 	}
-	return Image{table: t, data: raw[:pos:pos], at: at}, pos, true
+	return Image{in: in, first: first, size: uint32(pos - start), columns: uint16(len(cols))}, pos, true
 }
 
 func length(raw []byte) int {
@@ -312,12 +324,13 @@ func (d *Decoder) patched(t *Table, before Image, raw []byte) (Image, int, error
 	if c.bad {
 		return Image{}, 0, tooShort(t)
 	}
-	im, n, ok := d.image(t, c.raw)
+	in := &place{table: t, data: c.raw}
+	im, n, ok := in.row(0)
 	if !ok {
 		return Image{}, 0, tooShort(t)
 	}
+	data := bytes.Clone(c.raw[:n])
 	n += len(raw) - len(c.raw)
-	data := bytes.Clone(im.data)
 	documents = 0
 	for i := range t.cols {
 		if t.cols[i].typ != mysql.MYSQL_TYPE_JSON {
@@ -329,6 +342,7 @@ func (d *Decoder) patched(t *Table, before Image, raw []byte) (Image, int, error
 			continue
 		}
 		start := len(data)
+		data = append(data, make([]byte, textPrefix)...)
 		var err error
 		if partial != nil && partial[k>>3]&(1<<(k&7)) != 0 {
 			data, err = binjson.AppendPatched(data, before.Value(i).Raw, im.Value(i).Raw)
@@ -338,8 +352,10 @@ func (d *Decoder) patched(t *Table, before Image, raw []byte) (Image, int, error
 		if err != nil {
 			return Image{}, 0, corrupt("a document of %s.%s in column number %d cannot be read: %v", t.Schema, t.Name, i+1, err)
 		}
-		im.at[i] = span{uint32(start), uint32(len(data) - start)}
+		binary.LittleEndian.PutUint32(data[start:], uint32(len(data)-start-textPrefix))
+		in.at[i] = uint32(start)
 	}
-	im.table, im.data = t.withTextJSON(), data
+	in.table, in.data = t.withTextJSON(), data
+	im.size = uint32(len(data))
 	return im, n, nil
 }

@@ -208,13 +208,16 @@ func (c *column) character(typ, length byte) error {
 	return fmt.Errorf("the type number %d in the place of CHAR", typ)
 }
 
+// textPrefix is how many bytes in front of a document's text hold its length.
+const textPrefix = 4
+
 // withTextJSON gives the table under which documents are their text.
 func (t *Table) withTextJSON() *Table {
 	if t.textJSON == nil {
 		out := &Table{ID: t.ID, Schema: t.Schema, Name: t.Name, cols: append([]column(nil), t.cols...)}
 		for i := range out.cols {
 			if out.cols[i].typ == mysql.MYSQL_TYPE_JSON {
-				out.cols[i].typ = mysql.MYSQL_TYPE_BLOB
+				out.cols[i].typ, out.cols[i].prefix = mysql.MYSQL_TYPE_BLOB, textPrefix
 			}
 		}
 		t.textJSON = out

@@ -7,6 +7,12 @@ import (
 
 // bigEndian reads up to eight bytes.
 func bigEndian(raw []byte) int64 {
+	switch len(raw) {
+	case 2:
+		return int64(binary.BigEndian.Uint16(raw))
+	case 4:
+		return int64(binary.BigEndian.Uint32(raw))
+	}
 	var n int64
 	for _, b := range raw {
 		n = n<<8 | int64(b)
@@ -37,19 +43,6 @@ func fraction(raw []byte, digits int) int64 {
 	return n
 }
 
-// appendNumber appends n with at least width digits.
-func appendNumber(dst []byte, n int64, width int) []byte {
-	var buf [20]byte
-	i := len(buf)
-	for n > 0 || width > 0 {
-		i--
-		buf[i] = byte('0' + n%10)
-		n /= 10
-		width--
-	}
-	return append(dst, buf[i:]...)
-}
-
 // appendFraction appends so many digits of the microseconds, with their point.
 func appendFraction(dst []byte, micros int64, digits int) []byte {
 	if digits == 0 {
@@ -61,28 +54,31 @@ func appendFraction(dst []byte, micros int64, digits int) []byte {
 	return appendNumber(append(dst, '.'), micros, digits)
 }
 
-// appendPair appends n with at least two digits.
-func appendPair(dst []byte, n int64) []byte {
-	if n > 99 {
-		return appendNumber(dst, n, 2)
-	}
-	return append(dst, byte('0'+n/10), byte('0'+n%10))
-}
-
 func appendYMD(dst []byte, year, month, day int64) []byte {
 	if year > 9999 {
-		dst = appendNumber(dst, year, 4)
-	} else {
-		dst = appendPair(appendPair(dst, year/100), year%100)
+		return appendPair(append(appendPair(append(appendNumber(dst, year, 4), '-'), month), '-'), day)
 	}
-	dst = appendPair(append(dst, '-'), month)
-	return appendPair(append(dst, '-'), day)
+	at := len(dst)
+	dst = append(dst, "yyyy-mm-dd"...)
+	b := dst[at : at+10]
+	putPair(b, year/100)
+	putPair(b[2:], year%100)
+	putPair(b[5:], month)
+	putPair(b[8:], day)
+	return dst
 }
 
 func appendHMS(dst []byte, hour, minute, second int64) []byte {
-	dst = append(appendPair(dst, hour), ':')
-	dst = append(appendPair(dst, minute), ':')
-	return appendPair(dst, second)
+	if hour > 99 {
+		return appendPair(append(appendPair(append(appendNumber(dst, hour, 2), ':'), minute), ':'), second)
+	}
+	at := len(dst)
+	dst = append(dst, "hh:mm:ss"...)
+	b := dst[at : at+8]
+	putPair(b, hour)
+	putPair(b[3:], minute)
+	putPair(b[6:], second)
+	return dst
 }
 
 // appendDate: 15 bits of years, 4 of months, 5 of days.
@@ -95,7 +91,7 @@ func appendDate(dst, raw []byte) []byte {
 // 5 hours, 6 minutes, 6 seconds; then the fraction.
 func appendDatetime(dst, raw []byte, digits int) []byte {
 	const positive = 1 << 39
-	n := bigEndian(raw[:5]) - positive
+	n := int64(raw[0])<<32 + int64(binary.BigEndian.Uint32(raw[1:5])) - positive
 	if n < 0 {
 		n = -n // no server writes one
 	}

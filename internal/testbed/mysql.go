@@ -71,7 +71,7 @@ func StartMySQLWithTLS(ctx context.Context, dir string, sec endpoint.Security, a
 		"--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--mysqlx=OFF", "--sql-mode=STRICT_TRANS_TABLES",
 		"--socket="+inside+"/s.sock", "--pid-file="+inside+"/pid", "--secure-file-priv=", "--skip-name-resolve",
 		"--server-id="+strconv.Itoa(port), "--log-bin="+inside+"/data/mysql-bin", "--gtid-mode=ON", "--enforce-gtid-consistency=ON",
-		"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2", "--init-file="+inside+"/init.sql"), args...)}
+		"--sync-binlog=0", "--cte-max-recursion-depth=10000000", "--innodb-flush-log-at-trx-commit=2", "--init-file="+inside+"/init.sql"), args...)}
 	if err = s.openPools(); err != nil {
 		return nil, errors.Join(err, s.cleanup())
 	}

@@ -121,24 +121,10 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int, begin fu
 		return nil, &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream, Code: codeRuntime, Msg: "not supported yet: --consistency none in mode dump, where nothing brings the rows to one moment",
 			Hint: "stop-task, write --consistency lock, which needs no global lock, in extra-args of the task file, then start-task"}
 	}
-	if err := cat.reportSkipped(ctx, db, a.log); err != nil {
-		return nil, err
-	}
-	var xa before
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		xa, err = lookBack(gctx, db, a.log)
-		return err
-	})
-	g.Go(func() error { return cat.read(gctx, db, sub.Dump) })
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	snap, err := connect(ctx, db, sub.Source.From, threads)
+	snap, err := a.prepare(ctx, db, cat, threads)
 	if err != nil {
 		return nil, err
 	}
-	snap.before = xa
 	defer snap.close()
 	tables, err := a.read(ctx, db, cat, snap, begin)
 	if err != nil {
@@ -153,6 +139,31 @@ func (a *attempt) dump(ctx context.Context, db *dbconn.DB, threads int, begin fu
 	}
 	a.progress.done.Store(true)
 	return m, nil
+}
+
+// prepare does what comes before the lock, all at once: each part of it waits for
+// the source most of the time.
+func (a *attempt) prepare(ctx context.Context, db *dbconn.DB, cat *catalogue, threads int) (snap *snapshot, err error) {
+	var xa before
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		xa, err = lookBack(gctx, db, a.log)
+		return err
+	})
+	g.Go(func() error { return cat.reportSkipped(gctx, db, a.log) })
+	g.Go(func() error { return cat.read(gctx, db, a.cfg.Subtask.Dump) })
+	g.Go(func() (err error) {
+		snap, err = connect(ctx, db, a.cfg.Subtask.Source.From, threads)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		if snap != nil {
+			snap.close()
+		}
+		return nil, err
+	}
+	snap.before = xa
+	return snap, nil
 }
 
 // read takes the snapshot, reads the tables without row versions under the

@@ -66,7 +66,7 @@ func checkWhere(ctx context.Context, db *dbconn.DB, t *table, where string) erro
 	if where == "" {
 		return nil
 	}
-	rows, err := db.QueryContext(ctx, "EXPLAIN SELECT 1 FROM "+dbconn.Ident(t.Schema, t.Table)+" WHERE ("+where+")")
+	rows, err := db.QueryContext(ctx, "EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM "+dbconn.Ident(t.Schema, t.Table)+" WHERE ("+where+")")
 	if err != nil {
 		return whereError(where, err)
 	}

@@ -49,7 +49,7 @@ func newBed(t testing.TB, src *testbed.Server, name string, statements ...string
 func (b *bed) exec(statements ...string) {
 	b.t.Helper()
 	for i := range statements {
-		statements[i] = strings.ReplaceAll(statements[i], "%s", b.name)
+		statements[i] = b.src.Numbers(strings.ReplaceAll(statements[i], "%s", b.name))
 	}
 	if err := b.src.Exec(b.t.Context(), statements...); err != nil {
 		b.t.Fatal(err)
@@ -270,8 +270,9 @@ func (h *history) replay(m *dumpdir.Manifest, to string) {
 // TestResumedDump interrupts dumps anywhere, changes rows and tables, and goes
 // on: what was read stays, and rows that did not change since a table's oldest
 // snapshot are there exactly once.
-func TestResumedDump(t *testing.T) {
-	src := servers.MariaDB(t)
+func TestResumedDump(t *testing.T) { resumedDump(t, servers.MariaDB(t)) }
+
+func resumedDump(t *testing.T, src *testbed.Server) {
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
@@ -364,8 +365,9 @@ func (h *history) check() {
 
 // TestDumpBeginsAnew: where an earlier attempt cannot be brought to the present
 // state, nothing of it is used.
-func TestDumpBeginsAnew(t *testing.T) {
-	src := servers.MariaDB(t)
+func TestDumpBeginsAnew(t *testing.T) { dumpBeginsAnew(t, servers.MariaDB(t)) }
+
+func dumpBeginsAnew(t *testing.T, src *testbed.Server) {
 	for _, c := range []struct {
 		name   string
 		before func(*bed)
@@ -373,9 +375,12 @@ func TestDumpBeginsAnew(t *testing.T) {
 		{"where", func(b *bed) { b.sub.Dump.Where = "id > 0" }},
 		{"purged", func(b *bed) {
 			b.exec("FLUSH BINARY LOGS")
-			status := b.rowOf("SHOW MASTER STATUS")
-			for b.rowOf("SHOW BINARY LOGS")["LOG_NAME"] != status["FILE"] { // the server may need a while to let go of a file
-				b.exec("PURGE BINARY LOGS TO '"+status["FILE"]+"'", "DO SLEEP(0.05)")
+			end, err := testbed.BinlogEnd(t.Context(), src.DB())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for b.rowOf("SHOW BINARY LOGS")["LOG_NAME"] != end.Name { // the server may need a while to let go of a file
+				b.exec("PURGE BINARY LOGS TO '"+end.Name+"'", "DO SLEEP(0.05)")
 			}
 		}},
 		{"journal", func(b *bed) {
@@ -407,8 +412,9 @@ func TestDumpBeginsAnew(t *testing.T) {
 
 // TestDumpOfWhatIsMissing: the files of a dump are lost, some of its chunks are
 // on the target, and another worker dumps the others.
-func TestDumpOfWhatIsMissing(t *testing.T) {
-	src := servers.MariaDB(t)
+func TestDumpOfWhatIsMissing(t *testing.T) { dumpOfWhatIsMissing(t, servers.MariaDB(t)) }
+
+func dumpOfWhatIsMissing(t *testing.T, src *testbed.Server) {
 	b := newBed(t, src, "missing", "CREATE TABLE %s.t (id VARCHAR(10) PRIMARY KEY)", "INSERT INTO %s.t SELECT seq FROM %s.seq_1_to_3000", "ANALYZE TABLE %s.t")
 	b.sub.Dump.Rows = 100
 	if err := b.run(killAfter(12)); !errors.Is(err, errKilled) {

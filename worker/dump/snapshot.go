@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -59,6 +60,9 @@ func (s *snapshot) describe() dumpdir.Snapshot {
 
 func (s *snapshot) close() {
 	for _, w := range s.conns {
+		if w == nil { // it could not be opened
+			continue
+		}
 		w.Close() //nolint:errcheck // a read-only connection: nothing is lost
 	}
 }
@@ -82,33 +86,42 @@ func sessionSetup(mariadb bool) []string {
 
 // connect opens n reading connections, not yet in a transaction.
 func connect(ctx context.Context, db *dbconn.DB, cfg config.Database, n int) (*snapshot, error) {
-	s := &snapshot{conns: make([]*wire, 0, n)}
-	for range n {
-		w, err := dial(ctx, cfg)
-		if err != nil {
-			s.close()
-			return nil, dbconn.Error(fault.Upstream, "connect to the source", err)
-		}
-		s.conns = append(s.conns, w)
-		for _, q := range sessionSetup(db.Server.Flavor == binlog.MariaDB) {
-			if _, err := w.exec(ctx, q); err != nil {
-				s.close()
-				return nil, dbconn.Error(fault.Upstream, "set up a session on the source", err)
+	s := &snapshot{conns: make([]*wire, n)}
+	keeps := make([]bool, n)
+	var g errgroup.Group
+	for i := range n {
+		g.Go(func() (err error) {
+			if s.conns[i], err = dial(ctx, cfg); err != nil {
+				return dbconn.Error(fault.Upstream, "connect to the source", err)
 			}
-		}
-		if db.Server.Flavor != binlog.MariaDB {
-			continue
-		}
-		// Only so does a MariaDB with a binlog let go of metadata locks at a savepoint.
-		var answer *mysql.MySQLError
-		if _, err := w.exec(ctx, "SET SESSION sql_log_bin = 0"); errors.As(err, &answer) {
-			s.keepsLocks = true // it takes a privilege that a dump does not need otherwise
-		} else if err != nil {
-			s.close()
-			return nil, dbconn.Error(fault.Upstream, "set up a session on the source", err)
+			keeps[i], err = s.conns[i].setUp(ctx, db.Server.Flavor == binlog.MariaDB)
+			return dbconn.Error(fault.Upstream, "set up a session on the source", err)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.keepsLocks = slices.Contains(keeps, true)
+	return s, nil
+}
+
+// setUp begins the session, and tells whether it keeps metadata locks.
+func (w *wire) setUp(ctx context.Context, mariadb bool) (keepsLocks bool, err error) {
+	for _, q := range sessionSetup(mariadb) {
+		if _, err := w.exec(ctx, q); err != nil {
+			return false, err
 		}
 	}
-	return s, nil
+	if !mariadb {
+		return false, nil
+	}
+	// Only so does a MariaDB with a binlog let go of metadata locks at a savepoint.
+	var answer *mysql.MySQLError
+	if _, err = w.exec(ctx, "SET SESSION sql_log_bin = 0"); errors.As(err, &answer) {
+		return true, nil // it takes a privilege that a dump does not need otherwise
+	}
+	return false, err
 }
 
 // take makes all connections see the same moment, whose binlog position and

@@ -122,11 +122,12 @@ func (d *diver) divide(ctx context.Context, all *span) error {
 	return nil
 }
 
-// estimate asks the optimizer how many rows are in a range.
+// estimate asks the optimizer how many rows are in a range. MySQL does not look
+// into an index that it has no choice about, so none is forced.
 func (d *diver) estimate(ctx context.Context, s *span) (int64, error) {
 	d.left--
 	name, col := dbconn.Ident(d.t.Schema, d.t.Table), dbconn.Ident(d.t.key.columns[0].name)
-	rows, err := d.db.QueryContext(ctx, fmt.Sprintf("EXPLAIN SELECT 1 FROM %s FORCE INDEX (%s) WHERE %s >= %s AND %s < %s",
+	rows, err := d.db.QueryContext(ctx, fmt.Sprintf("EXPLAIN FORMAT=TRADITIONAL SELECT 1 FROM %s USE INDEX (%s) WHERE %s >= %s AND %s < %s",
 		name, dbconn.Ident(d.t.key.index), col, s.low, col, s.high))
 	if err != nil {
 		return 0, dbconn.Error(fault.Upstream, "estimate the rows of "+name, err)

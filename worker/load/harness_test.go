@@ -32,6 +32,13 @@ func mariaTarget(t testing.TB) *testbed.Server {
 	return testbed.MariaDB(t, testbed.WithoutBinlog())
 }
 
+// intoEach runs a test from MariaDB into MariaDB and into TiDB.
+func intoEach(t *testing.T, test func(t *testing.T, src, dst *testbed.Server)) {
+	for name, target := range map[string]func(testing.TB) *testbed.Server{"mariadb": mariaTarget, "tidb": servers.TiDB} {
+		t.Run(name, func(t *testing.T) { test(t, servers.MariaDB(t), target(t)) })
+	}
+}
+
 // prefix is a filter for the schemas of one test.
 type prefix string
 
@@ -59,6 +66,9 @@ func newBed(t testing.TB, name string, src, dst *testbed.Server) *bed {
 
 func (b *bed) exec(s *testbed.Server, statements ...string) {
 	b.t.Helper()
+	for i := range statements {
+		statements[i] = s.Numbers(statements[i])
+	}
 	if err := s.Exec(b.t.Context(), statements...); err != nil {
 		b.t.Fatal(err)
 	}

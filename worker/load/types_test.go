@@ -145,7 +145,7 @@ func (b *bed) sysbench(schema string, tables, rows int) []string {
 		b.exec(b.src, fmt.Sprintf("CREATE TABLE %s.%s (id INT NOT NULL AUTO_INCREMENT, k INT NOT NULL DEFAULT 0, c CHAR(120) NOT NULL DEFAULT '',"+
 			" pad CHAR(60) NOT NULL DEFAULT '', PRIMARY KEY (id), KEY k_1 (k))", schema, tbl),
 			fmt.Sprintf("INSERT INTO %s.%s SELECT seq, seq %% 1000, %s, %s FROM %s.seq_1_to_%d", schema, tbl,
-				"CONCAT(MD5(seq), '-', MD5(seq + 1), '-', MD5(seq + 2))", "MD5(-seq)", schema, rows),
+				"CONCAT(SHA2(seq, 256), '-', LEFT(SHA2(seq + 1, 256), 34))", "LEFT(SHA2(seq + 2, 256), 32)", schema, rows),
 			fmt.Sprintf("ANALYZE TABLE %s.%s", schema, tbl))
 	}
 	return names

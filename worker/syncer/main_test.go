@@ -88,7 +88,7 @@ func newBench(t testing.TB, up, down *testbed.Server, gtid bool) *bench {
 	b := &bench{t: t, up: up, down: down, epoch: 1}
 	b.sub = config.Subtask{
 		Task: fmt.Sprintf("t%d", n), SourceID: "s1", Mode: config.ModeIncremental, MetaSchema: "dm_meta",
-		Source: config.Source{SourceID: "s1", EnableGTID: gtid, ServerID: 4242, From: up.Config()},
+		Source: config.Source{SourceID: "s1", EnableGTID: gtid, ServerID: 4242 + uint32(n), From: up.Config()},
 		Target: down.Config(),
 		Sync:   config.Sync{WorkerCount: 4, Batch: 20, CheckpointFlushInterval: 200 * time.Millisecond, Strict: true},
 	}

@@ -16,6 +16,7 @@ func TestTypesInStatementsOfSeveralRows(t *testing.T) {
 	targets(t, func(t *testing.T, up, down *testbed.Server) {
 		for _, group := range edges.Groups() {
 			t.Run(group.Name, func(t *testing.T) {
+				t.Parallel() // it waits for servers more than it computes
 				m := newMatrix(t, up, down)
 				// Groups of one or two tables: one that a target refuses is applied row by row.
 				m.sub.Sync.MultipleRows, m.sub.Sync.Compact, m.sub.Sync.Batch = true, true, 6

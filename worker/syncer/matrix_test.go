@@ -29,6 +29,7 @@ func TestTypesMatrix(t *testing.T) {
 	targets(t, func(t *testing.T, up, down *testbed.Server) {
 		for _, group := range edges.Groups() {
 			t.Run(group.Name, func(t *testing.T) {
+				t.Parallel() // it waits for servers more than it computes
 				m := newMatrix(t, up, down)
 				for _, c := range group.Columns {
 					m.add(t, c)
