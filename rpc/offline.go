@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/rpc/pb"
