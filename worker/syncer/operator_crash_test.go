@@ -57,12 +57,16 @@ func TestReplaceIsExecutedOnce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	const most = 36
-	steps, reached := rnd.Perm(most)[:8], 0
+	const most = 36 // there are fewer, and how many depends on what is retried
+	enough := 5
 	if os.Getenv("RAFTDM_ORDINALS") == "all" {
-		steps = rnd.Perm(most)
+		enough = most
 	}
+	steps, reached := rnd.Perm(most), 0
 	for i, n := range steps {
+		if reached == enough {
+			break
+		}
 		began := time.Now()
 		if b.replaceOnce(br, fmt.Sprintf("a%d", i), n, rnd.IntN(2) == 0, rnd.IntN(2) == 0) {
 			reached++
@@ -72,7 +76,7 @@ func TestReplaceIsExecutedOnce(t *testing.T) {
 		}
 	}
 	b.equal()
-	if reached < len(steps)/2 {
+	if reached < 5 {
 		t.Errorf("of the steps %v only %d were reached", steps, reached)
 	}
 }
