@@ -3,7 +3,7 @@ package rowevent
 import "math"
 
 // groupDigits is how many digits four bytes of a decimal hold.
-const groupDigits = 9
+const groupDigits, groupBytes = 9, 4
 
 // restBytes is how many bytes hold so many digits beside the full groups.
 var restBytes = [groupDigits + 1]int{0, 1, 1, 2, 2, 3, 3, 4, 4, 4}
@@ -20,51 +20,54 @@ func appendDecimal(dst, raw []byte, precision, scale int) []byte {
 	g := groups{rest: raw, first: 0x80}
 	if raw[0]&0x80 == 0 {
 		dst = append(dst, '-')
-		g.turn = math.MaxUint64
+		g.turn = math.MaxUint32
 	}
+	const most = 65 + len(".")
+	var text [most + 1]byte
 	whole := precision - scale
-	start := len(dst)
-	if n := g.next(restBytes[whole%groupDigits]); n > 0 {
-		dst = appendNumber(dst, n, 1)
+	end := g.digits(text[:], 0, whole%groupDigits, whole/groupDigits, 0)
+	begin := 0
+	for begin < end-1 && text[begin] == '0' {
+		begin++
 	}
-	for range whole / groupDigits {
-		switch n := g.next(4); {
-		case len(dst) > start:
-			dst = appendNumber(dst, n, groupDigits)
-		case n > 0:
-			dst = appendNumber(dst, n, 1)
-		}
+	if whole == 0 {
+		text[0], end = '0', 1
 	}
-	if len(dst) == start {
-		dst = append(dst, '0')
+	if scale > 0 {
+		text[end] = '.'
+		end = g.digits(text[:], end+1, 0, scale/groupDigits, scale%groupDigits)
 	}
-	if scale == 0 {
-		return dst
-	}
-	dst = append(dst, '.')
-	for range scale / groupDigits {
-		dst = appendNumber(dst, g.next(4), groupDigits)
-	}
-	if rest := scale % groupDigits; rest > 0 {
-		dst = appendNumber(dst, g.next(restBytes[rest]), rest)
-	}
-	return dst
+	return append(dst, text[begin:end]...)
 }
 
 // groups are the parts of a decimal.
 type groups struct {
 	rest  []byte
-	first uint64 // what is to be turned around in the first byte
-	turn  uint64 // and in all
+	first uint32 // what is to be turned around in the first byte
+	turn  uint32 // and in all
 }
 
-// next gives the next part, of zero to four bytes.
-func (g *groups) next(bytes int) int64 {
-	if bytes == 0 {
-		return 0
+// digits writes some digits, full groups and some digits more, and tells where they end.
+func (g *groups) digits(text []byte, at, before, full, behind int) int {
+	if before > 0 {
+		putDigits(text[at:at+before], g.next(restBytes[before]))
+		at += before
 	}
+	for range full {
+		putDigits(text[at:at+groupDigits], g.next(groupBytes))
+		at += groupDigits
+	}
+	if behind > 0 {
+		putDigits(text[at:at+behind], g.next(restBytes[behind]))
+		at += behind
+	}
+	return at
+}
+
+// next gives the next part, of one to four bytes.
+func (g *groups) next(bytes int) uint32 {
 	last := uint(8 * (bytes - 1))
-	n := uint64(bigEndian(g.rest[:bytes])) ^ g.turn ^ g.first<<last
+	n := uint32(bigEndian(g.rest[:bytes])) ^ g.turn ^ g.first<<last
 	g.rest, g.first = g.rest[bytes:], 0
-	return int64(n & (1<<(last+8) - 1))
+	return n & uint32(1<<(last+8)-1)
 }

@@ -17,6 +17,18 @@ var pairs = func() (out [256]uint16) {
 // putPair writes n, which is below 100.
 func putPair(dst []byte, n int64) { binary.LittleEndian.PutUint16(dst, pairs[uint8(n)]) }
 
+// putDigits fills dst with the last digits of n.
+func putDigits(dst []byte, n uint32) {
+	for len(dst) > 1 {
+		rest := n / 100
+		putPair(dst[len(dst)-2:], int64(n-100*rest))
+		n, dst = rest, dst[:len(dst)-2]
+	}
+	if len(dst) > 0 {
+		dst[0] = byte('0' + n%10)
+	}
+}
+
 // appendPair appends n with at least two digits.
 func appendPair(dst []byte, n int64) []byte {
 	if n > 99 {

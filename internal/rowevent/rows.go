@@ -268,7 +268,10 @@ func (in *place) row(start int) (Image, int, bool) {
 	}
 	nulls := data[start:pos]
 	first := len(in.at)
-	in.at = slices.Grow(in.at, len(cols))[:first+len(cols)]
+	if cap(in.at) < first+len(cols) {
+		in.at = slices.Grow(in.at, len(cols))
+	}
+	in.at = in.at[:first+len(cols)]
 	at := in.at[first:]
 	for i := range cols {
 		if nulls[i>>3]&(1<<(i&7)) != 0 {
