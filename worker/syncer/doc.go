@@ -12,7 +12,8 @@
 //	coordinate.go       skip, plan, order; DDL and pieces of huge transactions alone
 //	coordinate_xa.go    rows of XA transactions: stored when prepared, applied when committed
 //	online*.go          what gh-ost and pt-online-schema-change do, as one DDL
-//	order.go            which lane, and whom to wait for; dispatch.go: several at once
+//	order.go            which lane, and whom to wait for; width.go: how many lanes;
+//	                    dispatch.go: several transactions at once
 //	compact.go          what of a lane's group commutes; multirow.go: fewer statements
 //	lane.go, target.go  one target transaction: rows + lane row, then COMMIT
 //	window.go           what is in flight, and the watermark

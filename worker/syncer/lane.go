@@ -192,6 +192,7 @@ func (l *lane) apply(ctx context.Context, group []*Txn) error {
 		l.slow(group, took)
 	}
 	l.order.done(l.id, weight(group))
+	l.order.width.applied(time.Now(), n)
 	select {
 	case l.wake <- struct{}{}:
 	default: // somebody is woken already

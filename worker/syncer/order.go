@@ -14,19 +14,21 @@ import "sync/atomic"
 //
 // A transaction without predecessors goes where the last such one went until
 // that lane has been given a batch: neighbours of the source are applied together.
+// Then it goes to the one with the least to do, of as many as the width says.
 type order struct {
 	holder map[uint64]*Txn // conflict key -> the last transaction that has it
 	load   []atomic.Int64  // rows that a lane was handed and has not applied
 	given  []int64         // rows assigned to a lane and not handed out yet
 	batch  int
+	width  *width
 	lane   int // that is being filled
 	room   int // rows that it takes before another is filled
 	last   []*Txn
 }
 
 func newOrder(lanes, batch int) *order {
-	return &order{holder: map[uint64]*Txn{}, load: make([]atomic.Int64, lanes), given: make([]int64, lanes), batch: batch,
-		last: make([]*Txn, lanes)}
+	load := make([]atomic.Int64, lanes)
+	return &order{holder: map[uint64]*Txn{}, load: load, given: make([]int64, lanes), batch: batch, width: newWidth(load), last: make([]*Txn, lanes)}
 }
 
 // assign gives t its lane and the transactions it must wait for.
@@ -71,8 +73,9 @@ func (o *order) fill(rows int) int {
 
 func (o *order) leastLoaded() int {
 	best, least := 0, int64(-1)
-	for i := range o.load {
-		lane := (o.lane + 1 + i) % len(o.load)
+	lanes := int(o.width.lanes.Load())
+	for i := range lanes {
+		lane := (o.lane + 1 + i) % lanes
 		if n := o.load[lane].Load() + o.given[lane]; least < 0 || n < least {
 			best, least = lane, n
 		}
