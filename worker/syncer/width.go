@@ -28,7 +28,8 @@ type width struct {
 	since time.Time // of the measurement below; zero when it has not begun
 	rows  int
 	ended int // target transactions
-	slack int // those that ended while some lane of those had nothing to do
+	other int // those that ended while other lanes had something to do than may have
+	void  int // measurements of this number that said nothing
 }
 
 const (
@@ -41,6 +42,9 @@ const (
 	rounds   = 4
 	// settled is how many measurements come before another number is tried.
 	settled = 4
+	// hopeless is how many measurements of a number may say nothing: with fewer
+	// lanes, the others still have something from before.
+	hopeless = 10
 	// recent is the weight of the last measurement among those of its number.
 	recent = 0.3
 	// gain is what a greater number must bring.
@@ -69,7 +73,7 @@ func newWidth(load []atomic.Int64) *width {
 
 // take has so many lanes at work from now on. Called with mu held.
 func (w *width) take(level int) {
-	w.level = level
+	w.level, w.void = level, 0
 	w.lanes.Store(int64(w.levels[level]))
 }
 
@@ -80,25 +84,30 @@ func (w *width) applied(now time.Time, rows int) {
 	defer w.mu.Unlock()
 	limit := w.levels[w.level]
 	at, over := w.busy(limit)
-	if w.since.IsZero() || over > 0 { // those beyond have something from before
-		w.begin(now)
-		return
-	}
 	if at+over == 0 { // a pause is no part of a measurement
 		w.begin(time.Time{})
 		return
 	}
+	if w.since.IsZero() {
+		w.begin(now)
+		return
+	}
 	w.rows += rows
 	w.ended++
-	if at < limit {
-		w.slack++
+	if at < limit || over > 0 {
+		w.other++
 	}
 	took := now.Sub(w.since)
 	if w.ended < rounds*limit || took < measured {
 		return
 	}
-	if w.slack*4 <= w.ended {
+	switch {
+	case w.other*4 <= w.ended:
 		w.judge(float64(w.rows) / took.Seconds())
+	case w.level != w.home:
+		if w.void++; w.void > hopeless {
+			w.turn()
+		}
 	}
 	w.begin(now)
 }
@@ -118,7 +127,7 @@ func (w *width) busy(limit int) (at, over int) {
 }
 
 // begin begins a measurement. Called with mu held.
-func (w *width) begin(now time.Time) { w.since, w.rows, w.ended, w.slack = now, 0, 0, 0 }
+func (w *width) begin(now time.Time) { w.since, w.rows, w.ended, w.other = now, 0, 0, 0 }
 
 // judge takes the rows a second that the present number of lanes has brought,
 // and decides on the next. Called with mu held.

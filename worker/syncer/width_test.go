@@ -100,3 +100,25 @@ func TestWidthOfAnIdleTask(t *testing.T) {
 		t.Errorf("%d lanes are to work", n)
 	}
 }
+
+// TestWidthIsNotLeftWhereNothingIsMeasured: a lane beyond the number that is being
+// tried goes on to have something to do, as rows that follow others do.
+func TestWidthIsNotLeftWhereNothingIsMeasured(t *testing.T) {
+	w := newWidth(make([]atomic.Int64, 16))
+	now := time.Now()
+	for i := range w.load {
+		w.load[i].Store(1)
+	}
+	w.step = -1
+	w.try()
+	if n := w.lanes.Load(); n >= firstWidth {
+		t.Fatalf("%d lanes are tried", n)
+	}
+	for range 1000 {
+		now = now.Add(measured / 10)
+		w.applied(now, 1)
+	}
+	if n := w.lanes.Load(); n != firstWidth {
+		t.Errorf("%d lanes are to work", n)
+	}
+}
