@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ import (
 // The last line of each kind of traffic is the ratio of the two.
 func BenchmarkDecode(b *testing.B) {
 	testbed.SkipIfShort(b)
+	const garbage = 400 // what dm-worker sets
+	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
 	const wide = "REPEAT('x', 100), REPEAT('y', 59)"
 	for _, traffic := range []struct{ name, write string }{
 		{"single-row transactions", "FOR i IN 1..50000 DO INSERT INTO d.t VALUES (i, i * 7, " + wide + "); END FOR"},
