@@ -68,6 +68,8 @@ func TestFSMIsDeterministic(t *testing.T) {
 var sleepAllowed = map[string]string{
 	"worker/worker_test.go": "inside synctest, where an hour passes at once",
 	"worker/resume_test.go": "inside synctest, where an hour passes at once",
+
+	"worker/syncer/width_test.go": "inside synctest, where a target takes its time",
 }
 
 func TestNoSleepInTests(t *testing.T) {

@@ -33,6 +33,7 @@ func (s server) best(lanes int) (rate float64) {
 // TestWidthFindsWhatTheTargetTakes: whatever the target and however many lanes
 // there are, about as much comes through as with the best number of them.
 func TestWidthFindsWhatTheTargetTakes(t *testing.T) {
+	const begins, lasts = 20 * time.Second, 20 * time.Second
 	for _, s := range []server{
 		{network: 100 * time.Microsecond, work: 10 * time.Millisecond, processors: 2, contention: 0.01},
 		{network: 5 * time.Millisecond, work: 3 * time.Millisecond, processors: 2, contention: 0.005},
@@ -43,44 +44,38 @@ func TestWidthFindsWhatTheTargetTakes(t *testing.T) {
 		for _, lanes := range []int{1, 2, 5, 16, 100} {
 			t.Run(fmt.Sprintf("%+v, %d lanes", s, lanes), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					const begins, lasts = 20 * time.Second, 20 * time.Second
-					if got, want := catchUp(newWidth(make([]atomic.Int64, lanes)), s, begins, lasts), s.best(lanes); got < 0.93*want {
+					w := newWidth(make([]atomic.Int64, lanes))
+					from, end := time.Now().Add(begins), time.Now().Add(begins+lasts)
+					var (
+						inside, done atomic.Int64
+						all          sync.WaitGroup
+					)
+					for lane := range lanes {
+						all.Go(func() {
+							for time.Now().Before(end) {
+								w.load[lane].Store(0)
+								if int64(lane) >= w.lanes.Load() {
+									time.Sleep(5 * time.Millisecond)
+									continue
+								}
+								w.load[lane].Store(100) // and more behind that
+								time.Sleep(s.takes(int(inside.Add(1))))
+								inside.Add(-1)
+								w.applied(time.Now(), 100)
+								if time.Now().After(from) {
+									done.Add(1)
+								}
+							}
+						})
+					}
+					all.Wait()
+					if got, want := float64(done.Load())/lasts.Seconds(), s.best(lanes); got < 0.93*want {
 						t.Errorf("%.0f transactions a second, %.0f are possible", got, want)
 					}
 				})
 			})
 		}
 	}
-}
-
-// catchUp has as many of the lanes as may be write as fast as they can and gives
-// how many transactions a second came through from when it begins on.
-func catchUp(w *width, s server, begins, lasts time.Duration) float64 {
-	var (
-		inside, done atomic.Int64
-		all          sync.WaitGroup
-	)
-	from, end := time.Now().Add(begins), time.Now().Add(begins+lasts)
-	for lane := range w.load {
-		all.Go(func() {
-			for time.Now().Before(end) {
-				w.load[lane].Store(0)
-				if int64(lane) >= w.lanes.Load() {
-					time.Sleep(5 * time.Millisecond)
-					continue
-				}
-				w.load[lane].Store(100) // and more behind that
-				time.Sleep(s.takes(int(inside.Add(1))))
-				inside.Add(-1)
-				w.applied(time.Now(), 100)
-				if time.Now().After(from) {
-					done.Add(1)
-				}
-			}
-		})
-	}
-	all.Wait()
-	return float64(done.Load()) / lasts.Seconds()
 }
 
 // TestWidthOfAnIdleTask: while there is little to do, nothing is tried.
