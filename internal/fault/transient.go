@@ -36,7 +36,18 @@ func Transient(err error) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(brokenConnection(), func(e error) bool { return errors.Is(err, e) })
+	return slices.ContainsFunc(brokenConnection(), func(e error) bool { return errors.Is(err, e) }) || unwritten(err)
+}
+
+// unwritten tells that a connection broke before anything was sent over it. The
+// driver keeps its error for that to itself, and lets it out of a login.
+func unwritten(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if err.Error() == "bad connection" {
+			return true
+		}
+	}
+	return false
 }
 
 // brokenConnection lists the forms in which the driver and the system say that

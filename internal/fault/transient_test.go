@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -8,8 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -122,4 +125,41 @@ func TestTransientConnections(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)
 		}
 	}
+}
+
+// TestConnectionThatBreaksInTheLogin: the server greets and is gone.
+func TestConnectionThatBreaksInTheLogin(t *testing.T) {
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.Logger = "tcp", "127.0.0.1:1", &mysql.NopLogger{}
+	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return greeted(), nil }
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := connector.Connect(t.Context())
+	if err == nil {
+		t.Fatal("it connects", conn.Close())
+	}
+	if err = fmt.Errorf("connect: %w", errors.Join(err)); !Transient(Wrap("start", err)) {
+		t.Errorf("it is not tried again after: %v", err)
+	}
+}
+
+// broken is a connection that can be read from, and not written to.
+type broken struct {
+	net.Conn
+	rest *bytes.Reader
+}
+
+func (b broken) Read(p []byte) (int, error)       { return b.rest.Read(p) }
+func (b broken) Write([]byte) (int, error)        { return 0, net.ErrClosed }
+func (b broken) Close() error                     { return nil }
+func (b broken) SetDeadline(time.Time) error      { return nil }
+func (b broken) SetReadDeadline(time.Time) error  { return nil }
+func (b broken) SetWriteDeadline(time.Time) error { return nil }
+
+func greeted() net.Conn {
+	text := "\x0a10.11.1-MariaDB\x00" + "\x01\x00\x00\x00" + "saltsalt\x00" + "\xff\xf7\x2d\x02\x00\xff\x81\x15" +
+		strings.Repeat("\x00", 10) + "saltsaltsalt\x00" + "mysql_native_password\x00"
+	return broken{rest: bytes.NewReader(append([]byte{byte(len(text)), 0, 0, 0}, text...))}
 }
