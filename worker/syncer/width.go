@@ -24,6 +24,7 @@ type width struct {
 	home  int // in levels, the best so far
 	step  int // +1 or -1: where the next try goes
 	stay  int // measurements until then
+	pause int // as many came before the last try
 	score []float64
 	since time.Time // of the measurement below; zero when it has not begun
 	rows  int
@@ -38,21 +39,23 @@ const (
 	firstWidth = 8
 	// measured is how long a number of lanes is looked at, and rounds how many
 	// transactions each of them makes at least.
-	measured = 200 * time.Millisecond
+	measured = 400 * time.Millisecond
 	rounds   = 4
-	// settled is how many measurements come before another number is tried.
-	settled = 4
+	// settled is how many measurements come before another number is tried, twice
+	// as many each time that it was in vain, up to longest.
+	settled, longest = 4, 32
 	// hopeless is how many measurements of a number may say nothing: with fewer
 	// lanes, the others still have something from before.
 	hopeless = 10
 	// recent is the weight of the last measurement among those of its number.
 	recent = 0.3
-	// gain is what a greater number must bring.
-	gain = 1.02
+	// gainOfMore and gainOfFewer are what another number must bring: measurements
+	// are not exact, and between equal ones fewer are better.
+	gainOfMore, gainOfFewer = 1.05, 1.01
 )
 
 func newWidth(load []atomic.Int64) *width {
-	w := &width{load: load, step: 1, stay: 1}
+	w := &width{load: load, step: 1, stay: 1, pause: settled / 2}
 	lanes := len(load)
 	for n := 1; n < lanes; { // 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on
 		w.levels = append(w.levels, n)
@@ -143,12 +146,12 @@ func (w *width) judge(rate float64) {
 		}
 		return
 	}
-	least := w.score[w.home]
+	least := gainOfFewer
 	if w.level > w.home {
-		least *= gain
+		least = gainOfMore
 	}
-	if *s > least { // and it may go on like this
-		w.home = w.level
+	if *s > least*w.score[w.home] { // and it may go on like this
+		w.home, w.pause = w.level, settled/2
 		w.try()
 		return
 	}
@@ -169,5 +172,6 @@ func (w *width) try() {
 // with mu held.
 func (w *width) turn() {
 	w.take(w.home)
-	w.step, w.stay = -w.step, settled
+	w.pause = min(2*w.pause, longest)
+	w.step, w.stay = -w.step, w.pause
 }
