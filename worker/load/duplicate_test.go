@@ -50,7 +50,7 @@ func TestRowsThatAreThere(t *testing.T) { intoEach(t, rowsThatAreThere) }
 
 func rowsThatAreThere(t *testing.T, src, dst *testbed.Server) {
 	for _, way := range []config.OnDuplicate{"", config.DuplicateIgnore, config.DuplicateReplace} {
-		name := "there_" + dst.Name + string(way)
+		name := "dup_" + dst.Name + string(way)
 		b := newBed(t, name, src, dst)
 		// 7 clashes by the primary key, 9009 by the unique key with row 9, all of 100 to 160 by both.
 		there := "(7, 'x7', 'target', 0), (9009, 'u9', 'target', 0)"
