@@ -2,15 +2,19 @@ package rowevent
 
 import "math"
 
-// groupDigits is how many digits four bytes of a decimal hold.
-const groupDigits, groupBytes = 9, 4
+const (
+	// groupDigits is how many digits four bytes of a decimal hold.
+	groupDigits, groupBytes = 9, 4
+	// mostDigits is how many a decimal has at most.
+	mostDigits = 65
+)
 
 // restBytes is how many bytes hold so many digits beside the full groups.
 var restBytes = [groupDigits + 1]int{0, 1, 1, 2, 2, 3, 3, 4, 4, 4}
 
 func decimalBytes(precision, scale int) int {
 	whole := precision - scale
-	return whole/groupDigits*4 + restBytes[whole%groupDigits] + scale/groupDigits*4 + restBytes[scale%groupDigits]
+	return whole/groupDigits*groupBytes + restBytes[whole%groupDigits] + scale/groupDigits*groupBytes + restBytes[scale%groupDigits]
 }
 
 // appendDecimal writes a decimal: groups of nine digits in four bytes, what is
@@ -22,8 +26,7 @@ func appendDecimal(dst, raw []byte, precision, scale int) []byte {
 		dst = append(dst, '-')
 		g.turn = math.MaxUint32
 	}
-	const most = 65 + len(".")
-	var text [most + 1]byte
+	var text [len("0.") + mostDigits]byte
 	whole := precision - scale
 	end := g.digits(text[:], 0, whole%groupDigits, whole/groupDigits, 0)
 	begin := 0

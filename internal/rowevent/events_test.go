@@ -181,6 +181,33 @@ func TestTruncatedEvents(t *testing.T) {
 	}
 }
 
+// TestLargestDecimals: 65 digits, anywhere; more are none of a server's.
+func TestLargestDecimals(t *testing.T) {
+	nines := strings.Repeat("9", 65)
+	columns := []string{"decimal(65,0)", "decimal(65,38)", "decimal(38,38)"}
+	values := []any{"-" + nines, nines[:27] + "." + nines[:38], "-0." + nines[:38]}
+	d := rowevent.NewDecoder()
+	if _, err := d.TableMap(rowtest.TableMap(t, 5, "d", "t", columns)); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := d.Rows(insert, rowtest.RowsEvent(t, insert, 5, columns, values), everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range values {
+		if got := rows.Images[0].Value(i).String(); got != want {
+			t.Errorf("%s: %s, want %s", columns[i], got, want)
+		}
+	}
+	columns = []string{"decimal(66,0)"}
+	if _, err := d.TableMap(rowtest.TableMap(t, 6, "d", "u", columns)); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := d.Rows(insert, rowtest.RowsEvent(t, insert, 6, columns, []any{"1"}), everything); err == nil || rows.Images != nil {
+		t.Errorf("66 digits: %v", err)
+	}
+}
+
 // TestPartialUpdates: behind options, which may be none, the documents of the
 // image after come as text, wherever they stand; all else is as it is.
 func TestPartialUpdates(t *testing.T) {

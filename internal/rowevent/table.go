@@ -133,7 +133,7 @@ func (c *column) layout(typ byte, meta *cursor) error {
 		return c.fractional(5, meta)
 	case mysql.MYSQL_TYPE_NEWDECIMAL:
 		precision, scale := int(meta.number(1)), int(meta.number(1))
-		if scale > precision || precision == 0 {
+		if scale > precision || precision == 0 || precision > mostDigits {
 			return fmt.Errorf("a decimal of %d digits with %d behind the point", precision, scale)
 		}
 		c.meta, c.size = uint16(precision<<8|scale), uint16(decimalBytes(precision, scale))
