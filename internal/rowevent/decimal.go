@@ -26,21 +26,31 @@ func appendDecimal(dst, raw []byte, precision, scale int) []byte {
 		dst = append(dst, '-')
 		g.turn = math.MaxUint32
 	}
-	var text [len("0.") + mostDigits]byte
-	whole := precision - scale
-	end := g.digits(text[:], 0, whole%groupDigits, whole/groupDigits, 0)
-	begin := 0
-	for begin < end-1 && text[begin] == '0' {
-		begin++
+	begin, whole := len(dst), precision-scale
+	if before := whole % groupDigits; before > 0 {
+		dst = appendSignificant(dst, g.next(restBytes[before]))
 	}
-	if whole == 0 {
-		text[0], end = '0', 1
+	for range whole / groupDigits {
+		if n := g.next(groupBytes); len(dst) > begin {
+			dst = appendDigits(dst, n, groupDigits)
+		} else {
+			dst = appendSignificant(dst, n)
+		}
 	}
-	if scale > 0 {
-		text[end] = '.'
-		end = g.digits(text[:], end+1, 0, scale/groupDigits, scale%groupDigits)
+	if len(dst) == begin {
+		dst = append(dst, '0')
 	}
-	return append(dst, text[begin:end]...)
+	if scale == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for range scale / groupDigits {
+		dst = appendDigits(dst, g.next(groupBytes), groupDigits)
+	}
+	if behind := scale % groupDigits; behind > 0 {
+		dst = appendDigits(dst, g.next(restBytes[behind]), behind)
+	}
+	return dst
 }
 
 // groups are the parts of a decimal.
@@ -48,23 +58,6 @@ type groups struct {
 	rest  []byte
 	first uint32 // what is to be turned around in the first byte
 	turn  uint32 // and in all
-}
-
-// digits writes some digits, full groups and some digits more, and tells where they end.
-func (g *groups) digits(text []byte, at, before, full, behind int) int {
-	if before > 0 {
-		putDigits(text[at:at+before], g.next(restBytes[before]))
-		at += before
-	}
-	for range full {
-		putDigits(text[at:at+groupDigits], g.next(groupBytes))
-		at += groupDigits
-	}
-	if behind > 0 {
-		putDigits(text[at:at+behind], g.next(restBytes[behind]))
-		at += behind
-	}
-	return at
 }
 
 // next gives the next part, of one to four bytes.

@@ -17,16 +17,31 @@ var pairs = func() (out [256]uint16) {
 // putPair writes n, which is below 100.
 func putPair(dst []byte, n int64) { binary.LittleEndian.PutUint16(dst, pairs[uint8(n)]) }
 
-// putDigits fills dst with the last digits of n.
-func putDigits(dst []byte, n uint32) {
-	for len(dst) > 1 {
+// nines are as many characters as appendDigits writes at most.
+const nines = "999999999"
+
+// appendDigits appends the last digits of n, nine at most.
+func appendDigits(dst []byte, n uint32, digits int) []byte {
+	at := len(dst)
+	dst = append(dst, nines...) // of a known size: cheaper than the right one
+	to := dst[at : at+digits]
+	for len(to) > 1 {
 		rest := n / 100
-		putPair(dst[len(dst)-2:], int64(n-100*rest))
-		n, dst = rest, dst[:len(dst)-2]
+		putPair(to[len(to)-2:], int64(n-100*rest))
+		n, to = rest, to[:len(to)-2]
 	}
-	if len(dst) > 0 {
-		dst[0] = byte('0' + n%10)
+	if len(to) > 0 {
+		to[0] = byte('0' + n%10)
 	}
+	return dst[:at+digits]
+}
+
+// appendSignificant appends the digits of n, none for 0 and nine at most.
+func appendSignificant(dst []byte, n uint32) []byte {
+	if n == 0 {
+		return dst
+	}
+	return appendDigits(dst, n, min(digits(uint64(n)), len(nines)))
 }
 
 // appendPair appends n with at least two digits.
