@@ -14,22 +14,45 @@ import (
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
-// raftdm loads our files in mode load into each target, and runs a task in mode
+// raftdm loads our files in mode load into each target, and runs tasks in mode
 // full, whose load runs beside its dump, into an emptied MariaDB.
 func (f *full) raftdm(ctx context.Context, tidb bool) error {
 	dumped := f.oursDir() + ".dump"
 	if err := f.alone(ctx, phaseLoad, "load", f.ours[0], dumped); err != nil {
 		return err
 	}
-	if err := f.ours[0].Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
+	if err := f.whole(ctx, phaseWhole); err != nil {
 		return err
 	}
-	if err := f.alone(ctx, phaseWhole, "full", f.ours[0], f.oursDir()); err != nil || !tidb {
+	if err := f.slowSource(ctx); err != nil || !tidb {
 		return err
 	}
 	return f.withTiDB(ctx, "tidb-ours", func(s *testbed.Server) error {
 		return f.alone(ctx, "load into TiDB", "load", target{s, "TiDB"}, dumped)
 	})
+}
+
+// whole runs a task in mode full.
+func (f *full) whole(ctx context.Context, phase string, dump ...string) error {
+	if err := f.ours[0].Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
+		return err
+	}
+	return f.alone(ctx, phase, "full", f.ours[0], f.oursDir(), dump...)
+}
+
+// slowSource holds the dump at the speed of the load, as a busy source or the
+// way to it does. A dump that takes no time leaves nothing to be won.
+func (f *full) slowSource(ctx context.Context) error {
+	load, _ := f.median(phaseLoad, "")
+	held := fmt.Sprintf("max-mb-per-second: %d", max(1, int64(float64(f.bytes)/(1<<20)/load.took.Seconds())))
+	dir := filepath.Join(f.dir, "slow")
+	if err := f.alone(ctx, phaseSlowDump, "dump", f.ours[0], dir, held); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir + ".dump"); err != nil {
+		return err
+	}
+	return f.whole(ctx, phaseSlowWhole, held)
 }
 
 // sizeOf adds up the data files of a dump.
@@ -43,13 +66,15 @@ func sizeOf(dir string) (size int64, err error) {
 	return size, err
 }
 
-// alone runs one task in a cluster of its own. Time counts from when its unit
+// alone runs one task in a cluster of its own, with more lines for its dump. Time counts from when its unit
 // runs: what dmctl and the checks take does not grow with the data.
-func (f *full) alone(ctx context.Context, phase, mode string, to target, dir string) error {
+func (f *full) alone(ctx context.Context, phase, mode string, to target, dir string, dump ...string) error {
 	say("running raftdm, %s", phase)
 	if err := to.Exec(ctx, "DROP DATABASE IF EXISTS dm_meta"); err != nil { // what a task of this name has recorded
 		return err
 	}
+	file := f.fullTask(mode, to, dir)
+	file.Dump = append(file.Dump, dump...)
 	return f.withCluster(ctx, func(c *testbed.Cluster) (err error) {
 		w := c.Workers()[0]
 		before, err := cpuSeconds(w.PID())
@@ -57,7 +82,7 @@ func (f *full) alone(ctx context.Context, phase, mode string, to target, dir str
 			return err
 		}
 		stop := (&backlog{bench: f.bench, o: &syncOptions{profiles: f.o.profiles}, kind: kind{name: strings.ReplaceAll(phase, " ", "-")}}).profile(ctx, w.Addr, to.label)
-		took, server, err := f.using(func() (time.Duration, error) { return f.finished(ctx, c, f.fullTask(mode, to, dir)) })
+		took, server, err := f.using(func() (time.Duration, error) { return f.finished(ctx, c, file) })
 		after, cpuErr := cpuSeconds(w.PID())
 		held, heldErr := mostHeld(w.PID())
 		if err := errors.Join(err, cpuErr, heldErr, stop()); err != nil {

@@ -154,11 +154,41 @@ func TestTheDumpOfAnotherTask(t *testing.T) {
 	dir := b.sub.Load.Dir
 	b.sub.Task = "loadonly"
 	b.loadOnly(dir)
-	b.sub.CleanDumpFile = true
+	b.sub.CleanDumpFile, b.sub.Load.Overlap = true, true
 	b.loadAlone()
 	b.equal(name, tables...)
-	if _, err := os.Stat(filepath.Join(dir, dumpdir.ManifestName)); err != nil {
-		t.Errorf("the files of another task were removed: %v", err)
+	left, err := dumpdir.ReadManifest(dir, nil)
+	if err != nil {
+		t.Fatalf("the files of another task were removed: %v", err)
+	}
+	for _, table := range left.Tables {
+		for _, f := range table.Data {
+			if err := f.Check(dir); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestOwnDumpLoadedAloneResumes: the halves of one task. The files that are loaded
+// stay until the last one is, and go then.
+func TestOwnDumpLoadedAloneResumes(t *testing.T) {
+	const name = "halves"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	tables := append(b.sysbench(name, 1, 20_000), "nokey")
+	b.keyless(name, 60_000)
+	b.sub.Mode = config.ModeDump
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	b.sub.Mode, b.sub.CleanDumpFile, b.sub.Load.Overlap = config.ModeLoad, true, true
+	b.loadSome(m, name)
+	b.loadAlone()
+	b.equal(name, tables...)
+	if left, err := os.ReadDir(b.sub.Load.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory at the end: %v, %v", left, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
@@ -131,10 +132,11 @@ func (r *run) state(before *dumpdir.State) (*dumpdir.State, error) {
 	return r.content.manifest.State(r.content.dir, before)
 }
 
-// dispose removes a file that is loaded, where the subtask wants that.
+// dispose removes a file that is loaded, where the subtask wants that. A load
+// alone needs all files until its end, and they may be another task's: see clean.
 func (r *run) dispose(f file) error {
 	sub := r.cfg.Subtask
-	if !sub.Load.Overlap || !sub.CleanDumpFile || r.content.live == nil && r.content.manifest == nil {
+	if sub.Mode == config.ModeLoad || !sub.Load.Overlap || !sub.CleanDumpFile || r.content.live == nil && r.content.manifest == nil {
 		return nil
 	}
 	if live := r.content.live; live != nil {
