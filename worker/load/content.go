@@ -99,17 +99,12 @@ func (l *list) next(context.Context) ([]item, []byte, error) {
 	return out, nil, nil
 }
 
-// inTurn lists the data files, tables side by side, so that the lanes do not
-// all write to the same end of the same table.
-func inTurn(tables []*table) *list {
+// listed is the feed of the tables of a dump that is complete.
+func listed(tables []*table) *list {
 	var out list
-	for i, more := 0, true; more; i++ {
-		more = false
-		for _, t := range tables {
-			if i < len(t.files) {
-				out = append(out, item{table: t, file: t.files[i]})
-				more = true
-			}
+	for _, t := range tables {
+		for _, f := range t.files {
+			out = append(out, item{table: t, file: f})
 		}
 	}
 	return &out
@@ -149,7 +144,7 @@ func openOwn(dir string, loaded dumpdir.Loaded) (*content, error) {
 		}
 		c.tables = append(c.tables, out)
 	}
-	c.files = inTurn(c.tables)
+	c.files = listed(c.tables)
 	return c, nil
 }
 
@@ -218,7 +213,7 @@ func openForeign(dir string) (*content, error) {
 		}
 		c.tables = append(c.tables, out)
 	}
-	c.files = inTurn(c.tables)
+	c.files = listed(c.tables)
 	return c, nil
 }
 
@@ -246,7 +241,7 @@ func (c *content) choose(f config.TableFilter) {
 			schemas = append(schemas, s)
 		}
 	}
-	c.schemas, c.tables, c.files = schemas, tables, inTurn(tables)
+	c.schemas, c.tables, c.files = schemas, tables, listed(tables)
 }
 
 // noDump is the error of task-mode load without a dump to load.

@@ -236,8 +236,10 @@ func (r *run) loadAll(ctx context.Context) error {
 }
 
 // hand gives the lanes the files as the dump hands them out; each has its chunk
-// row before.
+// row before. A dump that goes on is mostly far ahead, so that nearly all its files
+// come at once, too.
 func (r *run) hand(ctx context.Context, queue chan<- work) error {
+	tables := tablesAtOnce(r.cfg.Subtask.Load.PoolSize, r.db.Server.TiDB)
 	for {
 		items, more, err := r.content.files.next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -255,7 +257,7 @@ func (r *run) hand(ctx context.Context, queue chan<- work) error {
 		if err := r.cfg.Meta.AddChunks(ctx, r.content.id, names, more); err != nil {
 			return err
 		}
-		for _, it := range items {
+		for _, it := range inTurn(items, tables) {
 			c, known := r.chunks[it.file.name]
 			if !known {
 				c = checkpoint.Chunk{File: it.file.name, DumpID: r.content.id}
