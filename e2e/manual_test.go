@@ -136,7 +136,7 @@ const tablesOf = "SELECT CONCAT(table_schema, '.', table_name) FROM information_
 //	2.4.5, 5.2 a target with more columns              TestTargetsWithOtherStructure, TestReplayIntoWiderTarget of worker/syncer
 //	2.4.4  incremental only                            TestIncrementalFromPosition, TestIncrementalFromGTID
 //
-// and those of online DDL: onlineDDL. Examples of shard DDL are not among them.
+// and those of online DDL: onlineDDL; and case-sensitive, which has none. Examples of shard DDL are not among them.
 func TestManualExamples(t *testing.T) {
 	in := newInstances(t)
 	t.Run("several sources", func(t *testing.T) { in.t = t; in.severalSources() })
@@ -145,6 +145,7 @@ func TestManualExamples(t *testing.T) {
 	t.Run("online DDL", func(t *testing.T) { in.t = t; in.onlineDDL() })
 	t.Run("filters", func(t *testing.T) { in.t = t; in.filters() })
 	t.Run("routing", func(t *testing.T) { in.t = t; in.routing() })
+	t.Run("letter case", func(t *testing.T) { in.t = t; in.letterCase() })
 	in.t = t
 }
 

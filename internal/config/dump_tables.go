@@ -14,9 +14,9 @@ type DumpTables struct {
 func (d *DumpTables) filter(o filter.Options) (TableFilter, error) {
 	in, err := filter.New(filter.Rules{DoDBs: d.Schemas, DoTables: d.Include}, o)
 	if err != nil || len(d.Exclude) == 0 {
-		return in, err
+		return copied{in}, err
 	}
-	f := &difference{in: in}
+	f := &difference{in: copied{in}}
 	if f.tables, err = filter.New(filter.Rules{DoTables: d.Exclude}, o); err != nil {
 		return nil, err
 	}
@@ -32,10 +32,18 @@ func (d *DumpTables) filter(o filter.Options) (TableFilter, error) {
 	return f, err
 }
 
+// copied is a filter as the dump sees it: statements about schemas are those that
+// make them.
+type copied struct{ *filter.Filter }
+
+// MatchSchema implements TableFilter.
+func (c copied) MatchSchema(schema string) bool { return c.CopiesSchema(schema) }
+
 // difference is what one filter selects and another one does not.
 type difference struct {
-	in, tables *filter.Filter
-	schemas    *filter.Filter // of which all tables are excluded; nil for none
+	in      copied
+	tables  *filter.Filter
+	schemas *filter.Filter // of which all tables are excluded; nil for none
 }
 
 // MatchSchema implements TableFilter.

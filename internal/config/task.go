@@ -161,7 +161,7 @@ func (t Task) subtask(src Source, in *Instance) (Subtask, error) {
 	if err != nil {
 		return Subtask{}, fault.Wrap(op, err)
 	}
-	var dumped TableFilter = f
+	var dumped TableFilter = copied{f}
 	if in.Dump.Tables != nil {
 		if dumped, err = in.Dump.Tables.filter(o); err != nil {
 			return Subtask{}, fault.Wrap(op, err)

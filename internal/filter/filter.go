@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/fault"
@@ -100,6 +101,14 @@ func invalid(key string, err error) error {
 
 // MatchSchema tells whether statements about a whole schema belong to the task.
 func (f *Filter) MatchSchema(schema string) bool { return f.schema(schema).selected }
+
+// CopiesSchema tells whether a schema is to be made on the target though none of its
+// tables is there: as MatchSchema, but a list of tables alone means no schema that
+// it does not name.
+func (f *Filter) CopiesSchema(schema string) bool {
+	named := func(t tablePattern) bool { return t.schema.Match(schema) }
+	return f.MatchSchema(schema) && (len(f.doDBs) > 0 || len(f.doTables) == 0 || slices.ContainsFunc(f.doTables, named))
+}
 
 // MatchTable tells whether a table and its rows belong to the task.
 func (f *Filter) MatchTable(schema, table string) bool { return f.table(schema, table).selected }

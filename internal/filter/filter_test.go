@@ -196,3 +196,33 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestCopiesSchema: a schema without tables is copied unless there is a list of
+// tables that does not name it.
+func TestCopiesSchema(t *testing.T) {
+	tables := []TablePattern{{"shop", "t*"}, {"~^old", "x"}}
+	for _, c := range []struct {
+		rules Rules
+		want  string
+	}{
+		{Rules{}, "shop old1 other"},
+		{Rules{DoTables: tables}, "shop old1"},
+		{Rules{DoTables: tables, IgnoreDBs: []string{"old1"}}, "shop"},
+		{Rules{DoTables: tables, DoDBs: []string{"shop", "other"}}, "shop other"},
+		{Rules{IgnoreTables: tables}, "shop old1 other"},
+	} {
+		f, err := New(c.rules, Options{Internal: []string{"dm_meta"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range []string{"shop", "old1", "other", "dm_meta", "mysql"} {
+			if f.CopiesSchema(s) {
+				got = append(got, s)
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%+v: %v, want %s", c.rules, got, c.want)
+		}
+	}
+}

@@ -111,6 +111,26 @@ func TestRefusedDDLIsNotTakenForDone(t *testing.T) {
 	b.equal()
 }
 
+// TestAlterDatabaseThatIsNotThere passes by: a task that lists tables has the schemas
+// of these, while such a statement may be about any.
+func TestAlterDatabaseThatIsNotThere(t *testing.T) {
+	testbed.SkipIfShort(t)
+	for name, down := range map[string]*testbed.Server{"MariaDB": secondMariaDB(t), "TiDB": servers.TiDB(t)} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, servers.MariaDB(t), down, false)
+			s := b.schema()
+			r := b.start()
+			b.exec("CREATE DATABASE " + s)
+			r.caughtUp()
+			b.must(b.down.Exec(t.Context(), "DROP DATABASE "+s))
+			b.exec("ALTER DATABASE "+s+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "CREATE OR REPLACE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)", "INSERT INTO "+s+".a VALUES (1)")
+			r.caughtUp()
+			r.end()
+			b.equal()
+		})
+	}
+}
+
 // TestATableWithoutAKnownID: whether rows have changed their table tells only the
 // table's id, which a MariaDB shows to who has PROCESS. Without it the statement
 // does not run, under DM's number for a DDL that cannot be dealt with, and the task
