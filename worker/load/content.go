@@ -131,6 +131,19 @@ func openContent(sub config.Subtask, loaded dumpdir.Loaded) (*content, error) {
 	return openForeign(dir)
 }
 
+// alone refuses a dump that only its own task can load: one that was
+// interrupted there. Its rows are of several moments, which that task's
+// replication makes one, or are on that task's target and in no file.
+func (c *content) alone() error {
+	if !c.own || c.replay == nil && !c.manifest.Touched() {
+		return nil
+	}
+	return &fault.Error{Op: "open the dump", Kind: fault.Invalid, Code: codeDumpMissing,
+		Msg: fmt.Sprintf("the dump in %s was interrupted and gone on with: its rows are of several moments, or no longer in files, and only the task %q that dumped them makes one state of them",
+			c.dir, c.manifest.Task),
+		Hint: "load a dump of mode dump, or one that was not interrupted: put its files there, then resume-task"}
+}
+
 // openOwn opens a dump of ours.
 func openOwn(dir string, loaded dumpdir.Loaded) (*content, error) {
 	m, err := dumpdir.ReadManifest(dir, loaded)
