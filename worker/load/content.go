@@ -99,6 +99,19 @@ func (l *list) next(context.Context) ([]item, []byte, error) {
 	return out, nil, nil
 }
 
+// wanted refuses a dump of other rows than the task wants now: of those that are
+// missing no later part of the task would know.
+func (c *content) wanted(where string) error {
+	was, known := c.manifest.Where()
+	if !known || was == where {
+		return nil
+	}
+	return &fault.Error{Op: "open the dump", Kind: fault.Conflict, Code: codeDumpMissing,
+		Msg: fmt.Sprintf("the rows were dumped with where %q, and the task has %q now", was, where),
+		Hint: "stop-task and start it with the former where; or remove the task's tables from the target" +
+			" and begin anew with start-task --remove-meta"}
+}
+
 // inTurn lists the data files, tables side by side, so that the lanes do not
 // all write to the same end of the same table.
 func inTurn(tables []*table) *list {
@@ -129,6 +142,14 @@ func openContent(sub config.Subtask, loaded dumpdir.Loaded) (*content, error) {
 		return openOwn(dir, nil)
 	}
 	return openForeign(dir)
+}
+
+// fits tells whether the dump is one that the subtask can load.
+func (c *content) fits(sub config.Subtask) error {
+	if sub.Mode == config.ModeLoad {
+		return c.alone()
+	}
+	return c.wanted(sub.Dump.Where)
 }
 
 // alone refuses a dump that only its own task can load: one that was

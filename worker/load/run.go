@@ -128,10 +128,8 @@ func (r *run) openDump(ctx context.Context) error {
 		err = fmt.Errorf("%s: %w: it is dump %s, while the task is at dump %s", r.content.dir, dumpdir.ErrMissing, r.content.id, r.phase.DumpID)
 	}
 	if err == nil {
-		if sub.Mode == config.ModeLoad {
-			if err := r.content.alone(); err != nil {
-				return err
-			}
+		if err := r.content.fits(sub); err != nil {
+			return err
 		}
 		r.content.choose(sub.Filter)
 		if adopt {
@@ -148,7 +146,7 @@ func (r *run) openDump(ctx context.Context) error {
 		if r.content == nil { // else it is another dump
 			return noDump(sub, err)
 		}
-		if err := r.content.alone(); err != nil {
+		if err := r.content.fits(sub); err != nil {
 			return err
 		}
 		r.content.choose(sub.Filter)
