@@ -120,7 +120,7 @@ func (c *coordinator) replayedDDL(t *Txn, n int) (empties bool, err error) {
 			case emptiesOnly(list[i].node):
 				empties = true
 			case n <= at.To || list[i].swaps:
-				return false, &fault.Error{Kind: fault.Internal, Side: fault.Upstream,
+				return false, &fault.Error{Kind: fault.Data, Side: fault.Upstream,
 					Msg:  fmt.Sprintf("%s was changed at %s while it was dumped, by %q, and rows of it are from before", dbconn.Ident(name.Schema, name.Table), t.Begin, excerpt(t.DDL.Text)),
 					Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
 			}
