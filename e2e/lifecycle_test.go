@@ -57,6 +57,13 @@ func TestFullModeFinishes(t *testing.T) {
 	s.await(time.Minute, "it has finished", func(st testbed.TaskStatus) bool { return st.Stage == "Finished" })
 	s.compare()
 
+	// Started again in mode all it replicates from where it was loaded.
+	s.do("stop-task", taskName)
+	must(t, s.up.Exec(t.Context(), "DELETE FROM `"+schemaName+"`.sbtest1 WHERE id % 2 = 0"))
+	s.startTask(s.task("all"))
+	s.await(time.Minute, "it replicates", running)
+	s.wantEqual()
+
 	// The same in halves: one task writes the files, another loads them.
 	s.do("stop-task", taskName)
 	must(t, s.down.Exec(t.Context(), "DROP DATABASE `"+schemaName+"`"))

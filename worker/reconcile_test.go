@@ -89,6 +89,9 @@ func TestNextUnit(t *testing.T) {
 	if got := nextUnit(config.ModeFull, checkpoint.Phase{Unit: status.UnitLoad, Finished: true}); got != status.UnitInvalid {
 		t.Errorf("behind a load that is finished comes %s", got)
 	}
+	if got := nextUnit(config.ModeAll, checkpoint.Phase{Unit: status.UnitLoad, Finished: true}); got != status.UnitSync {
+		t.Errorf("behind the end of a task in mode full, which is in mode all now, comes %s", got)
+	}
 	if got := nextUnit(config.ModeFull, checkpoint.Phase{Unit: status.UnitSync, Replay: &checkpoint.Replay{}}); got != status.UnitSync {
 		t.Errorf("behind the load of a dump of several moments comes %s", got)
 	}

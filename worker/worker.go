@@ -268,7 +268,7 @@ func nextUnit(m config.Mode, at checkpoint.Phase) status.Unit {
 		return status.UnitInvalid
 	case m == config.ModeFull && p == status.UnitSync && at.Replay != nil:
 		return p // to bring rows of several moments to one
-	case m == config.ModeIncremental:
+	case m == config.ModeIncremental, m == config.ModeAll && p == status.UnitLoad && at.Finished: // by an earlier mode of the task
 		return status.UnitSync
 	case m == config.ModeLoad && p == status.UnitSync:
 		return status.UnitInvalid

@@ -77,9 +77,22 @@ func (r Rules) Table(n schema.Name, to *route.Target, text string) (Statement, e
 			return Statement{}, err
 		}
 	}
+	if r.Target.TiDB {
+		text = visible(text)
+	}
 	st := Statement{Schema: to.Schema}
 	st.SQL, st.Replaced = r.collate(ifNotExists(text))
 	return st, nil
+}
+
+// visible is a CREATE TABLE for a server that knows no invisible columns: there
+// they are columns like others, as replication makes them.
+func visible(text string) string {
+	words := schema.ReadWords(text, "", false)
+	if head, ok := words.Head(); ok && head.Visible != "" && head.Visible != head.Plain {
+		return head.Visible
+	}
+	return text
 }
 
 // NoSchema is the end of a table whose schema nobody has created: only a route of

@@ -1,6 +1,7 @@
 package create
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,30 @@ func TestFit(t *testing.T) {
 	}
 	if got := ifNotExists("CREATE TABLE `t` (`a` int)"); got != "CREATE TABLE IF NOT EXISTS `t` (`a` int)" {
 		t.Error(got)
+	}
+}
+
+// TestInvisibleColumns are columns like others where the target knows no such ones.
+func TestInvisibleColumns(t *testing.T) {
+	table := func(hidden, key string) string {
+		return "CREATE TABLE `INVISIBLE` (\n  `id` int(11) NOT NULL,\n  `h` int(11)" + hidden + " DEFAULT 7 COMMENT 'INVISIBLE ` \\\\',\n  `v` varchar(20) COLLATE utf8mb4_bin DEFAULT 'a\\nb'," +
+			"\n  PRIMARY KEY (`id`)" + key + "\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='x'"
+	}
+	n, to := schema.Name{Schema: "s", Table: "INVISIBLE"}, &route.Target{Schema: "s", Table: "INVISIBLE"}
+	for _, hidden := range []string{" INVISIBLE", " /*!80023 INVISIBLE */", ""} {
+		for _, tidb := range []bool{false, true} {
+			want := table(hidden, "")
+			if tidb {
+				want = table("", "")
+			}
+			st, err := Rules{Target: dbconn.Server{TiDB: tidb}}.Table(n, to, table(hidden, ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Fields(strings.Replace(want, "TABLE", "TABLE IF NOT EXISTS", 1)), strings.Fields(st.SQL)); diff != "" {
+				t.Errorf("%q, TiDB %t: %s", hidden, tidb, diff)
+			}
+		}
 	}
 }
 

@@ -267,14 +267,14 @@ func (f finding) state() State {
 	return state
 }
 
-// sameTarget finds tables whose names the target cannot tell apart.
+// sameTarget finds tables whose names differ in case only, which TiDB and others take for one.
 func sameTarget(tables []schema.Name) error {
 	seen := map[string]schema.Name{}
 	for _, n := range tables {
 		key := strings.ToLower(dbconn.Ident(n.Schema, n.Table))
 		if other, ok := seen[key]; ok && other != n {
 			return &fault.Error{Kind: fault.Invalid, Code: codeSameTable,
-				Msg:  fmt.Sprintf("same target table %s vs %s: the target ignores case in names", dbconn.Ident(n.Schema, n.Table), dbconn.Ident(other.Schema, other.Table)),
+				Msg:  fmt.Sprintf("same target table %s vs %s: the names differ in case only, which targets such as TiDB do not tell apart", dbconn.Ident(n.Schema, n.Table), dbconn.Ident(other.Schema, other.Table)),
 				Hint: "leave one of the two out with block-allow-list and case-sensitive: true, or rename it upstream"}
 		}
 		seen[key] = n

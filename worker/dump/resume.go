@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/raftdm/raftdm/internal/binlog"
-	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -171,11 +170,6 @@ func (a *attempt) arrange(tables []*table) error {
 	return nil
 }
 
-// settings is what of the configuration shapes the files of a dump.
-func settings(d config.Dump) string {
-	return fmt.Sprintf("rows=%t where=%s", d.Rows > 0, d.Where)
-}
-
 // number is that of the snapshot which the attempt reads.
 func (a *attempt) number() int {
 	if a.prior == nil {
@@ -194,7 +188,7 @@ func (a *attempt) open(ctx context.Context, db *dbconn.DB, p checkpoint.Phase) (
 		return nil, err
 	}
 	a.header = dumpdir.Header{DumpID: p.DumpID, Task: sub.Task, Source: sub.SourceID, Server: db.Server.Version, Identity: id,
-		Settings: settings(sub.Dump), Started: a.started}
+		Settings: dumpdir.SettingsOf(sub.Dump.Rows > 0, sub.Dump.Where), Started: a.started}
 	if !a.cfg.Resume || p.DumpID == "" {
 		return nil, a.create(nil, a.record(ctx, func(ctx context.Context, ex checkpoint.Execer) error { return a.restart(ctx, ex) }))
 	}

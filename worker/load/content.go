@@ -99,6 +99,19 @@ func (l *list) next(context.Context) ([]item, []byte, error) {
 	return out, nil, nil
 }
 
+// wanted refuses a dump of other rows than the task wants now: of those that are
+// missing no later part of the task would know.
+func (c *content) wanted(where string) error {
+	was, known := c.manifest.Where()
+	if !known || was == where {
+		return nil
+	}
+	return &fault.Error{Op: "open the dump", Kind: fault.Conflict, Code: codeDumpMissing,
+		Msg: fmt.Sprintf("the rows were dumped with where %q, and the task has %q now", was, where),
+		Hint: "stop-task and start it with the former where; or remove the task's tables from the target" +
+			" and begin anew with start-task --remove-meta"}
+}
+
 // listed is the feed of the tables of a dump that is complete.
 func listed(tables []*table) *list {
 	var out list
@@ -124,6 +137,27 @@ func openContent(sub config.Subtask, loaded dumpdir.Loaded) (*content, error) {
 		return openOwn(dir, nil)
 	}
 	return openForeign(dir)
+}
+
+// fits tells whether the dump is one that the subtask can load.
+func (c *content) fits(sub config.Subtask) error {
+	if sub.Mode == config.ModeLoad {
+		return c.alone()
+	}
+	return c.wanted(sub.Dump.Where)
+}
+
+// alone refuses a dump that only its own task can load: one that was
+// interrupted there. Its rows are of several moments, which that task's
+// replication makes one, or are on that task's target and in no file.
+func (c *content) alone() error {
+	if !c.own || c.replay == nil && !c.manifest.Touched() {
+		return nil
+	}
+	return &fault.Error{Op: "open the dump", Kind: fault.Invalid, Code: codeDumpMissing,
+		Msg: fmt.Sprintf("the dump in %s was interrupted and gone on with: its rows are of several moments, or no longer in files, and only the task %q that dumped them makes one state of them",
+			c.dir, c.manifest.Task),
+		Hint: "load a dump of mode dump, or one that was not interrupted: put its files there, then resume-task"}
 }
 
 // openOwn opens a dump of ours.

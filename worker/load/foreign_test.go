@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/status"
+	"github.com/raftdm/raftdm/worker/dump"
 	"github.com/raftdm/raftdm/worker/dump/dumpdir"
 	"github.com/raftdm/raftdm/worker/load"
 )
@@ -192,6 +194,42 @@ func TestOwnDumpLoadedAloneResumes(t *testing.T) {
 	}
 }
 
+// TestADumpThatNeedsItsTask: what another task has dumped in parts is of no one
+// moment, or lacks what that task had loaded when its disk was lost. A load alone
+// takes neither for a dump.
+func TestADumpThatNeedsItsTask(t *testing.T) {
+	const name = "needstask"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.sysbench(name, 2, 20_000)
+	b.sub.Load.PoolSize = 1
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	b.loadSome(m, name)
+	if err := os.RemoveAll(b.sub.Load.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.load(t.Context(), m); !errors.Is(err, load.ErrDumpAgain) {
+		t.Fatalf("load without the rest of its dump: %v", err)
+	}
+	again := dump.New(dump.Config{Subtask: b.sub, Meta: m, Log: b.log(), Resume: true})
+	if err := again.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dir := b.sub.Load.Dir
+	b.dst = mariaTarget(t)
+	b.sub.Target, b.sub.Task = b.dst.Config(), "another"
+	b.loadOnly(dir)
+	other, closeOther := b.meta(t.Context())
+	defer closeOther()
+	err := b.load(t.Context(), other)
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(fmt.Sprint(err), dir) || !strings.Contains(fmt.Sprint(err), name) || fault.HintOf(err) == "" {
+		t.Errorf("want the directory, its task and a way out, got %v (hint: %s)", err, fault.HintOf(err))
+	}
+}
+
 // TestNoDumpToLoad names the directories in which files are looked for.
 func TestNoDumpToLoad(t *testing.T) {
 	const name = "nodump"
@@ -215,6 +253,35 @@ func TestNoDumpToLoad(t *testing.T) {
 	}
 	if p, err := m.Phase(t.Context()); err != nil || p.Unit != status.UnitInvalid {
 		t.Errorf("phase %+v, %v", p, err)
+	}
+}
+
+// TestTheDumpIsGoneBeforeARow: the files go when the task has begun with them and
+// no row of them is on the target.
+func TestTheDumpIsGoneBeforeARow(t *testing.T) {
+	const name = "gonebefore"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.exec(b.src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, v BIGINT)", "INSERT INTO "+name+".t VALUES (1, 1)")
+	b.exec(b.dst, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, v DOUBLE)")
+	b.sub.Mode = config.ModeDump
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	dir := b.sub.Load.Dir
+	b.sub.Task = "gonebefore_load"
+	b.loadOnly(dir)
+	other, closeOther := b.meta(t.Context())
+	defer closeOther()
+	if err := b.load(t.Context(), other); !fault.Is(err, fault.Schema) {
+		t.Fatalf("a column that does not hold the values: %v", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.load(t.Context(), other); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error()+fault.HintOf(err), dir) {
+		t.Errorf("without the files: %v (%s)", err, fault.HintOf(err))
 	}
 }
 

@@ -141,6 +141,20 @@ func TestTypesOfMariaDBOnly(t *testing.T) {
 	b.equal(name, "t", "a", "p", "parent", "child")
 }
 
+// TestInvisibleColumns arrive with their values, on a target that knows none such too.
+func TestInvisibleColumns(t *testing.T) {
+	intoEach(t, func(t *testing.T, src, dst *testbed.Server) {
+		const name = "invisible"
+		b := newBed(t, name, src, dst)
+		b.exec(src, "DROP DATABASE IF EXISTS "+name, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, h INT INVISIBLE DEFAULT 7, v INT)",
+			"INSERT INTO "+name+".t (id, h, v) VALUES (1, 8, 9), (2, NULL, 3)")
+		b.run()
+		if n := b.count(dst, name+".t WHERE id = 1 AND h = 8 AND v = 9 OR id = 2 AND h IS NULL AND v = 3"); n != 2 {
+			t.Errorf("%d rows are as on the source", n)
+		}
+	})
+}
+
 // TestBrokenConnections: dump and load go on by themselves when their
 // connections are killed, and nothing is lost or doubled.
 func TestBrokenConnections(t *testing.T) {

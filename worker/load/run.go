@@ -128,6 +128,9 @@ func (r *run) openDump(ctx context.Context) error {
 		err = fmt.Errorf("%s: %w: it is dump %s, while the task is at dump %s", r.content.dir, dumpdir.ErrMissing, r.content.id, r.phase.DumpID)
 	}
 	if err == nil {
+		if err := r.content.fits(sub); err != nil {
+			return err
+		}
 		r.content.choose(sub.Filter)
 		if adopt {
 			return r.adopt(ctx)
@@ -140,8 +143,11 @@ func (r *run) openDump(ctx context.Context) error {
 		}
 	}
 	if sub.Mode == config.ModeLoad {
-		if adopt || !errors.Is(err, dumpdir.ErrMissing) {
+		if r.content == nil { // else it is another dump
 			return noDump(sub, err)
+		}
+		if err := r.content.fits(sub); err != nil {
+			return err
 		}
 		r.content.choose(sub.Filter)
 		return r.adopt(ctx) // nothing was loaded of the one that it was before

@@ -112,6 +112,31 @@ func TestWhereAndRows(t *testing.T) {
 	}
 }
 
+// TestWhereChangesBehindTheDump: rows that only the new filter lets in are in no
+// file, so the load does not end as if all were there.
+func TestWhereChangesBehindTheDump(t *testing.T) {
+	const name = "wherechanges"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.sub.Dump.Where = "id > 100"
+	b.exec(b.src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY)", "INSERT INTO "+name+".t SELECT seq FROM "+name+".seq_1_to_1000")
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.dump(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	b.sub.Dump.Where = ""
+	if err := b.load(t.Context(), m); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "id > 100") || fault.HintOf(err) == "" {
+		t.Errorf("with another filter: %v (hint: %s)", err, fault.HintOf(err))
+	}
+	b.sub.Dump.Where = "id > 100"
+	if err := b.load(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(b.dst, name+".t"); n != 900 {
+		t.Errorf("%d rows", n)
+	}
+}
+
 // TestWhereThatFitsNoTable ends the dump with its cause, not with another try.
 func TestWhereThatFitsNoTable(t *testing.T) {
 	const name = "badwhere"

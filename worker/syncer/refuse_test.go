@@ -2,9 +2,11 @@ package syncer
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
 )
@@ -106,5 +108,19 @@ func TestDuplicateRowIsNamed(t *testing.T) {
 		r.caughtUp()
 		r.end()
 		b.equal()
+	})
+}
+
+// TestSequenceInUse: a sequence's rows stop the task, and the advice is to leave it out.
+func TestSequenceInUse(t *testing.T) {
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		b := newBench(t, up, down, false)
+		b.exec("CREATE DATABASE IF NOT EXISTS "+b.schema(), "CREATE SEQUENCE "+b.schema()+".numbers")
+		at := b.master()
+		b.sub.Start = &config.StartPoint{BinlogName: at.Position.Name, BinlogPos: at.Position.Pos}
+		b.exec("DO NEXTVAL(" + b.schema() + ".numbers)")
+		if f := b.start().ends(t); f.Kind != fault.Schema || f.Code != codeFetchDownstream || !strings.Contains(fault.HintOf(f), "ignore-tables") {
+			t.Errorf("code %d, kind %s, hint %q", f.Code, f.Kind, fault.HintOf(f))
+		}
 	})
 }

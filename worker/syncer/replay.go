@@ -3,6 +3,9 @@ package syncer
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
@@ -21,7 +24,8 @@ import (
 //     Each row that any change in it touches ends as the last of them says.
 //
 // DDL up to the last place of all is left out, since the structures are those of
-// the last snapshot; so are rows of tables that were not there any more.
+// the last snapshot, but for what only empties a table behind From; so are rows of
+// tables that were not there any more.
 // worker/dump/DESIGN.md has the other half of this. It is the coordinator's.
 type replay struct {
 	places []binlog.Location
@@ -73,10 +77,13 @@ func (c *coordinator) replayed(t *Txn) error {
 		return nil
 	}
 	if t.DDL != nil {
-		if err := c.outdated(t, n); err != nil {
+		empties, err := c.replayedDDL(t, n)
+		if err != nil {
 			return err
 		}
-		c.leaveDDL(t)
+		if !empties {
+			c.leaveDDL(t)
+		}
 	}
 	kept := t.Rows[:0]
 	for i := range t.Rows {
@@ -92,24 +99,45 @@ func (c *coordinator) replayed(t *Txn) error {
 	return nil
 }
 
-// outdated refuses a DDL about a table that has rows from before and from behind
-// it. The dump reads such a table anew, so this is never so; if it were, rows
-// would be lost silently.
-func (c *coordinator) outdated(t *Txn, n int) error {
+// replayedDDL tells whether a DDL only empties tables that are from before it, or
+// partitions of them. The dump goes on with such a table where the source shows
+// no trace of it, as a MariaDB does, and the statement is executed: what a table
+// of several moments has from behind it comes again with the rows that follow.
+//
+// Any other one about a table that has rows from before and from behind it is
+// refused, and so is one that changes whose rows a table holds. The dump reads
+// the former anew, so it is never so; if it were, rows would be lost silently.
+func (c *coordinator) replayedDDL(t *Txn, n int) (empties bool, err error) {
 	list, err := c.parser.parse(t.DDL)
 	if err != nil {
-		return nil //nolint:nilerr // it is left out, whatever it says
+		return false, nil //nolint:nilerr // it is left out, whatever it says
 	}
 	for i := range list {
 		for _, name := range list[i].tables {
-			if at, dumped := c.replay.tables[name]; dumped && n > at.From && n <= at.To {
-				return &fault.Error{Kind: fault.Internal, Side: fault.Upstream,
-					Msg:  fmt.Sprintf("the structure of %s changed at %s while it was dumped, and a part of its rows is from before", dbconn.Ident(name.Schema, name.Table), t.Begin),
+			at, dumped := c.replay.tables[name]
+			switch {
+			case !dumped || n <= at.From:
+			case emptiesOnly(list[i].node):
+				empties = true
+			case n <= at.To || list[i].swaps:
+				return false, &fault.Error{Kind: fault.Data, Side: fault.Upstream,
+					Msg:  fmt.Sprintf("%s was changed at %s while it was dumped, by %q, and rows of it are from before", dbconn.Ident(name.Schema, name.Table), t.Begin, excerpt(t.DDL.Text)),
 					Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
 			}
 		}
 	}
-	return nil
+	return empties, nil
+}
+
+// emptiesOnly tells whether a statement removes rows and changes nothing else.
+func emptiesOnly(n ast.StmtNode) bool {
+	switch n := n.(type) {
+	case *ast.TruncateTableStmt:
+		return true
+	case *ast.AlterTableStmt:
+		return !slices.ContainsFunc(n.Specs, func(s *ast.AlterTableSpec) bool { return s.Tp != ast.AlterTableTruncatePartition })
+	}
+	return false
 }
 
 // leaveDDL leaves out a DDL that the dump is from behind. What it means to the

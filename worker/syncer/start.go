@@ -9,6 +9,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
@@ -39,6 +40,9 @@ func begin(ctx context.Context, sub config.Subtask, m *checkpoint.Meta, up *dbco
 	phase, err := m.Phase(ctx)
 	if err != nil {
 		return s, err
+	}
+	if phase.Unit != status.UnitSync && !phase.Finished {
+		phase = checkpoint.Phase{} // its rows are not all on the target: in mode incremental, others have brought them
 	}
 	var first binlog.Location
 	if len(rows) == 0 {

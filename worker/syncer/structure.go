@@ -94,9 +94,14 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 	}
 	t, err := s.table(ctx, n, columns)
 	if absent(err) {
+		var answer *mysql.MySQLError
+		if errors.As(err, &answer) {
+			err = answer // without the advice for all unknown tables
+		}
 		return nil, &fault.Error{Kind: fault.Schema, Side: fault.Downstream, Code: codeFetchDownstream, Err: err,
-			Msg:  "rows arrive for " + goesTo(n, to) + ", which is not on the target",
-			Hint: "create the table on the target with the source's structure, then resume-task; or exclude it in the task's block-allow-list"}
+			Msg: "rows arrive for " + goesTo(n, to) + ", which is not on the target",
+			Hint: "create the table on the target with the source's structure, then resume-task; or exclude it, as has to be done with a sequence:" +
+				" pause-task, add it to ignore-tables of the task's block-allow-list, config task update, resume-task"}
 	}
 	if err != nil {
 		return nil, err

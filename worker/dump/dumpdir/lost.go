@@ -226,6 +226,10 @@ func (s *State) Prior() *State {
 // Touched tells whether the target has rows of the table before it is loaded.
 func (t Table) Touched() bool { return touched(t.Chunks, t.Left) }
 
+// Touched tells whether a target has rows that the files lack, or rows of a moment
+// that only its task can bring to that of the files.
+func (m *Manifest) Touched() bool { return slices.ContainsFunc(m.Tables, Table.Touched) }
+
 // Touched tells whether the target has rows of the table that count.
 func (p *Progress) Touched() bool { return touched(p.Chunks, p.Left) }
 

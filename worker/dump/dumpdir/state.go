@@ -3,7 +3,9 @@ package dumpdir
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -257,4 +259,17 @@ func (s *State) Files() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// SettingsOf writes what of a dump's configuration shapes its files.
+func SettingsOf(rows bool, where string) string {
+	return fmt.Sprintf("rows=%t%s%s", rows, beforeWhere, where)
+}
+
+const beforeWhere = " where="
+
+// Where is the condition of the rows that were dumped; false where nobody noted it.
+func (m *Manifest) Where() (where string, known bool) {
+	_, where, known = strings.Cut(m.Settings, beforeWhere)
+	return where, known
 }
