@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -72,7 +70,7 @@ func runBig(ctx context.Context, rows, mebibytes, tables, limit int) (err error)
 			if err := b.reached(ctx, c, name); err != nil {
 				return errors.Join(over, err)
 			}
-			held, err := mostHeld(c.Workers()[0].PID())
+			held, err := c.Workers()[0].MostHeld()
 			if err != nil {
 				return errors.Join(over, err)
 			}
@@ -113,18 +111,4 @@ func manyTables(n int) []string {
 			fmt.Sprintf("INSERT INTO bench.t%d VALUES (%d, 'x')", i, i))
 	}
 	return out
-}
-
-// mostHeld is the largest resident size that a process ever had, in MiB.
-func mostHeld(pid int) (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, found := bytes.Cut(text, []byte("VmHWM:"))
-	if fields := bytes.Fields(rest); found && len(fields) > 0 {
-		kib, err := strconv.Atoi(string(fields[0]))
-		return kib >> 10, err
-	}
-	return 0, fmt.Errorf("the system does not tell how much memory process %d held", pid)
 }

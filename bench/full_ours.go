@@ -84,7 +84,7 @@ func (f *full) alone(ctx context.Context, phase, mode string, to target, dir str
 		stop := (&backlog{bench: f.bench, o: &syncOptions{profiles: f.o.profiles}, kind: kind{name: strings.ReplaceAll(phase, " ", "-")}}).profile(ctx, w.Addr, to.label)
 		took, server, err := f.using(func() (time.Duration, error) { return f.finished(ctx, c, file) })
 		after, cpuErr := cpuSeconds(w.PID())
-		held, heldErr := mostHeld(w.PID())
+		held, heldErr := w.MostHeld()
 		if err := errors.Join(err, cpuErr, heldErr, stop()); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (b *backlog) byRaftdm(ctx context.Context, t target) (r syncResult, err err
 		stop := b.profile(ctx, w.Addr, t.label)
 		r, err = b.watch(ctx, c, b.syncFile(t))
 		after, cpuErr := cpuSeconds(w.PID())
-		held, heldErr := mostHeld(w.PID())
+		held, heldErr := w.MostHeld()
 		r.cpu, r.mib = after-before, held
 		if err := errors.Join(err, cpuErr, heldErr, stop()); err != nil {
 			return err

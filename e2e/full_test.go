@@ -49,6 +49,40 @@ func TestFullPhaseWithoutALock(t *testing.T) {
 	}
 }
 
+// Mixed tables of 100 MiB go through, and the worker holds little of them at a
+// time. bench -full has more of the same.
+func TestFullPhaseHoldsLittle(t *testing.T) {
+	const mostMiB = 400
+	s := newStand(t, anotherMariaDB)
+	const text = "CONCAT(SHA2(seq, 256), SHA1(seq))"
+	names := []string{"one", "two", "mixed", "nokey"}
+	must(t, s.up.Exec(t.Context(), "CREATE DATABASE "+schemaName, "USE "+schemaName,
+		"CREATE TABLE one (id INT PRIMARY KEY AUTO_INCREMENT, k INT NOT NULL, c CHAR(120), pad CHAR(60), KEY (k))", "CREATE TABLE two LIKE one",
+		"INSERT INTO one SELECT seq, CRC32(seq) DIV 4, "+text+", SHA1(-seq) FROM seq_1_to_180000", "INSERT INTO two SELECT * FROM one",
+		"CREATE TABLE mixed (id BIGINT UNSIGNED PRIMARY KEY, d DECIMAL(20,4), f DOUBLE, t DATETIME(3), s VARCHAR(100) UNIQUE, b BLOB, x TEXT, e ENUM('a','b','c'), n INT)",
+		"INSERT INTO mixed SELECT seq * 3, seq / 7, seq / 3, '2024-01-01' + INTERVAL seq SECOND, CONCAT('s', seq), UNHEX(SHA2(seq, 256)), REPEAT("+text+", 2), 1 + seq % 3, NULLIF(seq % 10, 0) FROM seq_1_to_60000",
+		"CREATE TABLE nokey (a INT, b VARCHAR(200))", "INSERT INTO nokey SELECT seq DIV 2, "+text+" FROM seq_1_to_80000"))
+	s.createSource(false)
+	s.startTask(s.task("full"))
+	s.await(5*time.Minute, "it has finished", func(st testbed.TaskStatus) bool { return st.Stage == "Finished" })
+	for _, name := range names {
+		var table string
+		var want, got int64
+		q := "CHECKSUM TABLE " + schemaName + "." + name
+		must(t, s.up.DB().QueryRowContext(t.Context(), q).Scan(&table, &want))
+		must(t, s.down.DB().QueryRowContext(t.Context(), q).Scan(&table, &got))
+		if got != want {
+			t.Errorf("%s: the target's checksum is %d, want %d", name, got, want)
+		}
+	}
+	held, err := s.worker.MostHeld()
+	must(t, err)
+	if held >= mostMiB {
+		t.Errorf("the worker held %d MiB, want less than %d", held, mostMiB)
+	}
+	t.Logf("the worker held at most %d MiB", held)
+}
+
 // fullPhase is one task.
 type fullPhase struct {
 	*stand

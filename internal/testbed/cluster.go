@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -214,6 +215,21 @@ func (p *Process) Continue() error { return p.proc.signal(syscall.SIGCONT) }
 
 // PID gives the process id of the present or last life.
 func (p *Process) PID() int { return p.proc.pid() }
+
+// MostHeld is the largest resident size that the process had since it was
+// launched, in MiB.
+func (p *Process) MostHeld() (int, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := bytes.Cut(text, []byte("VmHWM:"))
+	if fields := bytes.Fields(rest); found && len(fields) > 0 {
+		kib, err := strconv.Atoi(string(fields[0]))
+		return kib >> 10, err
+	}
+	return 0, fmt.Errorf("the system does not tell how much memory process %d held", p.PID())
+}
 
 // Alive tells whether the process runs.
 func (p *Process) Alive() bool { return p.proc.alive() }
