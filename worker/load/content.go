@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
@@ -31,7 +32,8 @@ type content struct {
 	metaGTID           string
 	schemas            []creation
 	tables             []*table
-	total              int64 // bytes of all data files
+	total              int64 // bytes of all data files, and how many these are
+	count              int
 	files              feed
 	live               *dumpdir.Live // of a dump that is being written, else nil
 	left               []string      // files that are not loaded
@@ -55,6 +57,8 @@ type table struct {
 	// touched tells that the target has rows of it that came with an earlier part.
 	touched bool
 	to      *route.Target // where its rows go; set before any is loaded
+	bytes   int64         // of its data files, 0 while the dump goes on
+	loaded  atomic.Int64  // how many of them the target has
 
 	once    sync.Once // guards columns and broken
 	columns []string
@@ -167,7 +171,6 @@ func openOwn(dir string, loaded dumpdir.Loaded) (*content, error) {
 		return nil, err
 	}
 	c := &content{dir: dir, id: m.DumpID, own: true}
-	c.complete(m)
 	for _, s := range m.Schemas {
 		c.schemas = append(c.schemas, creation{s.Name, func() (string, error) { return s.Create(dir) }})
 	}
@@ -179,11 +182,26 @@ func openOwn(dir string, loaded dumpdir.Loaded) (*content, error) {
 		c.tables = append(c.tables, out)
 	}
 	c.files = listed(c.tables)
+	c.complete(m)
 	return c, nil
 }
 
+// closed tells whether all of the dump is known.
+func (c *content) closed() bool { return c.live == nil || c.manifest != nil }
+
 // complete adds what only a complete dump knows.
 func (c *content) complete(m *dumpdir.Manifest) {
+	bytes := map[schema.Name]int64{}
+	c.count = 0
+	for _, t := range m.Tables {
+		c.count += len(t.Data)
+		for _, f := range t.Data {
+			bytes[schema.Name{Schema: t.Schema, Table: t.Name}] += f.Bytes
+		}
+	}
+	for _, t := range c.tables {
+		t.bytes = bytes[t.Name]
+	}
 	c.manifest, c.snapshot, c.prepared, c.replay, c.total = m, m.Snapshot, m.Prepared, replayOf(m), m.Bytes()
 	c.metaBinlog, c.metaGTID = m.Snapshot.Position.String(), m.Snapshot.GTID.String()
 }
@@ -243,6 +261,8 @@ func openForeign(dir string) (*content, error) {
 		out := &table{Name: schema.Name{Schema: t.Schema, Table: t.Name}, text: func() (string, error) { return t.Create, nil }}
 		for _, f := range t.Data {
 			c.total += f.Bytes
+			c.count++
+			out.bytes += f.Bytes
 			out.files = append(out.files, file{name: f.Name, bytes: f.Bytes, rows: -1, check: func() error { return nil }, open: f.Open})
 		}
 		c.tables = append(c.tables, out)
@@ -265,9 +285,8 @@ func (c *content) choose(f config.TableFilter) {
 			used[t.Schema] = true
 			continue
 		}
-		for _, file := range t.files {
-			c.total -= file.bytes
-		}
+		c.total -= t.bytes
+		c.count -= len(t.files)
 	}
 	var schemas []creation
 	for _, s := range c.schemas {

@@ -68,7 +68,7 @@ func (l *lane) recover(ctx context.Context, it item, c *checkpoint.Chunk, cause 
 		known, err := l.cfg.Meta.ReadChunk(ctx, it.file.name)
 		switch {
 		case err == nil:
-			l.count(known.Offset-c.Offset, known.Rows-c.Rows)
+			l.count(it.table, known.Offset-c.Offset, known.Rows-c.Rows)
 			*c = known
 			l.setTrouble(l, nil)
 			return nil
@@ -115,7 +115,7 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 		err := l.transact(ctx, it, next, batch{group, in.settings}, size)
 		switch {
 		case err == nil:
-			l.count(next.Offset-c.Offset, next.Rows-c.Rows)
+			l.count(it.table, next.Offset-c.Offset, next.Rows-c.Rows)
 			next.Attempt++
 			*c = next
 		case (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, largest(group), err):

@@ -48,7 +48,7 @@ func newMetrics(reg prometheus.Registerer, task, source string) *metrics {
 		tables:    gauge("dm_loader_table_gauge", "Tables of the dump."),
 		bytes:     gauge("dm_loader_data_size_gauge", "Bytes of all data files of the dump."),
 		progress:  gauge("dm_loader_progress", "Part of the dump that is loaded, 0 to 1."),
-		remaining: families.Family(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "dm_loader_remaining_time", Help: "Seconds until the load is complete at the present speed."}, []string{"task", "worker", "source_id", "source_schema", "source_table"})),
+		remaining: families.Family(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "dm_loader_remaining_time", Help: "Seconds that the rows of the table take which are not loaded, at the present speed of all."}, []string{"task", "worker", "source_id", "source_schema", "source_table"})),
 	}
 }
 
@@ -69,31 +69,35 @@ func (u *Unit) export(ctx context.Context) {
 
 func (u *Unit) exportNow() {
 	u.mu.Lock()
-	c := u.content
-	u.mu.Unlock()
+	defer u.mu.Unlock()
+	c := u.seen()
 	if c == nil {
 		return
 	}
-	total, done := c.total, u.bytes.Load()
-	files := 0
-	for _, t := range c.tables {
-		files += len(t.files)
-	}
-	u.metrics.files.Set(float64(files))
+	done := u.bytes.Load()
+	u.metrics.files.Set(float64(c.count))
 	u.metrics.tables.Set(float64(len(c.tables)))
-	u.metrics.bytes.Set(float64(total))
-	if total > 0 {
-		u.metrics.progress.Set(float64(done) / float64(total))
-	} else {
+	u.metrics.bytes.Set(float64(c.total))
+	switch {
+	case !c.closed():
+		u.metrics.progress.Set(0) // nobody knows how much it will be
+		return
+	case c.total > 0:
+		u.metrics.progress.Set(float64(done) / float64(c.total))
+	default:
 		u.metrics.progress.Set(1)
 	}
 	rate := u.rate.PerSecond()
-	if rate == 0 && done < total {
+	if rate == 0 && done < c.total {
 		return // no speed, no forecast
 	}
-	// All tables are loaded side by side, so each ends about when all do.
 	for _, t := range c.tables {
-		u.metrics.remaining.WithLabelValues(u.cfg.Subtask.Task, u.cfg.Worker, u.cfg.Subtask.SourceID, t.Schema, t.Table).
-			Set(float64(total-done) / float64(max(rate, 1)))
+		u.metrics.remaining.WithLabelValues(u.cfg.Subtask.Task, u.cfg.Worker, u.cfg.Subtask.SourceID, t.Schema, t.Table).Set(t.remaining(rate))
 	}
+}
+
+// remaining is how many seconds of the load are the table's, at so many bytes a
+// second of all: dashboards add the tables up.
+func (t *table) remaining(rate int64) float64 {
+	return float64(max(0, t.bytes-t.loaded.Load())) / float64(max(rate, 1))
 }

@@ -155,12 +155,9 @@ func (u *Unit) Fill(s *status.Subtask) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	l.Used = u.disk.Load()
-	if c := u.content; c != nil {
+	if c := u.seen(); c != nil {
 		if c.live != nil {
 			l.Used, l.Most, _ = c.live.Disk()
-			if m := c.live.Manifest(); m != nil && c.manifest == nil {
-				c.complete(m)
-			}
 		}
 		l.TotalBytes = c.total
 		l.MetaBinlog, l.MetaBinlogGTID = c.metaBinlog, c.metaGTID
@@ -180,11 +177,24 @@ func (u *Unit) Fill(s *status.Subtask) {
 	}
 }
 
+// seen is the dump as it is known now, nil before it is opened. The caller holds mu.
+func (u *Unit) seen() *content {
+	c := u.content
+	if c != nil && !c.closed() {
+		if m := c.live.Manifest(); m != nil {
+			c.complete(m)
+		}
+	}
+	return c
+}
+
 // setProgress begins to count from what the target holds.
 func (r *run) setProgress() {
 	var bytes, rows, disk int64
 	for _, t := range r.content.tables {
+		t.loaded.Store(0)
 		for _, f := range t.files {
+			t.loaded.Add(r.chunks[f.name].Offset)
 			bytes += r.chunks[f.name].Offset
 			rows += r.chunks[f.name].Rows
 			if r.content.own && f.own.There(f.dir) {
@@ -200,7 +210,8 @@ func (r *run) setProgress() {
 	r.Unit.content, r.pass, r.trouble = r.content, r, map[*lane]error{}
 }
 
-func (u *Unit) count(bytes, rows int64) {
+func (u *Unit) count(t *table, bytes, rows int64) {
+	t.loaded.Add(bytes)
 	u.bytes.Add(bytes)
 	u.rows.Add(rows)
 }
