@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,7 +75,7 @@ func TestDiskIsBoundedWhileBothGoOn(t *testing.T) {
 			b.exec(src, "ANALYZE TABLE "+c.name+".sbtest1, "+c.name+".sbtest2")
 			m, closeMeta := b.meta(t.Context())
 			defer closeMeta()
-			var most int64
+			var most atomic.Int64
 			stop, over := make(chan struct{}), make(chan struct{})
 			defer func() { close(stop); <-over }()
 			_, err := b.overlap(t.Context(), m, func(live *dumpdir.Live, _ *load.Unit) {
@@ -82,7 +83,7 @@ func TestDiskIsBoundedWhileBothGoOn(t *testing.T) {
 					defer close(over)
 					for {
 						used, _, _ := live.Disk()
-						most = max(most, used)
+						most.Store(max(most.Load(), used))
 						select {
 						case <-stop:
 							return
@@ -101,8 +102,8 @@ func TestDiskIsBoundedWhileBothGoOn(t *testing.T) {
 				return
 			}
 			b.equal(c.name, "sbtest1", "sbtest2", "nokey")
-			if more := int64(700 << 10); most > c.bound+more { // the table without a key has one file of that size
-				t.Errorf("%d bytes were on the disk, the bound is %d", most, c.bound)
+			if more := int64(700 << 10); most.Load() > c.bound+more { // the table without a key has one file of that size
+				t.Errorf("%d bytes were on the disk, the bound is %d", most.Load(), c.bound)
 			}
 			if left := b.dataFiles(); len(left) > 0 {
 				t.Errorf("%d files are left", len(left))
