@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,11 +46,12 @@ func misled(t *testing.T, to func() string) string {
 // A member that is reached at the address of another one, too, must not count
 // for both: two out of five would elect and acknowledge.
 func TestAMemberCountsOnce(t *testing.T) {
-	var second string
-	third := misled(t, func() string { return second })
+	var second atomic.Pointer[string]
+	third := misled(t, func() string { return *second.Load() })
 	c := raftnodetest.Prepare(t, 5, func(cfg *raftnode.Config) {
 		list := append([]raftnode.Member(nil), cfg.InitialCluster...)
-		second, list[2].Addr = list[1].Addr, third
+		second.Store(&cfg.InitialCluster[1].Addr)
+		list[2].Addr = third
 		if cfg.Name == "m3" {
 			cfg.Listen = third
 		}
