@@ -86,7 +86,7 @@ func (d *ddlRunner) begun(t *Txn) bool { return d.last.Txn == t.BeginID() && d.l
 func row(t *Txn, at binlog.Location) checkpoint.Lane {
 	out := checkpoint.Lane{Watermark: at}
 	if t.Part > 0 {
-		out.Partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore}
+		out.Partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore, Of: t.of}
 	}
 	return out
 }
