@@ -256,6 +256,11 @@ func (p *plan) appendMatch(dst []byte, image rowevent.Image) ([]byte, error) {
 			return dst, err
 		}
 		dst = append(dst, right...)
+		if p.keyed && slices.Contains(p.fit.looser, i) {
+			if dst, err = p.appendExactly(append(dst, " AND "...), schema.IndexPart{Column: i}, image); err != nil {
+				return dst, err
+			}
+		}
 	}
 	return append(dst, p.fixedMatch...), nil
 }
@@ -271,8 +276,7 @@ func (p *plan) comparison(i int, name string) (left, op, right string) {
 	case slices.Contains(p.documents, i): // by their texts: 1 and 1.0 are equal documents
 		return "CAST(" + name + " AS CHAR)", " = CAST(CAST(", " AS JSON) AS CHAR)"
 	}
-	switch c.Type {
-	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+	if isText(c) {
 		if c.NameCharset && !c.Portable() { // another character set could hold several of its codes for one
 			return "CAST(CONVERT(" + name + " USING " + c.Charset + ") AS BINARY)", " = CAST(", " AS BINARY)"
 		}
