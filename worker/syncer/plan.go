@@ -51,7 +51,7 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 	for i := range t.Columns {
 		name := dbconn.Ident(t.Columns[i].Name)
 		p.names, p.sets = append(p.names, name), append(p.sets, name+" = ")
-		if t.Columns[i].Generated {
+		if t.Columns[i].Generated && !on.plain(t.Columns[i].Name) {
 			continue
 		}
 		if len(p.write) > 0 {
@@ -74,7 +74,7 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 			p.where = append(p.where, part.Column)
 		}
 	default:
-		p.where = p.write
+		p.where = p.given()
 	}
 	p.documents = documents(t, on, other)
 	for _, on := range [...]*schema.Table{t, p.fit.extra} {
@@ -90,6 +90,12 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 		}
 	}
 	return p
+}
+
+// given are the columns that are written and that the source does not compute: by
+// these a row without a key is found, since a load brings no others.
+func (p *plan) given() []int {
+	return slices.DeleteFunc(slices.Clone(p.write), func(i int) bool { return p.table.Columns[i].Generated })
 }
 
 // documents finds the columns that the target has as documents and not as text:

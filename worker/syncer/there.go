@@ -109,6 +109,14 @@ func apart(t *schema.Table, text string) []string {
 	return out
 }
 
+// plain tells that a column is there and that the target does not compute it. What
+// the source has computed is written there, then.
+func (t *there) plain(name string) bool {
+	return t.table != nil && slices.ContainsFunc(t.table.Columns, func(c schema.Column) bool {
+		return !c.Generated && strings.EqualFold(c.Name, name)
+	})
+}
+
 // fit is what the target's table means for the rows of the source's.
 type fit struct {
 	// extra has the source's columns, with the target's collations, and the
