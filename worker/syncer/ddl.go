@@ -57,6 +57,9 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 		if err := d.checkSwaps(ctx, t, list); err != nil {
 			return err
 		}
+		if err := d.checkNames(list); err != nil {
+			return hintAround(err)
+		}
 	}
 	if err := d.leave(ctx, t, op); err != nil {
 		return err

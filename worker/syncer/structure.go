@@ -32,6 +32,9 @@ type structures struct {
 	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
 	plans   map[schema.Name]*plan
 	targets map[schema.Name]*there
+	// namesakes is nil when it is to be made anew; include tells what the task replicates.
+	namesakes namesakes
+	include   func(schema, table string) bool
 	// routes tells what the tables are called on the target; nil for what the
 	// source calls them.
 	routes *route.Router
@@ -99,6 +102,9 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 			Hint: "create the table on the target with the source's structure, then resume-task; or exclude it in the task's block-allow-list"}
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.alone(n); err != nil {
 		return nil, err
 	}
 	named := *t

@@ -188,7 +188,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	tables.foreignKeys, tables.routes, tables.exprs = checks == "ON", sub.Routes, sub.Exprs
-	tables.shared = sub.Sources > 1
+	tables.shared, tables.include = sub.Sources > 1, u.tables.MatchTable
 	dp, err := newDDLParser(ctx, up, defs, u.tables, u.log)
 	if err != nil {
 		return nil, err

@@ -76,6 +76,7 @@ func (s *structures) any(ctx context.Context, query string, args ...any) (bool, 
 // forget drops what a DDL may have changed on the target. A new foreign key
 // also changes the table at its other end, which the DDL does not name as changed.
 func (s *structures) forget(changed map[schema.Name]string) {
+	s.namesakes = nil
 	on := make(map[schema.Name]bool, len(changed))
 	for n := range changed {
 		on[s.on(n)] = true
