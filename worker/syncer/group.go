@@ -297,7 +297,7 @@ func (g *grouper) begin(h *replication.EventHeader, gtid string, standalone bool
 // end completes the open transaction.
 func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
 	if g.cur == nil {
-		return g.boundary(h, emit)
+		return g.amid()
 	}
 	if g.outgrown() && !g.byGTID {
 		return g.hold(emit)

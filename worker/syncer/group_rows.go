@@ -23,10 +23,7 @@ const (
 // the task leaves out have no images.
 func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*Txn) error) error {
 	if g.idle() {
-		if err := g.begin(h, "", false); err != nil {
-			return err
-		}
-		g.cur.begun = true
+		return g.amid()
 	}
 	c := g.cur
 	if e.Missing >= 0 {

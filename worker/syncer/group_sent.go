@@ -2,9 +2,11 @@ package syncer
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/checkpoint"
@@ -92,6 +94,15 @@ func (g *grouper) skip(e *rowevent.Rows, n int64) int64 {
 		c.skipped.add(name, e.Kind, skip)
 	}
 	return skip
+}
+
+// amid refuses to begin inside a transaction, whose beginning is not read then: what
+// it changed before that place would be missing.
+func (g *grouper) amid() error {
+	return &fault.Error{Kind: fault.Invalid, Side: fault.Upstream, Code: codeGetEvent,
+		Msg: fmt.Sprintf("the place in the binlog behind %s is inside a transaction", g.loc),
+		Hint: "give the meta section of the task a place where a transaction begins: an End_log_pos of SHOW BINLOG EVENTS at an Xid, COMMIT or DDL," +
+			" in a task that is started with --remove-meta"}
 }
 
 // keepSent remembers what was handed on of the open transaction.
