@@ -36,6 +36,8 @@ func Differences(source, target *schema.Table, text string, to *route.Target) []
 			add(true, "column %s is missing", dbconn.Ident(c.Name))
 		case t.Generated && !c.Generated:
 			add(true, "column %s is a generated one", dbconn.Ident(c.Name))
+		case c.Generated && !t.Generated:
+			add(false, "column %s is no generated one, so the load gives it no values", dbconn.Ident(c.Name))
 		case typeText(c) != typeText(t):
 			add(!t.Keeps(c), "column %s is %s, on the source %s", dbconn.Ident(c.Name), typeText(t), typeText(c))
 		}

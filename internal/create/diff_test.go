@@ -28,6 +28,7 @@ func TestDifferences(t *testing.T) {
 				{"column `v` is varchar(10) utf8_general_ci, on the source varchar(20) utf8_general_ci", false},
 				{"column `n` is decimal(12,2) unsigned, on the source decimal(10,2) unsigned", false},
 				{"column `e` is enum('b','a') utf8_general_ci, on the source enum('a','b') utf8_general_ci", false},
+				{"column `g` is no generated one, so the load gives it no values", false},
 				{"column `must` is there on the target only and needs a value", true}, {"column `may` is there on the target only", false},
 				{"unique key (`v`(5), `n`) is missing", false}, {"unique key (`must`) is there on the target only", false}}},
 		{"generated on the target", "CREATE TABLE `t` (`id` int NOT NULL, `v` varchar(20), `n` decimal(10,2) unsigned AS (`id`), `e` enum('a','b'), `x` text, `g` int AS (`id` + 1)," +

@@ -70,6 +70,13 @@ func familyOf(collate string) family {
 	return opaque
 }
 
+// Exact tells whether texts of the column are equal only if they are the same,
+// blanks at the end aside unless counted is set.
+func (c *Column) Exact() (exactly, counted bool) {
+	exactly = familyOf(c.Collate) == exact
+	return exactly, exactly && (c.Collate == "binary" || strings.Contains(c.Collate, "nopad") || strings.HasSuffix(c.Collate, "0900_bin"))
+}
+
 // foldText appends a form of text that is the same for all texts equal to it
 // under the column's collation. It is coarse: case, accents, blanks,
 // punctuation and control characters are gone, and letters that it does not

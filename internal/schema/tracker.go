@@ -162,6 +162,15 @@ func (t *Tracker) DropSchema(schema string) []Name {
 // Schemas gives the known schemas, sorted.
 func (t *Tracker) Schemas() []string { return slices.Sorted(maps.Keys(t.schemas)) }
 
+// All gives all known tables, in no order.
+func (t *Tracker) All() []Name {
+	out := make([]Name, 0, len(t.tables))
+	for _, table := range t.tables {
+		out = append(out, table.Name)
+	}
+	return out
+}
+
 // Tables gives the known tables of a schema, sorted.
 func (t *Tracker) Tables(schema string) []Name {
 	var out []Name

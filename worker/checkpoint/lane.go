@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/rowevent"
 )
 
 // Lane is one row of the lane table: what one lane of the syncer has applied.
@@ -27,7 +28,19 @@ type Lane struct {
 type Partial struct {
 	Txn  string `json:"txn,omitempty"` // the id of its beginning
 	Rows int64  `json:"rows,omitempty"`
+	// Of counts Rows by table: filters that have changed leave out others.
+	Of []TableRows `json:"of,omitempty"`
 }
+
+// TableRows counts rows of a table of the source by their kind.
+type TableRows struct {
+	Schema string                `json:"s"`
+	Table  string                `json:"t"`
+	Rows   [rowevent.Kinds]int64 `json:"n"`
+}
+
+// Same tells whether p and o are the same progress.
+func (p Partial) Same(o Partial) bool { return p.Txn == o.Txn && p.Rows == o.Rows }
 
 // Lanes reads all lane rows of the source, by lane number; none before the
 // syncer ran for the first time.
@@ -145,7 +158,7 @@ func (m *Meta) LaneUpdate(l Lane) (string, error) {
 		return "", m.wrap("record lane progress", err)
 	}
 	partial := []byte("{}")
-	if l.Partial != (Partial{}) {
+	if l.Partial.Txn != "" {
 		if partial, err = json.Marshal(l.Partial); err != nil {
 			return "", m.wrap("record lane progress", err)
 		}

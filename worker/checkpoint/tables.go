@@ -90,7 +90,7 @@ const laneColumns = `
   attempt BIGINT UNSIGNED NOT NULL DEFAULT 0,
   watermark LONGTEXT,
   applied LONGTEXT,
-  partial TEXT,` + timeColumns + `,
+  partial LONGTEXT,` + timeColumns + `,
   PRIMARY KEY (source, lane)`
 
 const ddlColumns = `

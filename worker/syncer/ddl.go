@@ -57,6 +57,9 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 		if err := d.checkSwaps(ctx, t, list); err != nil {
 			return err
 		}
+		if err := d.checkNames(list); err != nil {
+			return hintAround(err)
+		}
 	}
 	if err := d.leave(ctx, t, op); err != nil {
 		return err
@@ -86,7 +89,7 @@ func (d *ddlRunner) begun(t *Txn) bool { return d.last.Txn == t.BeginID() && d.l
 func row(t *Txn, at binlog.Location) checkpoint.Lane {
 	out := checkpoint.Lane{Watermark: at}
 	if t.Part > 0 {
-		out.Partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore}
+		out.Partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore, Of: t.of}
 	}
 	return out
 }

@@ -47,6 +47,32 @@ func (p *plan) appendEntry(dst []byte, ix *schema.Index, image rowevent.Image) (
 	return dst, nil
 }
 
+// appendExactly appends the condition that the text of a key's column is that of
+// the image by the source's collation, which takes no different texts for equal
+// where the target's does: another row must not pass for this one.
+func (p *plan) appendExactly(dst []byte, part schema.IndexPart, image rowevent.Image) ([]byte, error) {
+	c := &p.table.Columns[part.Column]
+	open, end := "CAST(CONVERT(", " USING utf8mb4) AS BINARY)"
+	if _, counted := c.Exact(); !counted {
+		open, end = open+"RTRIM(", ")"+end
+	}
+	if part.Prefix > 0 {
+		open, end = open+"LEFT(", ", "+strconv.Itoa(part.Prefix)+")"+end
+	}
+	dst = append(append(append(append(dst, open...), dbconn.Ident(c.Name)...), end...), " = "...)
+	dst, err := c.Literal(append(dst, open...), image.Value(part.Column))
+	return append(dst, end...), err
+}
+
+// isText tells whether a column has a collation that comparisons go by.
+func isText(c *schema.Column) bool {
+	switch c.Type {
+	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+		return true
+	}
+	return false
+}
+
 // isDuplicate tells the answer of a server that two rows would share a unique key.
 func isDuplicate(err error) bool {
 	var answer *mysql.MySQLError

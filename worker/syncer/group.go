@@ -41,20 +41,18 @@ type grouper struct {
 	last uint32
 	over string
 
-	// sent says how far a cut transaction was handed on before the connection
-	// broke or the process ended: its first rows are not handed on again.
-	sent struct {
-		id   string
-		rows int64
-	}
+	sent sent
 }
 
 // open is a transaction whose end has not been read.
 type open struct {
 	t          *Txn
-	standalone bool // a single statement without COMMIT follows
-	begun      bool // only XID, COMMIT or ROLLBACK ends it
-	rows       int64
+	standalone bool   // a single statement without COMMIT follows
+	begun      bool   // only XID, COMMIT or ROLLBACK ends it
+	rows       int64  // of the task, with those that an earlier run or connection has handed on
+	of         counts // rows, but those that were not handed on yet
+	seen       int64  // rows that were read
+	skipped    counts // of them, those that were handed on before
 	parts      int
 	statements int
 	size       int64
@@ -68,10 +66,11 @@ type open struct {
 
 	// held tells that the end was read and cannot be named. Then others may
 	// follow, of which more are the GTIDs; the last one begins behind since rows
-	// and cuts pieces.
+	// that were read and cuts pieces, and again of its rows were handed on before.
 	held  bool
 	more  []string
 	since int64
+	again int64
 	cuts  int
 }
 
@@ -86,8 +85,7 @@ func newGrouper(from binlog.Location, flavor string, byGTID bool, maxBytes int64
 // reconnect prepares for events from loc on.
 func (g *grouper) reconnect() {
 	if c := g.cur; c != nil && c.parts > 0 {
-		g.sent.id = c.t.BeginID()
-		g.sent.rows = max(g.sent.rows, c.rows-int64(len(c.t.Rows)))
+		g.keepSent()
 	}
 	g.cur = nil
 	g.file = g.loc.Position.Name
@@ -205,7 +203,7 @@ func (g *grouper) rotate(h *replication.EventHeader, e *replication.RotateEvent,
 		// written where the file ends either, then: the next one is only named. Reading
 		// begins there from now on, so that nothing of that transaction is met again.
 		switch {
-		case len(c.more) > 0 && c.parts == c.cuts && g.sent.rows <= c.since:
+		case len(c.more) > 0 && c.parts == c.cuts && c.again == 0:
 			c.leave()
 		case c.parts == 0:
 			g.cur, only = nil, false
@@ -292,13 +290,14 @@ func (g *grouper) begin(h *replication.EventHeader, gtid string, standalone bool
 	*g.cur = open{standalone: standalone}
 	g.cur.t = &Txn{GTID: gtid, Begin: binlog.Position{Name: g.file, Pos: h.LogPos - h.EventSize}, Time: h.Timestamp,
 		Events: 1, Bytes: int64(h.EventSize)}
+	g.takeUp()
 	return nil
 }
 
 // end completes the open transaction.
 func (g *grouper) end(h *replication.EventHeader, emit func(*Txn) error) error {
 	if g.cur == nil {
-		return g.boundary(h, emit)
+		return g.amid()
 	}
 	if g.outgrown() && !g.byGTID {
 		return g.hold(emit)
@@ -331,7 +330,7 @@ func (g *grouper) complete(at binlog.Position, emit func(*Txn) error) error {
 		c.seal(t, c.verb)
 	}
 	g.cur = nil
-	g.sent.id, g.sent.rows = "", 0
+	g.sent = sent{}
 	return emit(t)
 }
 
@@ -355,6 +354,8 @@ func (g *grouper) cut(emit func(*Txn) error) error {
 	piece.size = c.size
 	piece.Rows = g.slab.took(piece.Rows)
 	piece.Part, piece.RowsBefore = c.parts, c.rows-int64(len(piece.Rows))
+	c.of.addRows(piece.Rows)
+	piece.of = c.of.list()
 	c.t = &Txn{GTID: piece.GTID, Begin: piece.Begin, Time: piece.Time}
 	c.size = 0
 	if c.xid != "" {
@@ -425,7 +426,7 @@ func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*T
 		return g.boundary(h, emit)
 	}
 	if strings.HasPrefix(rest, "TO") || strings.HasPrefix(rest, "WORK TO") {
-		if c.rows == 0 {
+		if c.seen == 0 {
 			return nil
 		}
 		return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
@@ -435,14 +436,14 @@ func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*T
 	switch {
 	case c.xid != "":
 		return g.xaRolledBack(h, emit)
-	case len(c.more) > 0 && c.rows > c.since:
+	case len(c.more) > 0 && c.seen > c.since:
 		return g.unnamed(h)
 	case len(c.more) > 0:
 		return g.end(h, emit)
 	case c.parts > 0:
 		return g.unfinished(c)
 	}
-	c.t.Rows, c.t.DDL, c.rows = nil, nil, 0
+	c.t.Rows, c.t.DDL, c.rows, c.seen = nil, nil, 0, 0
 	return g.end(h, emit)
 }
 

@@ -52,14 +52,16 @@ func (g *grouper) join(h *replication.EventHeader, gtid string, standalone bool)
 		return g.unnamed(h)
 	}
 	c.held, c.begun, c.standalone = false, false, standalone
-	c.more, c.since, c.cuts = append(c.more, gtid), c.rows, c.parts
+	c.again = 0
+	c.more, c.since, c.cuts = append(c.more, gtid), c.seen, c.parts
 	return nil
 }
 
 // leave drops the last transaction that has joined, and of which nothing was
 // handed on: the source died inside it.
 func (c *open) leave() {
-	c.t.Rows, c.rows, c.size = nil, c.since, 0
+	c.rows, c.seen = c.rows-(c.seen-c.since), c.since
+	c.t.Rows, c.size = nil, 0
 	c.more, c.held = c.more[:len(c.more)-1], true
 }
 

@@ -228,7 +228,7 @@ func (r *replayed) take(t *Txn) {
 		return
 	}
 	if !t.Last {
-		r.partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows()}
+		r.partial = checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows(), Of: t.of}
 		return
 	}
 	r.partial, r.loc = checkpoint.Partial{}, t.End
@@ -289,7 +289,7 @@ func TestAnyBreakIsEqual(t *testing.T) {
 			most := rapid.Int64Range(400, 4000).Draw(t, "size of pieces")
 			t.Logf("a run with pieces of %d bytes begins at %s, %v", most, to.loc, to.partial)
 			g := newGrouper(to.loc, flavor, false, most, func(_, _ string) bool { return true })
-			g.sent.id, g.sent.rows = to.partial.Txn, to.partial.Rows
+			g.sent = sentOf(to.partial)
 			to.crash = false
 			return g
 		}

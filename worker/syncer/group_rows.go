@@ -23,23 +23,20 @@ const (
 // the task leaves out have no images.
 func (g *grouper) rows(h *replication.EventHeader, e *rowevent.Rows, emit func(*Txn) error) error {
 	if g.idle() {
-		if err := g.begin(h, "", false); err != nil {
-			return err
-		}
-		g.cur.begun = true
+		return g.amid()
 	}
 	c := g.cur
 	if e.Missing >= 0 {
 		return g.notFull(h, schema.Name{Schema: e.Table.Schema, Table: e.Table.Name}, e.Missing)
 	}
-	n, skip := int64(len(e.Images)/images(e.Kind)), int64(0)
-	if g.sent.id != "" && g.sent.id == c.t.BeginID() {
-		skip = max(0, min(n, g.sent.rows-c.rows))
-	}
+	n := int64(len(e.Images) / images(e.Kind))
+	skip := g.skip(e, n)
+	c.again += skip
 	if skip > 0 && c.parts == 0 {
 		c.parts = 1 // it was cut before, so it stays cut
 	}
-	c.rows += n
+	c.seen += n
+	c.rows += n - skip
 	had := len(c.t.Rows)
 	if had == 0 && len(e.Body) <= slabEvent && c.xid == "" {
 		c.t.Rows = g.slab.room()

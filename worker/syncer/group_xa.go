@@ -83,7 +83,7 @@ func (g *grouper) xaPrepared(h *replication.EventHeader, content any, emit func(
 	}
 	x := newXID(binary.LittleEndian.Uint32(e.Data[1:]), data[:gtrid], data[gtrid:gtrid+bqual])
 	c := g.cur
-	if g.idle() || c.xid != x && (c.xid != "" || c.rows > 0) {
+	if g.idle() || c.xid != x && (c.xid != "" || c.seen > 0) {
 		return g.xaUnread(h, "the end of "+string(x))
 	}
 	if e.Data[0] != 0 {
@@ -157,7 +157,7 @@ func (g *grouper) xaQuery(h *replication.EventHeader, text string, emit func(*Tx
 	switch {
 	case len(c.more) > 0:
 		return g.unnamed(h)
-	case c.xid != "" && c.xid != x, c.xid == "" && (c.rows > 0 || onePhase):
+	case c.xid != "" && c.xid != x, c.xid == "" && (c.seen > 0 || onePhase):
 		return g.xaUnread(h, text)
 	case c.xid == x && verb == xaCommit:
 		return g.xaOnePhase(h, emit)

@@ -341,7 +341,7 @@ func partial(group []*Txn) checkpoint.Partial {
 	if t.Last {
 		return checkpoint.Partial{}
 	}
-	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows()}
+	return checkpoint.Partial{Txn: t.BeginID(), Rows: t.RowsBefore + t.rows(), Of: t.of}
 }
 
 // resolve finds out whether a COMMIT without an answer took effect, by the lane
@@ -374,7 +374,7 @@ func contains(row *checkpoint.Lane, group []*Txn) bool {
 	case t.Last:
 		return row.Watermark.Position == t.End.Position && row.Watermark.GTID.Equal(t.End.GTID)
 	}
-	return row.Partial == partial(group)
+	return row.Partial.Same(partial(group))
 }
 
 // flush records the watermark though no rows are written: idle times and

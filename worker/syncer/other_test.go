@@ -279,3 +279,50 @@ func TestFollowRewritten(t *testing.T) {
 		b.equal()
 	})
 }
+
+// TestSafeModeIntoLooserCollation: texts that differ on the source are equal on
+// the target. Neither INSERT, UPDATE nor DELETE in safe mode takes away the row
+// of another text: what fits is written, and what does not stops the task.
+func TestSafeModeIntoLooserCollation(t *testing.T) {
+	testbed.SkipIfShort(t)
+	for _, key := range []string{"PRIMARY KEY (k)", "UNIQUE (k)", "UNIQUE (k(5))", "PRIMARY KEY (v), UNIQUE (k)"} {
+		for _, last := range []string{"INSERT INTO %s VALUES ('A', 3)", "UPDATE %s SET k = 'A' WHERE k = 'b'", "UPDATE %s SET k = 'a', v = 9 WHERE k = 'c'"} {
+			fits := strings.Contains(last, "'a'")
+			if fits && strings.Contains(key, "(v)") {
+				continue // the row is found by v, and is the source's
+			}
+			b := newBench(t, servers.MariaDB(t), secondMariaDB(t), true)
+			full := b.schema() + ".t"
+			b.exec("CREATE DATABASE "+b.schema(), "CREATE TABLE "+full+" (k VARCHAR(20) COLLATE utf8mb4_bin NOT NULL, v INT, "+key+") CHARSET utf8mb4")
+			r := b.start()
+			r.caughtUp()
+			r.end()
+			b.must(b.down.Exec(t.Context(), "ALTER TABLE "+full+" MODIFY k VARCHAR(20) COLLATE utf8mb4_general_ci NOT NULL"))
+			b.sub.Sync.SafeMode = true
+			b.exec("INSERT INTO "+full+" VALUES ('a', 1), ('b', 2), ('c', 4)", "UPDATE "+full+" SET k = 'b ' WHERE v = 2", "UPDATE "+full+" SET k = 'b' WHERE v = 2")
+			r = b.again()
+			r.caughtUp()
+			if fits { // the row 'A' of the target is not the source's 'a'
+				b.must(b.down.Exec(t.Context(), "UPDATE "+full+" SET k = 'A' WHERE k = 'a'"))
+				b.exec("DELETE FROM " + full + " WHERE k = 'a'")
+			}
+			b.exec(fmt.Sprintf(last, full))
+			select {
+			case <-r.done:
+			case <-time.After(10 * time.Second):
+				t.Errorf("%s, %s: the run goes on", key, last)
+			}
+			err := r.stop()
+			if !fault.Is(err, fault.Data) {
+				t.Errorf("%s, %s: the run ended with %v", key, last, err)
+			}
+			want := []string{"a|1|", "b|2|", "c|4|"}
+			if fits {
+				want[0] = "A|1|"
+			}
+			if diff := cmp.Diff(want, b.text(b.down, "SELECT k, v FROM "+full+" ORDER BY k")); diff != "" {
+				t.Errorf("%s, %s: %s", key, last, diff)
+			}
+		}
+	}
+}

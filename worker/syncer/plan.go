@@ -51,7 +51,7 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 	for i := range t.Columns {
 		name := dbconn.Ident(t.Columns[i].Name)
 		p.names, p.sets = append(p.names, name), append(p.sets, name+" = ")
-		if t.Columns[i].Generated {
+		if t.Columns[i].Generated && !on.plain(t.Columns[i].Name) {
 			continue
 		}
 		if len(p.write) > 0 {
@@ -74,7 +74,7 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 			p.where = append(p.where, part.Column)
 		}
 	default:
-		p.where = p.write
+		p.where = p.given()
 	}
 	p.documents = documents(t, on, other)
 	for _, on := range [...]*schema.Table{t, p.fit.extra} {
@@ -90,6 +90,12 @@ func newPlan(t *schema.Table, on *there, other bool) *plan {
 		}
 	}
 	return p
+}
+
+// given are the columns that are written and that the source does not compute: by
+// these a row without a key is found, since a load brings no others.
+func (p *plan) given() []int {
+	return slices.DeleteFunc(slices.Clone(p.write), func(i int) bool { return p.table.Columns[i].Generated })
 }
 
 // documents finds the columns that the target has as documents and not as text:
@@ -256,6 +262,11 @@ func (p *plan) appendMatch(dst []byte, image rowevent.Image) ([]byte, error) {
 			return dst, err
 		}
 		dst = append(dst, right...)
+		if p.keyed && slices.Contains(p.fit.looser, i) {
+			if dst, err = p.appendExactly(append(dst, " AND "...), schema.IndexPart{Column: i}, image); err != nil {
+				return dst, err
+			}
+		}
 	}
 	return append(dst, p.fixedMatch...), nil
 }
@@ -271,8 +282,7 @@ func (p *plan) comparison(i int, name string) (left, op, right string) {
 	case slices.Contains(p.documents, i): // by their texts: 1 and 1.0 are equal documents
 		return "CAST(" + name + " AS CHAR)", " = CAST(CAST(", " AS JSON) AS CHAR)"
 	}
-	switch c.Type {
-	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+	if isText(c) {
 		if c.NameCharset && !c.Portable() { // another character set could hold several of its codes for one
 			return "CAST(CONVERT(" + name + " USING " + c.Charset + ") AS BINARY)", " = CAST(", " AS BINARY)"
 		}

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/raftdm/raftdm/internal/fault"
 )
@@ -115,6 +116,11 @@ func (b *sqlBatch) makeWay(p *plan, r *Row) error {
 		err := b.one(p, r, false, func(dst []byte, r *Row, _ string) ([]byte, error) {
 			dst = append(append(append(dst, "DELETE FROM "...), p.name...), " WHERE "...)
 			dst, err := p.appendEntry(dst, ix, r.After)
+			for _, part := range ix.Parts {
+				if err == nil && slices.Contains(p.fit.looser, part.Column) {
+					dst, err = p.appendExactly(append(dst, " AND "...), part, r.After)
+				}
+			}
 			return append(dst, p.fixedMatch...), err
 		}, "")
 		if err != nil {

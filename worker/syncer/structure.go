@@ -32,6 +32,9 @@ type structures struct {
 	saved   map[schema.Name]string // what the meta tables say and nobody asked for yet
 	plans   map[schema.Name]*plan
 	targets map[schema.Name]*there
+	// namesakes is nil when it is to be made anew; include tells what the task replicates.
+	namesakes namesakes
+	include   func(schema, table string) bool
 	// routes tells what the tables are called on the target; nil for what the
 	// source calls them.
 	routes *route.Router
@@ -104,6 +107,9 @@ func (s *structures) plan(ctx context.Context, n schema.Name, columns int) (*pla
 				" pause-task, add it to ignore-tables of the task's block-allow-list, config task update, resume-task"}
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.alone(n); err != nil {
 		return nil, err
 	}
 	named := *t

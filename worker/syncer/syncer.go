@@ -188,7 +188,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	tables.foreignKeys, tables.routes, tables.exprs = checks == "ON", sub.Routes, sub.Exprs
-	tables.shared = sub.Sources > 1
+	tables.shared, tables.include = sub.Sources > 1, u.tables.MatchTable
 	dp, err := newDDLParser(ctx, up, defs, u.tables, u.log)
 	if err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 	w := newWindow(at, from.lane.Applied)
 	o := newOrder(sub.Sync.WorkerCount, sub.Sync.Batch)
 	group := newGrouper(at, up.Server.Flavor, sub.Source.EnableGTID, u.cfg.MaxTxnBytes, u.tables.MatchTable)
-	group.sent.id, group.sent.rows = from.lane.Partial.Txn, from.lane.Partial.Rows
+	group.sent = sentOf(from.lane.Partial)
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, upstream: up, group: group, trouble: u.trouble}

@@ -76,6 +76,7 @@ func (s *structures) any(ctx context.Context, query string, args ...any) (bool, 
 // forget drops what a DDL may have changed on the target. A new foreign key
 // also changes the table at its other end, which the DDL does not name as changed.
 func (s *structures) forget(changed map[schema.Name]string) {
+	s.namesakes = nil
 	on := make(map[schema.Name]bool, len(changed))
 	for n := range changed {
 		on[s.on(n)] = true
@@ -109,6 +110,14 @@ func apart(t *schema.Table, text string) []string {
 	return out
 }
 
+// plain tells that a column is there and that the target does not compute it. What
+// the source has computed is written there, then.
+func (t *there) plain(name string) bool {
+	return t.table != nil && slices.ContainsFunc(t.table.Columns, func(c schema.Column) bool {
+		return !c.Generated && strings.EqualFold(c.Name, name)
+	})
+}
+
 // fit is what the target's table means for the rows of the source's.
 type fit struct {
 	// extra has the source's columns, with the target's collations, and the
@@ -121,6 +130,7 @@ type fit struct {
 	replace bool     // REPLACE deletes by the keys of the source and by all of them
 	serial  bool     // nothing is known of the target's keys
 	wider   bool     // the target has columns that the source has not
+	looser  []int    // columns of which texts that differ on the source may be equal on the target
 	alone   bool     // where is the primary key of the target, or its only one
 	related bool
 	// merge means that changes of different rows commute and are free of side
@@ -151,6 +161,9 @@ func newFit(t *schema.Table, on *there) fit {
 			at[i] = -1
 		default:
 			like[at[i]].Collate = c.Collate
+			if looser(&t.Columns[at[i]], c) {
+				f.looser = append(f.looser, at[i])
+			}
 		}
 	}
 	extra := &schema.Table{Name: t.Name, Columns: like}
@@ -185,6 +198,17 @@ func alike(a, b *schema.Column) bool {
 	return a.Type == b.Type && a.Unsigned == b.Unsigned && a.Decimals == b.Decimals && a.Generated == b.Generated &&
 		(b.Length < 0 || b.Length >= a.Length || a.Type == "bit" || strings.HasSuffix(a.Type, "int")) &&
 		slices.Equal(a.Elems, b.Elems)
+}
+
+// looser tells whether texts that differ in column a of the source may be equal
+// in column b of the target. Of other collations than exact ones it is not known.
+func looser(a, b *schema.Column) bool {
+	if !isText(a) || a.Collate == b.Collate {
+		return false
+	}
+	exact, counted := a.Exact()
+	there, countedThere := b.Exact()
+	return exact && (!there || counted && !countedThere)
 }
 
 // setsApart tells whether a key has a column of the target's own with values

@@ -7,6 +7,7 @@ import (
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/rowevent"
 	"github.com/raftdm/raftdm/internal/schema"
+	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
 // Kind says what a row change does.
@@ -84,6 +85,8 @@ type Txn struct {
 	Last bool
 	// RowsBefore counts the rows of the pieces before this one.
 	RowsBefore int64
+	// of counts the rows up to the end of a piece by table. The last one has none.
+	of []checkpoint.TableRows
 
 	// left counts the rows that were left out of Rows: because the dump has brought
 	// them, or by expression filters.

@@ -47,7 +47,7 @@ func (s *structures) extracted(n schema.Name) ([]string, error) {
 // target finds one: others write to the table, too.
 func (p *plan) findWhole(on *there) {
 	if p.keyed && p.fit.where == nil && on.table != nil {
-		p.keyed, p.whole, p.where = false, true, p.write
+		p.keyed, p.whole, p.where = false, true, p.given()
 	}
 }
 
