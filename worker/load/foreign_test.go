@@ -141,19 +141,25 @@ func (b *bed) fresh(schema string) string {
 	return schema
 }
 
+// dumpAlone runs the task in mode dump and gives the directory.
+func (b *bed) dumpAlone() string {
+	b.t.Helper()
+	b.sub.Mode = config.ModeDump
+	m, closeMeta := b.meta(b.t.Context())
+	defer closeMeta()
+	if err := b.dump(b.t.Context(), m); err != nil {
+		b.t.Fatal(err)
+	}
+	return b.sub.Load.Dir
+}
+
 // TestTheDumpOfAnotherTask: a task in mode dump leaves files that one in mode
 // load takes, and each is finished then.
 func TestTheDumpOfAnotherTask(t *testing.T) {
 	const name = "dumponly"
 	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
 	tables := b.sysbench(name, 2, 1000)
-	b.sub.Mode = config.ModeDump
-	m, closeMeta := b.meta(t.Context())
-	defer closeMeta()
-	if err := b.dump(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
-	dir := b.sub.Load.Dir
+	dir := b.dumpAlone()
 	b.sub.Task = "loadonly"
 	b.loadOnly(dir)
 	b.sub.CleanDumpFile, b.sub.Load.Overlap = true, true
@@ -179,12 +185,9 @@ func TestOwnDumpLoadedAloneResumes(t *testing.T) {
 	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
 	tables := append(b.sysbench(name, 1, 20_000), "nokey")
 	b.keyless(name, 60_000)
-	b.sub.Mode = config.ModeDump
+	b.dumpAlone()
 	m, closeMeta := b.meta(t.Context())
 	defer closeMeta()
-	if err := b.dump(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
 	b.sub.Mode, b.sub.CleanDumpFile, b.sub.Load.Overlap = config.ModeLoad, true, true
 	b.loadSome(m, name)
 	b.loadAlone()
@@ -263,13 +266,7 @@ func TestTheDumpIsGoneBeforeARow(t *testing.T) {
 	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
 	b.exec(b.src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, v BIGINT)", "INSERT INTO "+name+".t VALUES (1, 1)")
 	b.exec(b.dst, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, v DOUBLE)")
-	b.sub.Mode = config.ModeDump
-	m, closeMeta := b.meta(t.Context())
-	defer closeMeta()
-	if err := b.dump(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
-	dir := b.sub.Load.Dir
+	dir := b.dumpAlone()
 	b.sub.Task = "gonebefore_load"
 	b.loadOnly(dir)
 	other, closeOther := b.meta(t.Context())
