@@ -136,7 +136,7 @@ func (r *run) state(before *dumpdir.State) (*dumpdir.State, error) {
 // alone needs all files until its end, and they may be another task's: see clean.
 func (r *run) dispose(f file) error {
 	sub := r.cfg.Subtask
-	if sub.Mode == config.ModeLoad || !sub.Load.Overlap || !sub.CleanDumpFile || r.content.live == nil && r.content.manifest == nil {
+	if sub.Mode == config.ModeLoad || !sub.Load.Overlap || !sub.CleanDumpFile {
 		return nil
 	}
 	if live := r.content.live; live != nil {
