@@ -18,7 +18,7 @@ import (
 type fullOptions struct {
 	options
 	mib      int
-	dumps    int  // by each tool
+	dumps    int  // by each tool, and tasks in mode full with and without overlap
 	load     bool // else only dumps are measured
 	profiles string
 }
@@ -74,7 +74,7 @@ func (f *full) dumps(ctx context.Context) error {
 		return err
 	}
 	ours := func(last bool) error {
-		if err := f.alone(ctx, phaseDump, "dump", f.ours[0], f.oursDir()); err != nil || last {
+		if err := f.alone(ctx, phaseDump, f.fullTask("dump", f.ours[0], f.oursDir()), f.ours[0]); err != nil || last {
 			return err
 		}
 		return os.RemoveAll(f.oursDir() + ".dump")

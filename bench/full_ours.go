@@ -15,44 +15,50 @@ import (
 )
 
 // raftdm loads our files in mode load into each target, and runs tasks in mode
-// full, whose load runs beside its dump, into an emptied MariaDB.
+// full into an emptied MariaDB.
 func (f *full) raftdm(ctx context.Context, tidb bool) error {
 	dumped := f.oursDir() + ".dump"
-	if err := f.alone(ctx, phaseLoad, "load", f.ours[0], dumped); err != nil {
+	if err := f.alone(ctx, phaseLoad, f.fullTask("load", f.ours[0], dumped), f.ours[0]); err != nil {
 		return err
 	}
-	if err := f.whole(ctx, phaseWhole); err != nil {
+	if err := f.whole(ctx, f.o.dumps, phaseSerial, phaseWhole); err != nil {
 		return err
 	}
 	if err := f.slowSource(ctx); err != nil || !tidb {
 		return err
 	}
 	return f.withTiDB(ctx, "tidb-ours", func(s *testbed.Server) error {
-		return f.alone(ctx, "load into TiDB", "load", target{s, "TiDB"}, dumped)
+		return f.alone(ctx, "load into TiDB", f.fullTask("load", target{s, "TiDB"}, dumped), target{s, "TiDB"})
 	})
 }
 
-// whole runs a task in mode full.
-func (f *full) whole(ctx context.Context, phase string, dump ...string) error {
-	if err := f.ours[0].Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
-		return err
+// whole runs tasks in mode full, of which the one loads behind its dump, the other
+// beside it: in turn, for the machine is not the same all the time.
+func (f *full) whole(ctx context.Context, rounds int, serial, beside string, dump ...string) error {
+	to := f.ours[0]
+	for i := range 2 * rounds {
+		phase, overlap := serial, false
+		if i%4 == 1 || i%4 == 2 {
+			phase, overlap = beside, true
+		}
+		if err := to.Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
+			return err
+		}
+		file := f.fullTask("full", to, f.oursDir())
+		file.Dump, file.Load = append(file.Dump, dump...), append(file.Load, fmt.Sprintf("overlap: %t", overlap))
+		if err := f.alone(ctx, phase, file, to); err != nil {
+			return err
+		}
 	}
-	return f.alone(ctx, phase, "full", f.ours[0], f.oursDir(), dump...)
+	return nil
 }
 
 // slowSource holds the dump at the speed of the load, as a busy source or the
 // way to it does. A dump that takes no time leaves nothing to be won.
 func (f *full) slowSource(ctx context.Context) error {
 	load, _ := f.median(phaseLoad, "")
-	held := fmt.Sprintf("max-mb-per-second: %d", max(1, int64(float64(f.bytes)/(1<<20)/load.took.Seconds())))
-	dir := filepath.Join(f.dir, "slow")
-	if err := f.alone(ctx, phaseSlowDump, "dump", f.ours[0], dir, held); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(dir + ".dump"); err != nil {
-		return err
-	}
-	return f.whole(ctx, phaseSlowWhole, held)
+	return f.whole(ctx, 1, phaseSlowSerial, phaseSlowWhole,
+		fmt.Sprintf("max-mb-per-second: %d", max(1, int64(float64(f.bytes)/(1<<20)/load.took.Seconds()))))
 }
 
 // sizeOf adds up the data files of a dump.
@@ -66,15 +72,13 @@ func sizeOf(dir string) (size int64, err error) {
 	return size, err
 }
 
-// alone runs one task in a cluster of its own, with more lines for its dump. Time counts from when its unit
+// alone runs one task in a cluster of its own. Time counts from when its unit
 // runs: what dmctl and the checks take does not grow with the data.
-func (f *full) alone(ctx context.Context, phase, mode string, to target, dir string, dump ...string) error {
+func (f *full) alone(ctx context.Context, phase string, file testbed.TaskFile, to target) error {
 	say("running raftdm, %s", phase)
 	if err := to.Exec(ctx, "DROP DATABASE IF EXISTS dm_meta"); err != nil { // what a task of this name has recorded
 		return err
 	}
-	file := f.fullTask(mode, to, dir)
-	file.Dump = append(file.Dump, dump...)
 	return f.withCluster(ctx, func(c *testbed.Cluster) (err error) {
 		w := c.Workers()[0]
 		before, err := cpuSeconds(w.PID())
@@ -89,8 +93,8 @@ func (f *full) alone(ctx context.Context, phase, mode string, to target, dir str
 			return err
 		}
 		f.add(fullResult{phase: phase, who: "raftdm", took: took, server: server, cpu: after - before, mib: held})
-		if mode == "dump" {
-			f.bytes, err = sizeOf(dir + ".dump")
+		if phase == phaseDump {
+			f.bytes, err = sizeOf(f.oursDir() + ".dump")
 			return err
 		}
 		return f.same(ctx, "raftdm's "+phase, to.Server)

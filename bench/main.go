@@ -41,7 +41,7 @@ func main() {
 	sync := flag.Bool("sync", false, "measure replication of a backlog instead")
 	full := flag.Bool("full", false, "measure dump and load at length, each alone and beside each other, instead")
 	mib := flag.Int("full-mib", 2048, "MiB of INSERTs to dump and load with -full")
-	dumps := flag.Int("full-dumps", 3, "dumps by each tool with -full")
+	dumps := flag.Int("full-dumps", 3, "dumps by each tool, and tasks of each kind in mode full, with -full")
 	load := flag.Bool("full-load", true, "measure more than the dump with -full")
 	o.flags(flag.CommandLine)
 	flag.Parse()

@@ -102,6 +102,9 @@ func (f *fullPhase) run(kills int) {
 	t := f.t
 	const rows = 12_000
 	perSecond := rows / 2 / max(kills, 5) // so that most of the load is still to come
+	if f.mode == "full" {
+		perSecond = rows / 3 / max(kills, 5) // and a part of it at the last kill
+	}
 	f.name = "full_" + f.mode
 	f.disk = filepath.Join(f.dir, "dump."+f.name)
 	w := &testbed.Workload{DB: f.up.DB(), Schema: f.name, SysbenchTables: 3, SysbenchOnly: f.lockless, Pace: 10 * time.Millisecond}
@@ -130,14 +133,15 @@ func (f *fullPhase) run(kills int) {
 		return st.Unit != "InvalidUnit" && (st.Dump == nil || st.Dump.LoadedBytes > 0)
 	})
 	for range kills {
-		f.kill(time.Duration(100+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0)
+		f.kill(time.Duration(100+f.rnd.IntN(1300))*time.Millisecond, f.rnd.IntN(3) == 0, func() {})
 	}
-	traffic.stop()
 	if f.mode == "full" {
-		// What is equal in the end is the source of the last snapshot: this takes one.
-		f.kill(300*time.Millisecond, true)
+		// What is equal in the end is the source of the last snapshot: this makes the
+		// worker take one behind the last change.
+		f.kill(300*time.Millisecond, true, traffic.stop)
 		f.until("it has finished", func(st testbed.TaskStatus) bool { return st.Stage == "Finished" })
 	} else {
+		traffic.stop()
 		f.until("it replicates", running)
 		_, err := f.AwaitCaughtUp(t.Context(), f.name, f.up.DB())
 		must(t, err)
@@ -158,7 +162,8 @@ func (f *fullPhase) run(kills int) {
 	f.do("operate-source", "stop", f.name)
 }
 
-func (f *fullPhase) kill(after time.Duration, disk bool) {
+// kill ends the worker, with its disk or not, and launches it behind meanwhile.
+func (f *fullPhase) kill(after time.Duration, disk bool, meanwhile func()) {
 	f.t.Helper()
 	f.until("it works", func(st testbed.TaskStatus) bool { return st.Unit != "InvalidUnit" })
 	pause(f.t.Context(), after)
@@ -167,8 +172,12 @@ func (f *fullPhase) kill(after time.Duration, disk bool) {
 		if unit = list[0].String(); list[0].Dump != nil {
 			unit += fmt.Sprintf(", %d bytes loaded, %d on the disk", list[0].Dump.LoadedBytes, list[0].Dump.DiskBytes)
 		}
+		if list[0].Stage == "Finished" {
+			f.t.Fatal("the load was over before the last kill: nothing was shown")
+		}
 	}
 	f.worker.Kill()
+	meanwhile()
 	if disk {
 		must(f.t, os.RemoveAll(f.disk))
 		f.lost++

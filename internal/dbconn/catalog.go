@@ -71,12 +71,7 @@ func (db *DB) Tables(ctx context.Context, f config.TableFilter) ([]schema.Name, 
 	if err := rows.Err(); err != nil {
 		return nil, Error(db.side, op, err)
 	}
-	slices.SortFunc(out, func(a, b schema.Name) int {
-		if c := strings.Compare(a.Schema, b.Schema); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Table, b.Table)
-	})
+	slices.SortFunc(out, schema.Name.Compare)
 	return out, nil
 }
 

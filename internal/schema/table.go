@@ -1,11 +1,20 @@
 package schema
 
-import "github.com/raftdm/raftdm/internal/rowevent"
+import (
+	"cmp"
+
+	"github.com/raftdm/raftdm/internal/rowevent"
+)
 
 // Name is a table's qualified name.
 type Name struct {
 	Schema string
 	Table  string
+}
+
+// Compare orders names by schema, then by table, byte by byte.
+func (n Name) Compare(o Name) int {
+	return cmp.Or(cmp.Compare(n.Schema, o.Schema), cmp.Compare(n.Table, o.Table))
 }
 
 // Table is a table's structure at one moment of the binlog. It is immutable:

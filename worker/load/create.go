@@ -1,13 +1,11 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
@@ -83,9 +81,7 @@ func (r *run) byTarget() (out [][]*table) {
 		out[at[n]] = append(out[at[n]], t)
 	}
 	for _, same := range out {
-		slices.SortFunc(same, func(a, b *table) int {
-			return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Name.Table, b.Name.Table))
-		})
+		slices.SortFunc(same, func(a, b *table) int { return a.Name.Compare(b.Name) })
 	}
 	return out
 }

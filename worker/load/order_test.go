@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// TestInTurn: a few tables beside each other, each from its first file to its last.
-func TestInTurn(t *testing.T) {
+// TestOrder: a few tables beside each other, each from its first file to its last.
+func TestOrder(t *testing.T) {
 	for _, c := range []struct {
-		files  string
+		steps  string // files that are added; - takes one
 		tables int
 		want   string
 	}{
@@ -22,26 +23,38 @@ func TestInTurn(t *testing.T) {
 		{"a1 a2 a3 b1 c1 c2 c3", 2, "a1 b1 a2 c1 a3 c2 c3"},
 		{"a1 a2 b1 b2 c1 c2", 3, "a1 b1 c1 a2 b2 c2"},
 		{"a1 b1", 9, "a1 b1"},
+		{"a1 b1 b2 - - a2 c1 a3", 1, "a1 b1 a2 a3 b2 c1"},
+		{"b1 a1 - - a2 b2 c1", 1, "b1 a1 b2 a2 c1"},
+		{"a1 b1 c1 - - - c2 b2 a2 b3", 2, "a1 b1 c1 a2 b2 c2 b3"},
 	} {
-		if got := names(inTurn(itemsOf(strings.Fields(c.files)), c.tables)); got != c.want {
-			t.Errorf("%q, %d tables: %q, want %q", c.files, c.tables, got, c.want)
+		if got := names(ordered(t, strings.Fields(c.steps), c.tables)); got != c.want {
+			t.Errorf("%q, %d tables: %q, want %q", c.steps, c.tables, got, c.want)
 		}
 	}
 }
 
-// TestInTurnKeepsAll: no file is lost or doubled, files of a table stay in order,
-// and no more tables than allowed are begun and not ended.
-func TestInTurnKeepsAll(t *testing.T) {
+// TestOrderKeepsAll: whenever files come and lanes take, no file is lost or doubled
+// and files of a table stay in order; and of those that are there from the
+// beginning no more tables than allowed are begun and not ended.
+func TestOrderKeepsAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 5).Draw(t, "tables")
-		var files []string
+		late := rapid.Bool().Draw(t, "late")
+		var files, steps []string
 		left := map[byte]int{}
+		waiting := 0
 		for _, table := range rapid.SliceOfN(rapid.ByteRange('a', 'f'), 0, 40).Draw(t, "files") {
 			left[table]++
 			files = append(files, fmt.Sprintf("%c%d", table, left[table]))
+			steps = append(steps, files[len(files)-1])
+			waiting++
+			for late && waiting > 0 && rapid.Bool().Draw(t, "take") {
+				steps = append(steps, "-")
+				waiting--
+			}
 		}
 		begun := map[byte]int{}
-		out := strings.Fields(names(inTurn(itemsOf(files), most)))
+		out := strings.Fields(names(ordered(t, steps, most)))
 		for _, f := range out {
 			table := f[0]
 			begun[table]++
@@ -57,7 +70,7 @@ func TestInTurnKeepsAll(t *testing.T) {
 					open++
 				}
 			}
-			if open > most {
+			if !late && open > most {
 				t.Fatalf("%d tables beside each other at %s of %v", open, f, out)
 			}
 		}
@@ -69,22 +82,61 @@ func TestInTurnKeepsAll(t *testing.T) {
 	})
 }
 
-// itemsOf makes files of names whose first letter is the table's.
-func itemsOf(files []string) (out []item) {
+// ordered adds files whose first letter is the table's, takes one at each "-", and
+// the rest behind the last.
+func ordered(t interface{ Fatalf(string, ...any) }, steps []string, most int) (out []work) {
+	o := newOrder(most)
 	tables := map[byte]*table{}
-	for _, f := range files {
+	for _, f := range steps {
+		if f == "-" {
+			out = append(out, o.take())
+			continue
+		}
 		if tables[f[0]] == nil {
 			tables[f[0]] = &table{}
 		}
-		out = append(out, item{table: tables[f[0]], file: file{name: f}})
+		o.add(work{item: item{table: tables[f[0]], file: file{name: f}}})
+	}
+	for o.waiting > 0 {
+		out = append(out, o.take())
+	}
+	if len(o.begun)+len(o.later) > 0 {
+		t.Fatalf("no file waits, and %d tables have some", len(o.begun)+len(o.later))
 	}
 	return out
 }
 
-func names(items []item) string {
+func names(files []work) string {
 	var out []string
-	for _, it := range items {
-		out = append(out, it.file.name)
+	for _, w := range files {
+		out = append(out, w.file.name)
 	}
 	return strings.Join(out, " ")
+}
+
+// TestHand: all that is found is given out, also what comes late, and no more is
+// taken while enough waits.
+func TestHand(t *testing.T) {
+	const enough, each, batches = 3, 2, 10
+	found, out := make(chan []work), make(chan work)
+	done := make(chan error, 1)
+	go func() { done <- newOrder(1).hand(t.Context(), enough, found, out) }()
+	var taken atomic.Int64
+	go func() {
+		one := &table{}
+		for range batches {
+			found <- slices.Repeat([]work{{item: item{table: one}}}, each)
+			taken.Add(each)
+		}
+		close(found)
+	}()
+	for n := range int64(batches * each) {
+		if got := taken.Load(); got > n+1+enough+each { // one is in hand
+			t.Fatalf("%d files were taken when %d had been given out", got, n)
+		}
+		<-out
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
 }

@@ -217,13 +217,18 @@ type work struct {
 
 // loadAll runs the lanes over all files that are not complete.
 func (r *run) loadAll(ctx context.Context) error {
-	queue := make(chan work)
+	lanes := max(1, r.cfg.Subtask.Load.PoolSize)
+	found, queue := make(chan []work), make(chan work)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		defer close(queue)
-		return r.hand(ctx, queue)
+		defer close(found)
+		return r.find(ctx, found)
 	})
-	for range max(1, r.cfg.Subtask.Load.PoolSize) {
+	g.Go(func() error {
+		defer close(queue)
+		return newOrder(tablesAtOnce(lanes, r.db.Server.TiDB)).hand(ctx, 2*lanes, found, queue)
+	})
+	for range lanes {
 		g.Go(func() error {
 			l := &lane{run: r}
 			defer l.drop()
@@ -241,11 +246,9 @@ func (r *run) loadAll(ctx context.Context) error {
 	return g.Wait()
 }
 
-// hand gives the lanes the files as the dump hands them out; each has its chunk
-// row before. A dump that goes on is mostly far ahead, so that nearly all its files
-// come at once, too.
-func (r *run) hand(ctx context.Context, queue chan<- work) error {
-	tables := tablesAtOnce(r.cfg.Subtask.Load.PoolSize, r.db.Server.TiDB)
+// find gives the files that are to be loaded as the dump hands them out; each has
+// its chunk row before.
+func (r *run) find(ctx context.Context, found chan<- []work) error {
 	for {
 		items, more, err := r.content.files.next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -263,22 +266,22 @@ func (r *run) hand(ctx context.Context, queue chan<- work) error {
 		if err := r.cfg.Meta.AddChunks(ctx, r.content.id, names, more); err != nil {
 			return err
 		}
-		for _, it := range inTurn(items, tables) {
+		var list []work
+		for _, it := range items {
 			c, known := r.chunks[it.file.name]
 			if !known {
 				c = checkpoint.Chunk{File: it.file.name, DumpID: r.content.id}
 			}
-			if c.Offset >= it.file.bytes {
-				if err := r.dispose(it.file); err != nil {
-					return err
-				}
-				continue
+			if c.Offset < it.file.bytes {
+				list = append(list, work{it, c})
+			} else if err := r.dispose(it.file); err != nil {
+				return err
 			}
-			select {
-			case queue <- work{it, c}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		}
+		select {
+		case found <- list:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -219,11 +221,11 @@ func (r *Reader) Next(ctx context.Context, ready func(*Progress) bool) (files []
 		for _, rec := range news {
 			r.see(rec)
 		}
-		for n, list := range r.pending {
+		for _, n := range slices.SortedFunc(maps.Keys(r.pending), schema.Name.Compare) {
 			if !closed && !ready(r.State.Tables[n]) {
 				continue
 			}
-			for _, f := range list {
+			for _, f := range r.pending[n] {
 				files = append(files, Complete{n, f})
 			}
 			delete(r.pending, n)
