@@ -16,7 +16,8 @@ import (
 // the one open question, whether it ran, can be put to the target.
 type Intent struct {
 	// Txn is the id of the source transaction, Nth which of its statements, and
-	// Index which of those that the source's was cut into.
+	// Index which of those that the source's was cut into, the ones that filters
+	// leave out included.
 	Txn   string `json:"txn"`
 	Nth   int    `json:"nth,omitempty"`
 	Index int    `json:"index"`

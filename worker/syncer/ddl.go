@@ -65,11 +65,12 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 		return err
 	}
 	for i := range list {
-		in := checkpoint.Intent{Txn: t.BeginID(), Nth: t.nth, Index: i, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
+		index := max(i, list[i].nth)
+		in := checkpoint.Intent{Txn: t.BeginID(), Nth: t.nth, Index: index, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
 			Operator: op, Followed: d.followed(t)}
 		replay := false
-		if d.begun(t) && d.last.Operator == op && d.last.Index >= i {
-			if d.last.Index > i || d.last.Done {
+		if d.begun(t) && d.last.Operator == op && d.last.Index >= index {
+			if d.last.Index > index || d.last.Done {
 				continue // an earlier run has recorded all that finish records
 			}
 			in, replay = d.last, true

@@ -99,12 +99,12 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 			return nil, nil
 		}
 		var out []ddl
-		for _, t := range n.Tables {
+		for i, t := range n.Tables {
 			one, err := d.tableDDL(&ast.DropTableStmt{IfExists: true, Tables: []*ast.TableName{t}}, nameOf(t))
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, one...)
+			out = append(out, numbered(one, i)...)
 		}
 		return out, nil
 	case *ast.TruncateTableStmt:
@@ -117,12 +117,12 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 		return d.alter(n)
 	case *ast.RenameTableStmt:
 		var out []ddl
-		for _, tt := range n.TableToTables {
+		for i, tt := range n.TableToTables {
 			one, err := d.rename(&ast.RenameTableStmt{TableToTables: []*ast.TableToTable{tt}}, nameOf(tt.OldTable), nameOf(tt.NewTable))
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, one...)
+			out = append(out, numbered(one, i)...)
 		}
 		return out, nil
 	case *ast.CreateViewStmt:

@@ -105,6 +105,14 @@ func (d *ddlParser) alterPieces(n *ast.AlterTableStmt, specs []*ast.AlterTableSp
 	return out, nil
 }
 
+// numbered says of which table of the source's statement the pieces are.
+func numbered(pieces []ddl, table int) []ddl {
+	for i := range pieces {
+		pieces[i].nth = table
+	}
+	return pieces
+}
+
 // rename does one step of RENAME TABLE.
 func (d *ddlParser) rename(n ast.StmtNode, from, to schema.Name) ([]ddl, error) {
 	in, out := d.filter.MatchTable(from.Schema, from.Table), d.filter.MatchTable(to.Schema, to.Table)

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/raftdm/raftdm/internal/fault"
@@ -9,14 +10,14 @@ import (
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
-// butFor is a filter for a schema without one of its tables.
+// butFor is a filter for a schema without the tables whose names begin so.
 type butFor struct {
 	inSchema
 	table string
 }
 
 func (f butFor) MatchTable(schema, table string) bool {
-	return f.inSchema.MatchTable(schema, table) && table != f.table
+	return f.inSchema.MatchTable(schema, table) && !strings.HasPrefix(table, f.table)
 }
 
 // TestLeaveOutWithinLargeTransaction: a row stops the task in the middle of a
@@ -67,5 +68,34 @@ func TestLeaveOutWithinLargeTransaction(t *testing.T) {
 				t.Errorf("%d of 200 rows are there", n)
 			}
 		})
+	}
+}
+
+// TestLeaveOutWithinRename: the target refuses the last of three renames of one
+// statement, and the way out is found together with a filter that leaves the
+// first out: the last is made all the same.
+func TestLeaveOutWithinRename(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), true)
+	s := b.schema()
+	b.exec("CREATE DATABASE " + s)
+	for _, name := range []string{"a", "b", "c"} {
+		b.exec("CREATE TABLE " + s + "." + name + " (id INT PRIMARY KEY)")
+	}
+	r := b.start()
+	r.caughtUp()
+	b.must(b.down.Exec(t.Context(), "CREATE TABLE "+s+".c2 (x INT)"))
+	b.exec(fmt.Sprintf("RENAME TABLE %[1]s.a TO %[1]s.a2, %[1]s.b TO %[1]s.b2, %[1]s.c TO %[1]s.c2", s), "INSERT INTO "+s+".c2 VALUES (1)")
+	<-r.done
+	if err := r.stop(); err == nil {
+		t.Fatal("the run ended without an error")
+	}
+	b.must(b.down.Exec(t.Context(), "DROP TABLE "+s+".c2"))
+	b.sub.Filter = butFor{inSchema(s), "a"}
+	r = b.again()
+	r.caughtUp()
+	r.end()
+	if n := b.rowsOf("c2"); n != 1 {
+		t.Errorf("c2 has %d rows, want 1", n)
 	}
 }
