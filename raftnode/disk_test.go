@@ -116,10 +116,10 @@ func TestALeaderWhoseDiskHangsIsReplaced(t *testing.T) {
 	if err := old.Node.Close(); !errors.Is(err, raftnode.ErrDiskHangs) {
 		t.Errorf("close: %v", err)
 	}
+	acked := stop() // the writers have gone on with the others
 	store := old.Store
-	old.Node, old.Store = nil, nil // the writers go on with the others
+	old.Node, old.Store = nil, nil
 	c.Do("", source(1))
-	acked := stop()
 	wantSources(t, c.Leader().Store, acked)
 	// The disk comes back: the member restarts and follows.
 	disks[old.Config.Name].resume()
