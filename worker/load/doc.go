@@ -16,6 +16,12 @@
 // worker that lost the source cannot add a row. When a commit is lost the chunk
 // row is read back and says what happened.
 //
+// # Which file is next
+//
+// find takes files from the feed and records them on the target, order chooses
+// among those that wait, lanes load. A few tables are filled at a time, the ones
+// begun first before others, also while a dump hands out files of many.
+//
 // # Nothing is altered silently
 //
 // The target session is strict, allows dates that only a lenient server takes
