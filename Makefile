@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A test binary may start several servers: few of them at once.
 TEST_FLAGS ?= -p 2 -timeout 40m
 
-.PHONY: help deps build generate check test test-short test-mysql jepsen demo bench bench-full bench-sync clean
+.PHONY: help deps build generate check test test-short test-race test-mysql jepsen demo bench bench-full bench-sync clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ test: deps check ## every test: unit, property and end to end against real Maria
 
 test-short: check ## the tests that need no server
 	go test -short ./...
+
+test-race: deps ## every test under the race detector, at length
+	go test -race -p 2 -timeout 90m ./worker/syncer ./e2e ./...
 
 test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
 	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }

@@ -80,7 +80,7 @@ func Read(ctx context.Context, cfg Config, from binlog.Location, byGTID bool) (*
 		_ = c.Close()
 		return nil, err
 	}
-	unhook := context.AfterFunc(ctx, func() { _ = c.Close() })
+	unhook := context.AfterFunc(ctx, func() { _ = c.Conn.Conn.Close() }) // the client's own Close is for one goroutine
 	if err := ask(c, cfg, from, byGTID); err != nil {
 		unhook()
 		_ = c.Close()

@@ -172,7 +172,7 @@ func (c *coordinator) hand(ctx context.Context, t *Txn) error {
 	waits := c.order.assign(t)
 	c.meter.sorted(t)
 	err := c.dispatch.put(ctx, t, waits)
-	c.meter.handed(t)
+	c.meter.handed()
 	return err
 }
 

@@ -249,7 +249,7 @@ func BenchmarkMeters(b *testing.B) {
 			j.begins()
 			j.sorts()
 			j.sorted(t)
-			j.handed(t)
+			j.handed()
 		}
 	})
 	b.Run("group", func(b *testing.B) {

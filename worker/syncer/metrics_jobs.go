@@ -30,6 +30,7 @@ type jobMeter struct {
 
 	stands             uint64 // for how many the one in hand is measured; 0 for none
 	began, sort, found time.Time
+	kind, lane         string // of the one in hand, which belongs to its lane once it is handed out
 }
 
 // begins says that a transaction is taken in hand.
@@ -55,20 +56,20 @@ func (j *jobMeter) sorted(t *Txn) {
 		return
 	}
 	j.m.count(&j.added[t.lane%shownQueues], j.m.added, t.Rows, t.lane)
-	if j.stands > 0 {
-		j.found = time.Now()
+	if j.kind = ""; j.stands > 0 && len(t.Rows) > 0 {
+		j.found, j.kind, j.lane = time.Now(), t.Rows[0].Kind.String(), folded(t.lane)
 	}
 }
 
-// handed says that t is where its lane finds it.
-func (j *jobMeter) handed(t *Txn) {
-	if j.stands == 0 || len(t.Rows) == 0 {
+// handed says that it is where its lane finds it.
+func (j *jobMeter) handed() {
+	if j.stands == 0 || j.kind == "" {
 		return
 	}
-	now, kind := time.Now(), t.Rows[0].Kind.String()
+	now := time.Now()
 	j.m.conflicts.Observe(j.found.Sub(j.sort).Seconds(), j.stands)
-	j.m.jobTime.WithLabelValues(kind, j.m.task, folded(t.lane), j.m.source).Observe(now.Sub(j.found).Seconds(), j.stands)
-	j.m.dispatchTimes.WithLabelValues(kind, j.m.task, j.m.source).Observe(now.Sub(j.began).Seconds(), j.stands)
+	j.m.jobTime.WithLabelValues(j.kind, j.m.task, j.lane, j.m.source).Observe(now.Sub(j.found).Seconds(), j.stands)
+	j.m.dispatchTimes.WithLabelValues(j.kind, j.m.task, j.m.source).Observe(now.Sub(j.began).Seconds(), j.stands)
 }
 
 // parsed measures the reading of a statement, of which so many are for the target.
