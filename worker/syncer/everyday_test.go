@@ -50,3 +50,32 @@ func TestEverydayTroubles(t *testing.T) {
 	r.end()
 	b.equal()
 }
+
+// TestARestIsNotSynced: a task that is paused, or has stopped on an error, does
+// not ask the source any more. What was synced when it stopped says nothing about
+// what the source has written since.
+func TestARestIsNotSynced(t *testing.T) {
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), false)
+	s := b.schema()
+	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)")
+	r := b.start()
+	r.caughtUp()
+	r.until("synced", 10*time.Second, func() bool { return r.status().Synced })
+	r.end()
+	b.exec("INSERT INTO " + s + ".a VALUES (1)")
+	if got := r.status(); got.Synced {
+		t.Errorf("paused, with a row that is not on the target: %+v", got)
+	}
+
+	b.epoch++
+	r = b.start()
+	r.caughtUp()
+	r.until("synced", 10*time.Second, func() bool { return r.status().Synced })
+	b.must(b.down.Exec(t.Context(), "INSERT INTO "+s+".a VALUES (2)"))
+	b.exec("INSERT INTO " + s + ".a VALUES (2)")
+	<-r.done
+	if got := r.status(); got.Synced {
+		t.Errorf("stopped on an error, with a row that is not on the target: %+v", got)
+	}
+	r.cancel()
+}

@@ -77,6 +77,7 @@ func (u *Unit) Run(ctx context.Context) error {
 	m := newMetrics(u.cfg.Metrics, sub.Task, sub.SourceID, u.cfg.Worker)
 	defer m.remove()
 	u.stats.begin(m)
+	defer u.stats.end()
 	err := u.run(ctx)
 	if errors.Is(err, errReplayed) {
 		return u.finish(ctx)
