@@ -82,3 +82,56 @@ func TestReportsOfAFormerTermAreNotShown(t *testing.T) {
 		}
 	})
 }
+
+// TestAnOldReportIsNotSynced: a worker that is suspended does not say that the
+// source has written more.
+func TestAnOldReportIsNotSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n, w := rpctest.Open(t), &network{}, newWorker()
+		run(t, t.Context(), "master", func(ctx context.Context) error {
+			return rpctest.New(s, rpctest.Options{ClientURL: "http://m1"}).Run(ctx, n.listen("m1"))
+		})
+		run(t, t.Context(), "scheduler", s.Schedule)
+		var suspended atomic.Bool
+		awakeC := make(chan struct{})
+		cfg := w.config(n, "m1")
+		report := cfg.Report
+		cfg.Report = func() status.Report {
+			if suspended.Load() {
+				<-awakeC
+			}
+			return report()
+		}
+		run(t, t.Context(), "session", rpc.NewSession(cfg).Run)
+		s.Must(t, fsm.PutSource{ID: "source-1", Config: "config"})
+		pass(2 * time.Second)
+		w.mu.Lock()
+		w.report = status.Report{Source: "source-1", Epoch: uint64(w.assigned[len(w.assigned)-1].Epoch),
+			Subtasks: []status.Subtask{{Task: "t", Stage: status.StageRunning, Unit: status.UnitSync, Sync: &status.Sync{Synced: true}}}}
+		w.mu.Unlock()
+		pass(2 * time.Second)
+		conn, err := rpc.Dial("m1", grpc.WithContextDialer(n.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		want := func(synced bool) {
+			t.Helper()
+			st, err := pb.NewMasterClient(conn).QueryStatus(t.Context(), &pb.QueryStatusListRequest{})
+			if err != nil || len(st.GetSources()) != 1 || len(st.GetSources()[0].GetSubTaskStatus()) != 1 {
+				t.Fatalf("%v, %v", st, err)
+			}
+			if got := st.GetSources()[0]; got.GetSubTaskStatus()[0].GetSync().GetSynced() != synced {
+				t.Errorf("want synced %t, got %v", synced, got)
+			}
+		}
+		want(true)
+		suspended.Store(true)
+		pass(8 * time.Second)
+		want(false)
+		suspended.Store(false)
+		close(awakeC)
+		pass(2 * time.Second)
+		want(true)
+	})
+}
