@@ -175,7 +175,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if !from.dumped.IsZero() {
 		u.log.Info("reading begins before the dump's snapshot, for XA transactions that were prepared then", "snapshot", from.dumped.String())
 	}
-	texts, err := u.cfg.Meta.Structures(ctx)
+	texts, err := u.recorded(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +205,26 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	return u.wire(up, rows, defs, from, tables, dp), nil
+}
+
+// recorded gives the structures that the meta tables have. Those of tables that the
+// task leaves out are forgotten: nobody follows their DDL from here on, and when the
+// tables are replicated again, rows would be read with columns of long ago.
+func (u *Unit) recorded(ctx context.Context) (map[schema.Name]string, error) {
+	texts, err := u.cfg.Meta.Structures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for n := range texts {
+		if u.tables.MatchTable(n.Schema, n.Table) {
+			continue
+		}
+		if err := u.cfg.Meta.PutStructure(ctx, n, ""); err != nil {
+			return nil, err
+		}
+		delete(texts, n)
+	}
+	return texts, nil
 }
 
 func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, dp *ddlParser) *pipeline {
