@@ -79,3 +79,23 @@ func TestARestIsNotSynced(t *testing.T) {
 	}
 	r.cancel()
 }
+
+// TestWhereItStandsWithoutItsSource: a run that cannot reach the source shows what
+// the last one has come to.
+func TestWhereItStandsWithoutItsSource(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, testbed.MariaDB(t), secondMariaDB(t), true)
+	b.exec("CREATE DATABASE " + b.schema())
+	r := b.start()
+	r.caughtUp()
+	r.end()
+	want := r.status()
+	b.must(b.up.Stop(t.Context()))
+	r = b.again()
+	r.until("the source is missed", time.Minute, func() bool { return r.unit.trouble.first() != nil })
+	if got := r.status(); got.SyncerBinlog != want.SyncerBinlog || got.SyncerBinlogGTID != want.SyncerBinlogGTID || got.Synced {
+		t.Errorf("it shows %s %s, synced %t; it stands at %s %s", got.SyncerBinlog, got.SyncerBinlogGTID, got.Synced, want.SyncerBinlog, want.SyncerBinlogGTID)
+	}
+	_ = r.stop()
+	b.must(b.up.Start(t.Context()))
+}

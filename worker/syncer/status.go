@@ -68,6 +68,13 @@ func (s *stats) end() {
 	s.reached = binlog.Location{}
 }
 
+// stands says where the last run has come to, to be shown until this one is under way.
+func (s *stats) stands(at binlog.Location) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
+}
+
 // watch tells the stats whose watermark to show.
 func (s *stats) watch(w *window, r *reader) {
 	s.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -118,6 +119,9 @@ func (u *Unit) run(ctx context.Context) error {
 			_ = c.Close() // only connections: nothing is lost
 		}
 	}()
+	if rows, err := u.cfg.Meta.Lanes(ctx); err == nil { // else the same is noticed and shown below
+		u.stats.stands(combine(rows, binlog.Location{}).Watermark)
+	}
 	wait := backoff{}
 	for {
 		var err error
