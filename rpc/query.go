@@ -88,7 +88,8 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 		return out
 	}
 	out.Result = true
-	if age := time.Since(h.at); age > staleAfter {
+	age := time.Since(h.at)
+	if age > staleAfter {
 		out.Msg = fmt.Sprintf("worker %s reported this %d s ago and nothing since%s", b.Worker, age/time.Second, untilLease(w))
 	}
 	wanted := m.wishesAt(v).of[id]
@@ -105,6 +106,9 @@ func (m *Master) sourceStatus(v *fsm.View, id fsm.SourceID, task string) *pb.Que
 		line := subtaskRow(row)
 		if paused[row.Task] && line.GetStage() == pb.Stage_Paused {
 			line.Result.IsCanceled = true // an operator paused what had stopped on an error: it is not resumed by itself
+		}
+		if sync := line.GetSync(); sync != nil && age > staleAfter {
+			sync.Synced = false // people cut over by it, and what the source has written since is not known
 		}
 		out.SubTaskStatus = append(out.SubTaskStatus, line)
 	}

@@ -165,6 +165,8 @@ func unsettled(s seen) error {
 		out.Msg = fmt.Sprintf("worker %s has not reported about the source yet", s.worker)
 	case s.wanted == nil && !s.fresh:
 		out.Msg = fmt.Sprintf("worker %s is silent and may go on with the subtask until its lease ends", s.worker)
+	case !s.fresh:
+		out.Msg = fmt.Sprintf("worker %s is silent, and nobody knows whether it has heard of the operation", s.worker)
 	case s.is == nil:
 		out.Msg = fmt.Sprintf("worker %s has not begun with the subtask yet", s.worker)
 	default:

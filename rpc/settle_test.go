@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/raftdm/raftdm/fsm"
@@ -44,6 +45,27 @@ func TestVerdicts(t *testing.T) {
 			if (err != nil) != (got == failed) {
 				t.Errorf("%s: %s gives %d with the error %v", c.name, what, got, err)
 			}
+		}
+	}
+}
+
+// TestUnsettledSaysWhatIsKnown: what a worker said before an operation is no
+// answer to it.
+func TestUnsettledSaysWhatIsKnown(t *testing.T) {
+	is, wanted := &status.Subtask{Stage: status.StageRunning, Revision: 4}, &fsm.Subtask{Revision: 5}
+	for _, c := range []struct {
+		name         string
+		seen         seen
+		says, silent bool // that the subtask is Running; that the worker is silent
+	}{
+		{"it goes on", seen{wanted, "w", "", true, true, is}, true, false},
+		{"not heard of since", seen{wanted, "w", "", true, false, is}, false, true},
+		{"not heard of since it was stopped", seen{nil, "w", "", true, false, is}, false, true},
+		{"not begun, and not heard of since", seen{wanted, "w", "", true, false, nil}, false, true},
+	} {
+		text := unsettled(c.seen).Error()
+		if strings.Contains(text, "Running") != c.says || strings.Contains(text, "silent") != c.silent {
+			t.Errorf("%s: %s", c.name, text)
 		}
 	}
 }

@@ -195,11 +195,36 @@ func (m *Master) removeMeta(ctx context.Context, t config.Task) error {
 		return &fault.Error{Kind: fault.Conflict, Code: 46014, Msg: fmt.Sprintf("task %s still exists, its meta data cannot be removed", t.Name),
 			Hint: "stop-task it first"}
 	}
+	if err := m.nobodyRuns(ctx, t); err != nil {
+		return err
+	}
 	err := fault.Wrap("remove the meta data of task "+t.Name, m.cfg.Target.RemoveMeta(ctx, t.Target, t.MetaSchema, t.Name))
 	if err == nil {
 		m.note(ctx, "remove-meta", fsm.Note{Action: "start-task --remove-meta", Task: fsm.TaskName(t.Name)})
 	}
 	return err
+}
+
+// nobodyRuns waits until the workers of a task's sources say that they have nothing
+// of it. One that has not heard of a stop-task yet would take the task for the
+// former one, whose place in the binlog it knows, and go on with it.
+func (m *Master) nobodyRuns(ctx context.Context, t config.Task) error {
+	var sources []fsm.SourceID
+	for _, s := range t.Sources() {
+		sources = append(sources, fsm.SourceID(s))
+	}
+	lines, err := m.settle(ctx, t.Name, sources, becomesGone)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if !l.GetResult() {
+			return &fault.Error{Kind: fault.Conflict, Code: 46014,
+				Msg:  fmt.Sprintf("worker %s has not said that it does not run task %s any more, whose meta data cannot be removed meanwhile", l.GetWorker(), t.Name),
+				Hint: "try again; query-status -s " + l.GetSource() + " shows what is known of the worker, and list-member whether it lives"}
+		}
+	}
+	return nil
 }
 
 // OperateTask stops, pauses or resumes a task, or some sources of it.

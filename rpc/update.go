@@ -19,8 +19,11 @@ import (
 // partUpdate tells an update's command from the others of its request.
 const partUpdate = "update"
 
-// UpdateTask replaces the file of a paused task, as far as that is possible
-// without starting anew.
+// partRest tells the commands by which an update pauses what has stopped.
+const partRest = "rest "
+
+// UpdateTask replaces the file of a task that is paused or has stopped on an
+// error, as far as that is possible without starting anew.
 func (m *Master) UpdateTask(ctx context.Context, req *pb.UpdateTaskRequest) (*pb.UpdateTaskResponse, error) {
 	t, _, err := m.cfg.Key.DecodeTask(fileName(ctx, 0, "task file"), []byte(req.GetTask()))
 	if err != nil {
@@ -62,6 +65,11 @@ func (m *Master) UpdateTask(ctx context.Context, req *pb.UpdateTaskRequest) (*pb
 		if err := m.cfg.Checker.CheckTask(ctx, p.subtasks, p.task.IgnoreChecks, shownFindings, shownFindings); err != nil {
 			return nil, err
 		}
+		stopped, err := m.rest(ctx, []fsm.TaskName{fsm.TaskName(t.Name)}, picked)
+		if err != nil {
+			return nil, err
+		}
+		p.warnings = append(p.warnings, stopped...)
 	}
 	c := fsm.UpdateTask{Name: fsm.TaskName(t.Name), Sources: map[fsm.SourceID]string{}}
 	text := m.cfg.Key.StoredTask(req.GetTask(), securityFiles(ctx))
@@ -124,13 +132,45 @@ func refuseUpdate(u config.Update, what string, inSync bool) *fault.Error {
 	}
 }
 
+// rest pauses those subtasks that have stopped on an error: they are Paused to
+// whoever looks, and what they stopped on is often what the new file mends. Else
+// they would be resumed by themselves, so it takes the masters' word that they
+// rest. While one of all runs, nothing is paused, and the update is refused. It
+// gives a sentence about each task that it has paused.
+func (m *Master) rest(ctx context.Context, tasks []fsm.TaskName, sources []string) ([]string, error) {
+	stopped := map[fsm.TaskName][]fsm.SourceID{}
+	for _, task := range tasks {
+		for _, id := range sources {
+			s, err := m.see(string(task), fsm.SourceID(id), time.Time{})
+			switch {
+			case err != nil:
+				return nil, err
+			case s.wanted != nil && s.wanted.Stage == status.StagePaused:
+			case s.answered() && s.is.Stage == status.StagePaused && s.is.Err != nil:
+				stopped[task] = append(stopped[task], fsm.SourceID(id))
+			default:
+				return nil, nil
+			}
+		}
+	}
+	var out []string
+	for _, task := range slices.Sorted(maps.Keys(stopped)) {
+		c := fsm.SetStage{Task: task, Sources: stopped[task], Stage: status.StagePaused}
+		if _, err := m.propose(ctx, m.meta(ctx, partRest+string(task)), c); err != nil {
+			return nil, err
+		}
+		out = append(out, fmt.Sprintf("task %s had stopped on an error for the sources %v and is paused now; resume-task lets it go on", task, stopped[task]))
+	}
+	return out, nil
+}
+
 // inSync tells whether a worker has said that a subtask replicates.
 func (m *Master) inSync(_ context.Context, task fsm.TaskName, id fsm.SourceID) (bool, error) {
 	s, err := m.see(string(task), id, time.Time{})
 	return err == nil && s.is != nil && s.is.Unit == status.UnitSync, err
 }
 
-// UpdateSource replaces the file of a source whose tasks are all paused.
+// UpdateSource replaces the file of a source none of whose tasks runs.
 func (o *operatorServer) UpdateSource(ctx context.Context, req *clusterpb.UpdateSourceRequest) (*clusterpb.UpdateSourceResponse, error) {
 	m := o.m
 	next, warnings, err := m.cfg.Key.DecodeSource(fileName(ctx, 0, "source file"), []byte(req.GetConfig()))
@@ -144,9 +184,15 @@ func (o *operatorServer) UpdateSource(ctx context.Context, req *clusterpb.Update
 		return nil, err
 	}
 	if !again {
-		if next, err = m.checkSourceUpdate(ctx, next); err != nil {
+		var tasks []fsm.TaskName
+		if next, tasks, err = m.checkSourceUpdate(ctx, next); err != nil {
 			return nil, err
 		}
+		stopped, err := m.rest(ctx, tasks, []string{next.SourceID})
+		if err != nil {
+			return nil, err
+		}
+		warnings = append(warnings, stopped...)
 	}
 	if _, err := m.propose(ctx, m.meta(ctx, partUpdate), fsm.UpdateSource{ID: id, Config: m.cfg.Key.EncodeSource(next)}); err != nil {
 		return nil, err
@@ -161,7 +207,8 @@ func (o *operatorServer) UpdateSource(ctx context.Context, req *clusterpb.Update
 
 // checkSourceUpdate refuses what cannot change under the source's tasks, and
 // fills in what the file leaves open with what is known or detected.
-func (m *Master) checkSourceUpdate(ctx context.Context, next config.Source) (config.Source, error) {
+// It gives the source's tasks, too.
+func (m *Master) checkSourceUpdate(ctx context.Context, next config.Source) (config.Source, []fsm.TaskName, error) {
 	id := fsm.SourceID(next.SourceID)
 	var have fsm.Source
 	var known bool
@@ -174,36 +221,36 @@ func (m *Master) checkSourceUpdate(ctx context.Context, next config.Source) (con
 			}
 		}
 	}); err != nil {
-		return next, err
+		return next, nil, err
 	}
 	if !known {
-		return next, &fault.Error{Kind: fault.NotFound, Code: 46008, Msg: fmt.Sprintf("source %s does not exist", id),
+		return next, nil, &fault.Error{Kind: fault.NotFound, Code: 46008, Msg: fmt.Sprintf("source %s does not exist", id),
 			Hint: "create it with operate-source create"}
 	}
 	old, _, err := m.cfg.Key.DecodeSource("source "+next.SourceID, []byte(have.Config))
 	if err != nil {
-		return next, err
+		return next, nil, err
 	}
 	if next.ServerID == 0 {
 		next.ServerID = old.ServerID
 	}
 	if next, err = m.cfg.Checker.CheckSource(ctx, next); err != nil {
-		return next, err
+		return next, nil, err
 	}
 	for _, u := range config.SourceUpdates(old, next) {
 		for _, task := range tasks {
 			inSync, err := m.inSync(ctx, task, id)
 			if err != nil {
-				return next, err
+				return next, nil, err
 			}
 			if f := refuseUpdate(u, fmt.Sprintf("source %s under task %s", id, task), inSync); f != nil {
 				f.Hint = strings.ReplaceAll(f.Hint, "TASK", string(task))
 				if u.When == config.Never {
 					f.Hint = fmt.Sprintf("stop-task %s first; it goes on where it was once it is started again", task)
 				}
-				return next, f
+				return next, nil, f
 			}
 		}
 	}
-	return next, nil
+	return next, tasks, nil
 }

@@ -34,8 +34,23 @@ func (st *subtask) report() status.Subtask {
 	}
 	if !st.running {
 		out.Err = st.err
+		rests(&out)
 	}
 	return out
+}
+
+// rests takes from the status of a unit that has ended what is said of one that
+// works: when it will end, and what keeps it from being faster.
+func rests(s *status.Subtask) {
+	if s.Dump != nil {
+		s.Dump.ETALow, s.Dump.ETAHigh, s.Dump.Held = 0, 0, ""
+	}
+	if s.Load != nil {
+		s.Load.ETALow, s.Load.ETAHigh, s.Load.Held = 0, 0, ""
+	}
+	if s.Sync != nil {
+		s.Sync.Held = ""
+	}
 }
 
 // leaving is what is shown of an attempt of a former binding that has not ended

@@ -27,8 +27,13 @@ func resumable(err error) bool {
 		return false
 	}
 	var answer *mysql.MySQLError
-	if errors.As(err, &answer) && slices.Contains(forAPerson(), answer.Number) {
-		return false
+	if errors.As(err, &answer) {
+		switch {
+		case slices.Contains(forAPerson(), answer.Number):
+			return false
+		case slices.Contains(ofTheServersUsers(), answer.Number):
+			return true
+		}
 	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.Unsupported, fault.Data, fault.Schema, fault.Corrupt, fault.NotFound, fault.Exists:
@@ -44,6 +49,17 @@ func forAPerson() []uint16 {
 		1059, 1067, 1069, 1117, // name too long, invalid default, too many keys, too many columns
 		1273, 8200, // TiDB: a collation, a DDL that it does not support
 		8025, // TiDB: a row that is too large for its store
+	}
+}
+
+// ofTheServersUsers lists answers about who may do what on a server. Nothing of the
+// task is wrong: a password was changed too early, a proxy does not know its
+// users yet, a GRANT is missing. It goes on once that is mended there.
+func ofTheServersUsers() []uint16 {
+	return []uint16{
+		1045, 1698, 1130, // login refused, host not allowed
+		1820, 1862, // password expired
+		1044, 1142, 1143, 1227, 1370, // missing privilege
 	}
 }
 

@@ -35,6 +35,10 @@ func TestServersAnswersThatAreNotResumed(t *testing.T) {
 		1205: {"Lock wait timeout exceeded", true},
 		1213: {"Deadlock found", true},
 		9007: {"Write conflict", true},
+		1045: {"Access denied for user 'dm'@'127.0.0.1' (using password: YES)", true},
+		1130: {"Host '127.0.0.1' is not allowed to connect to this server", true},
+		1142: {"INSERT command denied to user 'dm'@'127.0.0.1' for table 'a'", true},
+		1227: {"Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation", true},
 	} {
 		err := fault.Wrap("sync task=t source=s1", dbconn.ExecError(fault.Downstream, "apply", &mysql.MySQLError{Number: number, Message: c.text}))
 		if got := resumable(err); got != c.want {

@@ -119,7 +119,8 @@ func writeSecret(path, text string) error {
 	return nil
 }
 
-const updateTaskHelp = `Replace the file of a task that is paused.
+const updateTaskHelp = `Replace the file of a task that is paused, or has stopped on an error; one
+that has is paused by it, and goes on with resume-task.
 
 User, password and session of the target, and what says how fast it goes, may
 change at any time; what goes where (block-allow-list, routes, filters,
@@ -147,7 +148,8 @@ func newUpdateTask(s *shared) *cobra.Command {
 		}}
 }
 
-const updateSourceHelp = `Replace the file of a source whose tasks are all paused.
+const updateSourceHelp = `Replace the file of a source whose tasks are all paused, or have stopped on an
+error; those that have are paused by it, and go on with resume-task.
 
 User, password, session, server-id and checker may change at any time; filters
 only while its tasks replicate; host and port only with enable-gtid. Anything

@@ -104,6 +104,46 @@ func TestGoldenConfig(t *testing.T) {
 	tr.steady().compare("config.txt")
 }
 
+// TestGoldenUpdateOfStopped: a task that has stopped on an error is Paused to
+// whoever looks, and the new file is often what mends it.
+func TestGoldenUpdateOfStopped(t *testing.T) {
+	s := rpctest.Open(t)
+	findings := false
+	tr := &transcript{t: t, addr: rpctest.Start(t, s, rpctest.Options{CheckTask: checks(&findings)})}
+	denied := status.Subtask{Stage: status.StagePaused, Unit: status.UnitSync, Sync: &status.Sync{},
+		Err: &fault.Error{Kind: fault.Invalid, Side: fault.Downstream, Msg: "access denied"}}
+	runs := running()
+	join(t, s, tr.addr, "worker-1", map[string]status.Subtask{"test": denied})
+	join(t, s, tr.addr, "worker-2", map[string]status.Subtask{"test": runs})
+	tr.do("operate-source", "create", "testdata/config-source.yaml")
+	tr.do("operate-source", "create", "testdata/source-2.yaml")
+	tr.do("start-task", "testdata/config-task.yaml")
+	password := edited(t, "config-task.yaml", "password:", "password: changed #")
+	tr.do("config", "task", "update", password)
+	if st, _ := subtaskOf(t, s, "test", "mysql-replica-01"); st.Stage != status.StageRunning {
+		t.Error("the update was refused, and has paused a part of the task")
+	}
+	findings = true
+	tr.do("config", "task", "update", "-s", "mysql-replica-01", password)
+	findings = false
+	if st, _ := subtaskOf(t, s, "test", "mysql-replica-01"); st.Stage != status.StageRunning {
+		t.Error("the update was refused, and has paused the task")
+	}
+	tr.do("config", "task", "update", "-s", "mysql-replica-01", password)
+	tr.do("query-status", "-s", "mysql-replica-01", "test")
+	tr.do("resume-task", "-s", "mysql-replica-01", "test")
+	tr.do("config", "source", "update", edited(t, "config-source.yaml", "password:", "password: changed #"))
+	tr.steady().compare("config-stopped.txt")
+}
+
+func subtaskOf(t *testing.T, s *rpctest.State, task fsm.TaskName, source fsm.SourceID) (st fsm.Subtask, ok bool) {
+	t.Helper()
+	if err := s.View(func(v *fsm.View) error { st, ok = v.Subtask(task, source); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return st, ok
+}
+
 // checks is a pre-check that fails when findings says so.
 func checks(findings *bool) func([]config.Subtask, int, int) error {
 	return func([]config.Subtask, int, int) error {

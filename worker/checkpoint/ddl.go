@@ -30,6 +30,9 @@ type Intent struct {
 	// Table is the table whose structure tells whether the statement ran; its
 	// Table field is "" for a statement about a whole schema.
 	Table schema.Name `json:"table"`
+	// Target is where the task's routes have that table on the target; zero in a
+	// record of an earlier version.
+	Target schema.Name `json:"target,omitzero"`
 	// Before is that structure, normalised, before the statement; "" when the
 	// table or schema did not exist.
 	Before string `json:"before"`

@@ -249,6 +249,7 @@ func (a *attempt) again(ctx context.Context, db *dbconn.DB, there *there) error 
 		return refuse(errOutlived.Error())
 	}
 	left, forget := there.state.Lose(there.loaded())
+	there.state.Remaining(left, func(file string) int64 { return there.chunks[file].Rows })
 	why, err := outlived(ctx, db, left, a.header)
 	if err != nil {
 		return err

@@ -200,6 +200,11 @@ func (r *run) restart(ctx context.Context, p *dumpdir.Progress) error {
 		return err
 	}
 	name := dbconn.Ident(to.Schema, to.Table)
+	if others, err := r.othersIn(ctx, p, name); err != nil {
+		return err
+	} else if others {
+		return r.sharedRestart(p, to)
+	}
 	r.log.Warn("rows of the table that an earlier part of the dump brought are removed: it is loaded anew", "table", name)
 	if err := r.empty(ctx, name); err != nil {
 		return err
@@ -217,10 +222,28 @@ func (r *run) restart(ctx context.Context, p *dumpdir.Progress) error {
 	return dbconn.ExecError(fault.Downstream, "drop a table whose structure has changed on the source", err)
 }
 
+// othersIn tells whether a table of the target has more rows than this load has
+// brought: somebody else's, or of another task. Where the load does not know how
+// many it has brought, it is taken to be alone.
+func (r *run) othersIn(ctx context.Context, p *dumpdir.Progress, name string) (bool, error) {
+	if p.Brought == nil {
+		return false, nil
+	}
+	own := *p.Brought
+	for _, c := range p.Chunks {
+		for _, f := range c.Files {
+			own += r.chunks[f.Name].Rows
+		}
+	}
+	var there int64
+	err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name).Scan(&there)
+	return there > own, dbconn.Error(fault.Downstream, "count the rows of a table that is to be loaded anew", err)
+}
+
 // sharedRestart refuses to remove rows of a table that has rows of others.
 func (r *run) sharedRestart(p *dumpdir.Progress, to *route.Target) error {
 	return &fault.Error{Op: "load table " + dbconn.Ident(p.Schema, p.Name), Kind: fault.Conflict, Code: codeDumpMissing,
-		Msg: fmt.Sprintf("the table had to be dumped anew after a part of it was loaded, and %s has rows of other tables or sources too",
+		Msg: fmt.Sprintf("the table had to be dumped anew after a part of it was loaded, and %s has rows of other tables, sources or tasks too",
 			dbconn.Ident(to.Schema, to.Table)),
 		Hint: "stop-task on all sources of the task, remove the task's tables from the target and begin anew with start-task --remove-meta"}
 }

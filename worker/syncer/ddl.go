@@ -15,6 +15,7 @@ import (
 	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/worker/checkpoint"
 )
 
@@ -67,13 +68,15 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 	for i := range list {
 		index := max(i, list[i].nth)
 		in := checkpoint.Intent{Txn: t.BeginID(), Nth: t.nth, Index: index, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
-			Operator: op, Followed: d.followed(t)}
+			Target: list[i].onTarget(list[i].watch), Operator: op, Followed: d.followed(t)}
 		replay := false
 		if d.begun(t) && d.last.Operator == op && d.last.Index >= index {
 			if d.last.Index > index || d.last.Done {
 				continue // an earlier run has recorded all that finish records
 			}
-			in, replay = d.last, true
+			if d.last.Target == (schema.Name{}) || d.last.Target == in.Target {
+				in, replay = d.last, true
+			} // else the routes have changed: what the former table looks like says nothing about this one
 		}
 		if err := d.once(ctx, t, &list[i], in, replay, before, i == len(list)-1, g); err != nil {
 			return fault.Wrap(fmt.Sprintf("execute %q of the transaction at %s", excerpt(list[i].text), t.Begin), err)

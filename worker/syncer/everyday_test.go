@@ -50,3 +50,52 @@ func TestEverydayTroubles(t *testing.T) {
 	r.end()
 	b.equal()
 }
+
+// TestARestIsNotSynced: a task that is paused, or has stopped on an error, does
+// not ask the source any more. What was synced when it stopped says nothing about
+// what the source has written since.
+func TestARestIsNotSynced(t *testing.T) {
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), false)
+	s := b.schema()
+	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)")
+	r := b.start()
+	r.caughtUp()
+	r.until("synced", 10*time.Second, func() bool { return r.status().Synced })
+	r.end()
+	b.exec("INSERT INTO " + s + ".a VALUES (1)")
+	if got := r.status(); got.Synced {
+		t.Errorf("paused, with a row that is not on the target: %+v", got)
+	}
+
+	b.epoch++
+	r = b.start()
+	r.caughtUp()
+	r.until("synced", 10*time.Second, func() bool { return r.status().Synced })
+	b.must(b.down.Exec(t.Context(), "INSERT INTO "+s+".a VALUES (2)"))
+	b.exec("INSERT INTO " + s + ".a VALUES (2)")
+	<-r.done
+	if got := r.status(); got.Synced {
+		t.Errorf("stopped on an error, with a row that is not on the target: %+v", got)
+	}
+	r.cancel()
+}
+
+// TestWhereItStandsWithoutItsSource: a run that cannot reach the source shows what
+// the last one has come to.
+func TestWhereItStandsWithoutItsSource(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, testbed.MariaDB(t), secondMariaDB(t), true)
+	b.exec("CREATE DATABASE " + b.schema())
+	r := b.start()
+	r.caughtUp()
+	r.end()
+	want := r.status()
+	b.must(b.up.Stop(t.Context()))
+	r = b.again()
+	r.until("the source is missed", time.Minute, func() bool { return r.unit.trouble.first() != nil })
+	if got := r.status(); got.SyncerBinlog != want.SyncerBinlog || got.SyncerBinlogGTID != want.SyncerBinlogGTID || got.Synced {
+		t.Errorf("it shows %s %s, synced %t; it stands at %s %s", got.SyncerBinlog, got.SyncerBinlogGTID, got.Synced, want.SyncerBinlog, want.SyncerBinlogGTID)
+	}
+	_ = r.stop()
+	b.must(b.up.Start(t.Context()))
+}

@@ -19,13 +19,21 @@ import (
 // position may be in the middle of others.
 //
 // After a switch to another server files prove nothing: only those that one
-// server wrote are compared.
+// server wrote are compared. By position there is no such switch: a file of that
+// name which another server wrote holds other things at the places that are known.
 func (g *grouper) beginAnew(h *replication.EventHeader) error {
 	next := &checkpoint.Head{File: g.file, Server: h.ServerID, Created: h.Timestamp}
 	if next.Created == 0 || next.Server == 0 {
 		return nil // nothing is said
 	}
 	old := g.head.Load()
+	if old != nil && !g.byGTID && old.Server != next.Server && old.File == next.File {
+		return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent,
+			Msg: fmt.Sprintf("the source is another server now: file %s, which was read up to %s, had been written by server-id %d, and this one by %d",
+				g.file, g.loc, old.Server, next.Server),
+			Hint: "connect the source to the server that it was, then resume-task; only with enable-gtid: true can a task go on at another one:" +
+				" copy the data anew (stop-task, then start-task --remove-meta)"}
+	}
 	if old == nil || old.Server != next.Server || !anew(*old, *next) {
 		g.head.Store(next)
 		return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
@@ -20,18 +21,22 @@ func TestBinlogBegunAnew(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		second file
+		byGTID bool
 		anew   bool
 	}{
-		{"the same file again", file{"b.000007", 1, 100}, false},
-		{"the next file", file{"b.000008", 1, 150}, false},
-		{"the next file, the clock went back", file{"b.000008", 1, 50}, false},
-		{"an earlier file", file{"b.000006", 1, 50}, false},
-		{"the file was written again", file{"b.000007", 1, 150}, true},
-		{"numbers begin anew", file{"b.000001", 1, 150}, true},
-		{"another server", file{"b.000001", 2, 150}, false},
+		{"the same file again", file{"b.000007", 1, 100}, true, false},
+		{"the next file", file{"b.000008", 1, 150}, true, false},
+		{"the next file, the clock went back", file{"b.000008", 1, 50}, true, false},
+		{"an earlier file", file{"b.000006", 1, 50}, true, false},
+		{"the file was written again", file{"b.000007", 1, 150}, true, true},
+		{"numbers begin anew", file{"b.000001", 1, 150}, true, true},
+		{"another server", file{"b.000001", 2, 150}, true, false},
+		{"another server's file of the same name", file{"b.000007", 2, 150}, true, false},
+		{"by position, another server's file of the same name", file{"b.000007", 2, 150}, false, true},
+		{"by position, the server has another id from the next file on", file{"b.000008", 2, 150}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newTape(t, binlog.MariaDB, true, 1<<20)
+			p := newTape(t, binlog.MariaDB, c.byGTID, 1<<20)
 			var err error
 			for _, f := range []file{{"b.000007", 1, 100}, c.second} {
 				p.g.reconnect()
@@ -90,6 +95,42 @@ func TestResetMasterWhileStopped(t *testing.T) {
 			t.Errorf("code %d", f.Code)
 		}
 	})
+}
+
+// TestAnotherServerByPosition: a position is one of a server's own binlog. Where
+// another one has taken its address, what stands there has nothing to do with what
+// was read; the task stops and writes nothing.
+func TestAnotherServerByPosition(t *testing.T) {
+	testbed.SkipIfShort(t)
+	first, next := testbed.MariaDB(t), testbed.MariaDB(t)
+	b := newBench(t, first, secondMariaDB(t), false)
+	s := b.schema()
+	r := b.start()
+	write := func(server *testbed.Server, id int) {
+		b.must(server.Exec(t.Context(), fmt.Sprintf("INSERT INTO %s.a VALUES (%d)", s, id)))
+	}
+	for _, server := range []*testbed.Server{first, next} { // both binlogs are alike
+		b.must(server.Exec(t.Context(), "CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)"))
+		write(server, 1)
+	}
+	r.caughtUp()
+	r.headSaved()
+	b.must(first.Exec(t.Context(), fmt.Sprintf("SET GLOBAL server_id = %d", 7))) // of the files to come
+	r.end()
+	r = b.again()
+	write(first, 2)
+	r.caughtUp()
+	r.end()
+
+	write(next, 3) // in the place of 2
+	write(next, 4)
+	b.up, b.sub.Source.From = next, next.Config()
+	if f := b.again().ends(t); f.Kind != fault.Data {
+		t.Errorf("kind %s", f.Kind)
+	}
+	if n := b.rowsOf("a"); n != 2 {
+		t.Errorf("the target has %d rows, want 2", n)
+	}
 }
 
 // headSaved waits until it is recorded which file is read.

@@ -33,7 +33,7 @@ type stats struct {
 	cascades  []cascade // sorted
 	master    binlog.Location
 	at        binlog.Location // the last watermark seen, kept after the run
-	reached   binlog.Location // the watermark just before master was asked for
+	reached   binlog.Location // the watermark just before master was asked for; zero when the answer is not to be relied on
 	lag       int64
 	sampled   sample
 	recentTPS int64
@@ -58,6 +58,21 @@ func (s *stats) begin(m *metrics) {
 	s.metrics = m
 	s.started = time.Now()
 	s.sampled = sample{at: s.started}
+}
+
+// end says that the run is over. Nobody asks the source for its end any more, so
+// nothing that it writes from now on would be seen.
+func (s *stats) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reached = binlog.Location{}
+}
+
+// stands says where the last run has come to, to be shown until this one is under way.
+func (s *stats) stands(at binlog.Location) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
 }
 
 // watch tells the stats whose watermark to show.

@@ -12,6 +12,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -77,6 +78,7 @@ func (u *Unit) Run(ctx context.Context) error {
 	m := newMetrics(u.cfg.Metrics, sub.Task, sub.SourceID, u.cfg.Worker)
 	defer m.remove()
 	u.stats.begin(m)
+	defer u.stats.end()
 	err := u.run(ctx)
 	if errors.Is(err, errReplayed) {
 		return u.finish(ctx)
@@ -117,6 +119,9 @@ func (u *Unit) run(ctx context.Context) error {
 			_ = c.Close() // only connections: nothing is lost
 		}
 	}()
+	if rows, err := u.cfg.Meta.Lanes(ctx); err == nil { // else the same is noticed and shown below
+		u.stats.stands(combine(rows, binlog.Location{}).Watermark)
+	}
 	wait := backoff{}
 	for {
 		var err error
@@ -174,7 +179,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 	if !from.dumped.IsZero() {
 		u.log.Info("reading begins before the dump's snapshot, for XA transactions that were prepared then", "snapshot", from.dumped.String())
 	}
-	texts, err := u.cfg.Meta.Structures(ctx)
+	texts, err := u.recorded(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +209,26 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		return nil, err
 	}
 	return u.wire(up, rows, defs, from, tables, dp), nil
+}
+
+// recorded gives the structures that the meta tables have. Those of tables that the
+// task leaves out are forgotten: nobody follows their DDL from here on, and when the
+// tables are replicated again, rows would be read with columns of long ago.
+func (u *Unit) recorded(ctx context.Context) (map[schema.Name]string, error) {
+	texts, err := u.cfg.Meta.Structures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for n := range texts {
+		if u.tables.MatchTable(n.Schema, n.Table) {
+			continue
+		}
+		if err := u.cfg.Meta.PutStructure(ctx, n, ""); err != nil {
+			return nil, err
+		}
+		delete(texts, n)
+	}
+	return texts, nil
 }
 
 func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, dp *ddlParser) *pipeline {

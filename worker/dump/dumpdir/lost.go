@@ -176,7 +176,7 @@ func (s *State) Forget(n schema.Name) (left *State, forget []string) {
 		}
 		c.Done, c.Elsewhere, c.Files = false, false, nil
 	}
-	t.Left = nil
+	t.Left, t.Brought = nil, nil
 	return left, forget
 }
 
@@ -207,6 +207,29 @@ func (s *State) Lose(loaded Loaded) (left *State, forget []string) {
 		left.Tables[n] = &p
 	}
 	return left, forget
+}
+
+// Remaining notes in left, which Lose has made of s, how many rows of each table the
+// target has of the files that are to be forgotten; rows tells it of one file.
+func (s *State) Remaining(left *State, rows func(file string) int64) {
+	for n, p := range left.Tables {
+		was := s.Tables[n]
+		if was.Left != nil && was.Brought == nil {
+			continue // of some that were forgotten before nothing is known
+		}
+		var sum int64
+		if was.Brought != nil {
+			sum = *was.Brought
+		}
+		for i, c := range was.Chunks {
+			for _, f := range c.Files {
+				if !p.Chunks[i].Elsewhere {
+					sum += rows(f.Name)
+				}
+			}
+		}
+		p.Brought = &sum
+	}
 }
 
 // Prior is what a dump of the rest begins with.

@@ -103,6 +103,9 @@ type Progress struct {
 	// Left is set when the target has rows of chunks that are to be read again, as
 	// old as that snapshot.
 	Left *int `json:"left,omitempty"`
+	// Brought is how many rows the load has brought of chunks whose files' progress
+	// was forgotten; nil where that is not known, as of a table that was loaded since.
+	Brought *int64 `json:"brought,omitempty"`
 }
 
 // Complete tells whether nothing is left to read.
