@@ -16,6 +16,7 @@ import (
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/internal/onlineddl"
 	"github.com/raftdm/raftdm/internal/schema"
 	"github.com/raftdm/raftdm/internal/status"
 	"github.com/raftdm/raftdm/worker/checkpoint"
@@ -213,14 +214,17 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 
 // recorded gives the structures that the meta tables have. Those of tables that the
 // task leaves out are forgotten: nobody follows their DDL from here on, and when the
-// tables are replicated again, rows would be read with columns of long ago.
+// tables are replicated again, rows would be read with columns of long ago. The tables
+// that an online DDL tool makes of the task's are left out, too, and followed.
 func (u *Unit) recorded(ctx context.Context) (map[schema.Name]string, error) {
 	texts, err := u.cfg.Meta.Structures(ctx)
 	if err != nil {
 		return nil, err
 	}
+	rules := u.cfg.Subtask.Online
 	for n := range texts {
-		if u.tables.MatchTable(n.Schema, n.Table) {
+		ofTool := rules.Kind(n.Table) != onlineddl.Real && rules.Follows(u.tables, n.Schema, n.Table)
+		if ofTool || u.tables.MatchTable(n.Schema, n.Table) {
 			continue
 		}
 		if err := u.cfg.Meta.PutStructure(ctx, n, ""); err != nil {
