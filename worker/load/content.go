@@ -271,10 +271,15 @@ func openForeign(dir string) (*content, error) {
 	return c, nil
 }
 
-// choose leaves out what the task's block-allow-list does not let through. Of a
-// dump of our own nothing is left out: the list has chosen already.
-func (c *content) choose(f config.TableFilter) {
-	if c.own || f == nil {
+// choose leaves out what a task in mode load would not have dumped, of which
+// another task or tool may have written files. Of the task's own dump nothing is
+// left out: the list has chosen already.
+func (c *content) choose(sub config.Subtask) {
+	f := sub.DumpFilter
+	if f == nil {
+		f = sub.Filter
+	}
+	if sub.Mode != config.ModeLoad || f == nil {
 		return
 	}
 	var tables []*table

@@ -131,7 +131,7 @@ func (r *run) openDump(ctx context.Context) error {
 		if err := r.content.fits(sub); err != nil {
 			return err
 		}
-		r.content.choose(sub.Filter)
+		r.content.choose(sub)
 		if adopt {
 			return r.adopt(ctx)
 		}
@@ -149,7 +149,7 @@ func (r *run) openDump(ctx context.Context) error {
 		if err := r.content.fits(sub); err != nil {
 			return err
 		}
-		r.content.choose(sub.Filter)
+		r.content.choose(sub)
 		return r.adopt(ctx) // nothing was loaded of the one that it was before
 	}
 	return r.dumpAgain(ctx, err)
