@@ -251,6 +251,9 @@ func (r *reading) rows(names []string) ([]string, error) {
 		b, ok := base(n, ".sql")
 		switch {
 		case !ok:
+			if err := r.unread(n); err != nil {
+				return nil, err
+			}
 			if n != metadataName {
 				r.dump.Left = append(r.dump.Left, n)
 			}

@@ -153,6 +153,12 @@ func TestWhatIsNoDump(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for _, name := range []string{"d.t.000000000.csv", "d.t.csv.gz", "d.t.00001.dat", "d.t.000000000.sql.zst", "d.t.sql.snappy", "d.t.SQL", "d-schema-create.sql.zst"} {
+		_, err := Read(directory(t, map[string]string{metadataName: "", "d.t-schema.sql": head + "CREATE TABLE `t` (`a` int);\n", name: "1\n"}))
+		if !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), name) || fault.HintOf(err) == "" {
+			t.Errorf("rows in %s: %v", name, err)
+		}
+	}
 	if _, err := Read(filepath.Join(t.TempDir(), "gone")); !Missing(err) {
 		t.Errorf("no directory: %v", err)
 	}
