@@ -59,6 +59,10 @@ type table struct {
 	to      *route.Target // where its rows go; set before any is loaded
 	bytes   int64         // of its data files, 0 while the dump goes on
 	loaded  atomic.Int64  // how many of them the target has
+	// otherText are columns, by name in lower case, and spatial tells of one with
+	// shapes; of a foreign dump, set before any row is loaded.
+	otherText map[string]otherText
+	spatial   bool
 
 	once    sync.Once // guards columns and broken
 	columns []string
@@ -70,6 +74,7 @@ type file struct {
 	name  string
 	bytes int64
 	rows  int64 // -1 when nobody has counted them
+	utf8  bool  // its text is UTF-8, whatever character set it names
 	// check compares the whole file with what its writer said about it.
 	check func() error
 	own   dumpdir.File // what it is in a dump of ours, in dir
@@ -263,7 +268,7 @@ func openForeign(dir string) (*content, error) {
 			c.total += f.Bytes
 			c.count++
 			out.bytes += f.Bytes
-			out.files = append(out.files, file{name: f.Name, bytes: f.Bytes, rows: -1, check: func() error { return nil }, open: f.Open})
+			out.files = append(out.files, file{name: f.Name, bytes: f.Bytes, rows: -1, utf8: f.UTF8(), check: func() error { return nil }, open: f.Open})
 		}
 		c.tables = append(c.tables, out)
 	}

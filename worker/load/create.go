@@ -57,6 +57,12 @@ func (r *run) createTables(ctx context.Context, which func(*table) bool) error {
 				if err := r.createTable(gctx, t); err != nil {
 					return err
 				}
+				if r.content.own {
+					continue
+				}
+				if err := r.compareText(gctx, t); err != nil {
+					return err
+				}
 			}
 			return nil
 		})

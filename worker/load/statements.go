@@ -140,6 +140,9 @@ func (s *statements) foreign(out *statement) (bool, error) {
 		}
 		if set.Names != "" {
 			s.settings.Names = set.Names
+			if s.it.file.utf8 && !s.it.table.spatial { // shapes are bytes between quotes
+				s.settings.Names = "utf8mb4"
+			}
 		}
 		if set.TimeZone != "" {
 			s.settings.TimeZone = set.TimeZone
@@ -161,6 +164,11 @@ func (s *statements) foreign(out *statement) (bool, error) {
 	}
 	if in.Columns == nil {
 		if in.Columns, err = t.columnNames(); err != nil {
+			return false, err
+		}
+	}
+	if strings.EqualFold(s.settings.Names, bytesAsTheyAre) {
+		if err := t.checkText(out.text, in); err != nil {
 			return false, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,6 +53,14 @@ type File struct {
 
 // Open opens the file for reading, decompressed.
 func (f File) Open() (io.ReadCloser, error) { return open(f.path) }
+
+// dumplings is how the names of dumpling's files with rows end; mydumper's numbers
+// are shorter.
+var dumplings = regexp.MustCompile(`\.[0-9]{9,}\.sql(\.gz)?$`)
+
+// UTF8 tells that the file is dumpling's: all text in it is UTF-8, though it names
+// the character set binary, and bytes are in hex.
+func (f File) UTF8() bool { return dumplings.MatchString(f.Name) }
 
 // Read reads a directory. fs.ErrNotExist (wrapped) when there is none.
 func Read(dir string) (*Dump, error) {
