@@ -108,7 +108,7 @@ func statement(path string) (string, error) {
 			return "", fmt.Errorf("%s: %w", path, err)
 		}
 		text := strings.TrimSpace(strings.TrimSuffix(string(st.Text), ";"))
-		if _, ok := sqlfile.Setting(text); !ok && text != "" {
+		if text != "" && !sqlfile.IsSetting(text) {
 			return text, nil
 		}
 	}

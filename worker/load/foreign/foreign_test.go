@@ -88,6 +88,8 @@ func TestDirectories(t *testing.T) {
 			"d.t-schema-view-schema.sql": create("t-schema-view"), "d.t-schema-view.sql": rows("t-schema-view"),
 			"d.x-schema-post-schema.sql.gz": create("x-schema-post"), "d.x-schema-post.sql.gz": rows("x-schema-post")},
 			[]string{"d", "d t-schema-view: d.t-schema-view.sql", "d t: d.t.sql", "d x-schema-post: d.x-schema-post.sql.gz"}, nil},
+		{"settings that the rows could not have", map[string]string{"d-schema-create.sql": "SET SQL_MODE='ANSI';\n" + schema("d"), "d.t-schema.sql": "/*!40101 SET SQL_MODE='NO_DIR_IN_CREATE,IGNORE_SPACE'*/;\n" + create("t"),
+			"d.t.00000.sql": rows("t")}, []string{"d", "d t: d.t.00000.sql"}, nil},
 		{"files of others", map[string]string{"d.t-schema.sql": create("t"), "d.t.sql": rows("t"), "notes.txt": "", "t.csv": "", "d.t-metadata": "1\n"},
 			[]string{"d", "d t: d.t.sql"}, []string{"d.t-metadata", "notes.txt", "t.csv"}},
 		{"without structures", map[string]string{"d.t.00001.sql": rows("t"), "d.u.sql": rows("u")}, []string{"d", "d t: d.t.00001.sql", "d u: d.u.sql"}, nil},

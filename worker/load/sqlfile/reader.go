@@ -79,6 +79,9 @@ func (r *Reader) Batch(limit int) ([]Statement, error) {
 // where the next one begins.
 func (r *Reader) find() (from, text, end int, err error) {
 	from, err = r.skip(r.from)
+	if err == nil && !r.own && r.at+int64(from) == 0 {
+		from, err = r.skipMark()
+	}
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -136,6 +139,23 @@ func (r *Reader) skip(i int) (int, error) {
 			return i, err
 		}
 	}
+}
+
+// skipMark skips a byte order mark, which some editors write, and the blanks
+// behind it, at the beginning of a file.
+func (r *Reader) skipMark() (int, error) {
+	const mark = "\ufeff"
+	for len(r.buf) < len(mark) {
+		if err := r.fill(); errors.Is(err, io.EOF) {
+			return 0, nil
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	if !bytes.HasPrefix(r.buf, []byte(mark)) {
+		return 0, nil
+	}
+	return r.skip(len(mark))
 }
 
 // fill reads more behind what is in buf.
