@@ -101,7 +101,7 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 			l.metrics.query.Observe(time.Since(begin).Seconds())
 		}
 		if len(pending) == 0 {
-			return l.atEnd(it, *c)
+			return l.atEnd(it, *c, in.in.Read())
 		}
 		var group []statement
 		limit, packet := l.pressure.limits()
@@ -197,10 +197,15 @@ func (l *lane) transact(ctx context.Context, it item, next checkpoint.Chunk, b b
 	return err
 }
 
-// atEnd checks that as many rows went into the target as the dump has written.
-func (l *lane) atEnd(it item, c checkpoint.Chunk) error {
+// atEnd checks that as many rows went into the target as the dump has written, or,
+// where nobody has counted them, that the file was read to where it ended when the
+// load began.
+func (l *lane) atEnd(it item, c checkpoint.Chunk, end int64) error {
 	if it.file.rows < 0 {
-		return nil // nobody has counted them
+		if end != it.file.bytes {
+			return fmt.Errorf("%w: file %s has %d bytes, and had %d when the load began", dumpdir.ErrDamaged, it.file.name, end, it.file.bytes)
+		}
+		return nil
 	}
 	if c.Rows != it.file.rows || c.Offset != it.file.bytes {
 		return fmt.Errorf("%w: file %s: %d rows loaded up to byte %d, but the dump counted %d rows in %d bytes",

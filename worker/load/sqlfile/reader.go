@@ -36,6 +36,9 @@ func NewReader(in io.Reader, at int64, own bool) *Reader { return &Reader{in: in
 // At is the position of the next statement.
 func (r *Reader) At() int64 { return r.at }
 
+// Read is how far the file has been read, which is where it ends once it has.
+func (r *Reader) Read() int64 { return r.at + int64(len(r.buf)-r.from) }
+
 // Next gives the next statement, io.EOF behind the last.
 func (r *Reader) Next() (Statement, error) {
 	all, err := r.Batch(1)
