@@ -307,8 +307,13 @@ func (c *content) choose(sub config.Subtask) {
 	c.schemas, c.tables, c.files = schemas, tables, listed(tables)
 }
 
-// noDump is the error of task-mode load without a dump to load.
+// noDump is the error of task-mode load without a dump to load. What is wrong with
+// one that is there says so itself.
 func noDump(sub config.Subtask, err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) && known.Kind != fault.NotFound {
+		return err
+	}
 	return &fault.Error{Op: "open the dump", Kind: fault.NotFound, Code: codeDirNotFound, Err: err,
 		Msg: "there is no dump to load on this worker",
 		Hint: fmt.Sprintf("put the files of raftdm, mydumper or dumpling into %s (or %s) on the worker of source %s; then resume-task",

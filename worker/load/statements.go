@@ -293,7 +293,8 @@ func (s *statements) unreadable(st sqlfile.Statement, err error) error {
 		out.Kind, out.Code = fault.Unsupported, codeParseStatement
 	}
 	if out.Hint == "" {
-		out.Hint = "correct or remove the statement, or dump the table again; then resume-task"
+		out.Hint = "where it may be left out, write blanks over it, so that the file keeps the same size, then resume-task; or correct it or dump anew," +
+			" stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"
 	}
 	return out
 }

@@ -103,6 +103,7 @@ const (
 	codeMetadata    = 11001
 	codeNoTableFile = 34013
 	codeNoDBFile    = 34012
+	codeFileEnding  = 34002
 )
 
 // metadata reads the file that says that the dump is complete.
