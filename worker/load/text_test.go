@@ -80,3 +80,19 @@ func TestTextOfMydumper(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesInRoutedRows: what a route writes into rows is text of ours, whatever
+// character set the file names.
+func TestNamesInRoutedRows(t *testing.T) {
+	const name = "routedtext"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.exec(b.src, "CREATE DATABASE "+name+"_1", "CREATE TABLE "+name+"_1.`t_ü'` (id INT PRIMARY KEY)", "INSERT INTO "+name+"_1.`t_ü'` VALUES (1), (2)")
+	b.exec(b.dst, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, c_table VARCHAR(9) CHARACTER SET latin1, c_schema VARCHAR(9), c_source VARCHAR(9))")
+	b.merge(name, true)
+	b.loadOnly(written(t, map[string]string{"metadata": "", name + "_1-schema-create.sql": "CREATE DATABASE " + name + "_1;\n", name + "_1.t_ü'-schema.sql": "CREATE TABLE `t_ü'` (id int primary key);\n",
+		name + "_1.t_ü'.sql": "/*!40101 SET NAMES binary*/;\nINSERT INTO `t_ü'` VALUES (1),(2);\n"}))
+	b.loadAlone()
+	if got := strings.Join(b.list("SELECT CONCAT_WS(' ', id, c_table, c_schema, c_source) FROM "+name+".t ORDER BY id"), "\n"); got != "1 ü' 1 src\n2 ü' 1 src" {
+		t.Errorf("on the target:\n%s", got)
+	}
+}
