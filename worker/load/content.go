@@ -59,6 +59,7 @@ type table struct {
 	to      *route.Target // where its rows go; set before any is loaded
 	bytes   int64         // of its data files, 0 while the dump goes on
 	loaded  atomic.Int64  // how many of them the target has
+	plain   bool          // the target's table has no transactions and no unique key
 	// otherText are columns, by name in lower case, and spatial tells of one with
 	// shapes; of a foreign dump, set before any row is loaded.
 	otherText map[string]otherText

@@ -61,6 +61,10 @@ func (r *run) createTables(ctx context.Context, which func(*table) bool) error {
 				if err := r.createTable(gctx, t); err != nil {
 					return err
 				}
+				var err error
+				if t.plain, err = r.plain(gctx, t.to); err != nil {
+					return err
+				}
 				if r.content.own {
 					continue
 				}
@@ -201,7 +205,7 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 		var one int
 		err := r.db.QueryRowContext(ctx, "SELECT 1 FROM "+name+" LIMIT 1").Scan(&one)
 		if err == nil {
-			return true, nil
+			return true, r.checkWhole(ctx, t)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return true, dbconn.Error(fault.Downstream, op, err)

@@ -42,6 +42,9 @@ func (l *lane) load(ctx context.Context, it item, c checkpoint.Chunk) error {
 		if !fault.Transient(err) && !errors.Is(err, checkpoint.ErrChunkMoved) {
 			return err
 		}
+		if it.table.plain {
+			return err // another pass looks first which rows are there
+		}
 		if c.Offset > before {
 			pause = backoffMin
 		}
@@ -118,7 +121,7 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 			l.count(it.table, next.Offset-c.Offset, next.Rows-c.Rows)
 			next.Attempt++
 			*c = next
-		case (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, largest(group), err):
+		case !it.table.plain && (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, largest(group), err):
 			if fault.Transient(err) {
 				return err // not at once: others are in the way
 			}
