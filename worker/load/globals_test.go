@@ -36,3 +36,17 @@ func TestGlobalSettings(t *testing.T) {
 		})
 	}
 }
+
+// TestWarningsOfTheTarget: what the target would say about an altered row is heard,
+// however few warnings its sessions keep.
+func TestWarningsOfTheTarget(t *testing.T) {
+	const name = "globwarnings"
+	b := newBed(t, name, servers.MariaDB(t), testbed.MariaDB(t, testbed.WithoutBinlog(), testbed.WithArgs("--max-error-count=0")))
+	b.exec(b.src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY, e ENUM('a','b'), v VARCHAR(10))",
+		"INSERT IGNORE INTO "+name+".t VALUES (1, 'x', 'abcdef'), (2, 'b', 'abc')")
+	b.run()
+	b.equal(name, "t")
+	if n := b.count(b.dst, name+".t WHERE e + 0 = 0"); n != 1 {
+		t.Errorf("%d error values", n)
+	}
+}
