@@ -245,7 +245,13 @@ func (l *lane) inZone(ctx context.Context, set sqlfile.Settings) error {
 	}
 	l.altered = true
 	if _, err := l.conn.ExecContext(ctx, "SET SESSION time_zone = '"+zone+"'"); err != nil {
-		return dbconn.ExecError(fault.Downstream, "set the time zone of the dump", err)
+		out := dbconn.ExecError(fault.Downstream, "set the time zone of the dump", err)
+		var f *fault.Error
+		if errors.As(out, &f) && f.Hint == "" && !fault.Transient(err) {
+			f.Hint = "give the target the zone (mysql_tzinfo_to_sql fills in its tables of them), or name it by its distance, such as +01:00: as timezone" +
+				" of the task where the files name none, with stop-task and start-task; then resume-task"
+		}
+		return out
 	}
 	l.zone = zone
 	return nil

@@ -86,3 +86,16 @@ func TestADumpThatIsThereIsNotMissed(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 }
+
+// TestATimeZoneThatTheTargetLacks is said with the places where it may be named.
+func TestATimeZoneThatTheTargetLacks(t *testing.T) {
+	const name = "nozone"
+	b := newBed(t, name, servers.MariaDB(t), mariaTarget(t))
+	b.loadOnly(written(t, map[string]string{"metadata": "", name + ".t-schema.sql": "CREATE TABLE `t` (`a` timestamp);\n", name + ".t.sql": "INSERT INTO `t` VALUES ('2024-01-01');\n"}))
+	b.sub.Timezone = "Mars/Olympus"
+	m, closeMeta := b.meta(t.Context())
+	defer closeMeta()
+	if err := b.load(t.Context(), m); err == nil || !strings.Contains(err.Error(), "Mars/Olympus") || !strings.Contains(fault.HintOf(err), "timezone") {
+		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	}
+}
