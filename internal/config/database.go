@@ -43,8 +43,9 @@ func reachable(v value, db *Database) error {
 	return nil
 }
 
-// session reads session variables. Two are not the operator's to choose: rows
-// are read and written in UTC and under a sql_mode that changes no value.
+// session reads session variables. Some are not the operator's to choose: rows
+// are read and written in UTC and under a sql_mode that changes no value, all of
+// them, and in transactions that end where the task ends them.
 func session(dst *map[string]string) func(value) error {
 	return func(v value) error {
 		if err := variables(dst)(v); err != nil {
@@ -59,6 +60,9 @@ func session(dst *map[string]string) func(value) error {
 				delete(*dst, name)
 			case strings.EqualFold(name, "sql_mode"):
 				v.warn("ignored: statements set the sql_mode that they were written under")
+				delete(*dst, name)
+			case strings.EqualFold(name, "autocommit"), strings.EqualFold(name, "completion_type"), strings.EqualFold(name, "sql_select_limit"):
+				v.warn("ignored: a task ends its transactions itself and reads all rows")
 				delete(*dst, name)
 			}
 			if len(*dst) == 0 {

@@ -93,10 +93,17 @@ type variable struct{ name, value string }
 
 func (v variable) statement() string { return "SET SESSION " + v.name + " = " + v.value }
 
+// NoSelectLimit is the sql_select_limit of a session that gets all rows of each
+// SELECT: without one it has the server's global limit, which leaves rows out
+// without a word.
+const NoSelectLimit = "18446744073709551615"
+
 // sessionVariables lists what every new session sets, in order: the user's own
 // first, so that what the caller relies on stands in the end.
 func sessionVariables(cfg config.Database, o Options) ([]variable, error) {
-	own := []variable{{"sql_mode", quote(o.SQLMode)}}
+	// A session that stays in a transaction between two statements would go on
+	// showing what others have changed since as it was.
+	own := []variable{{"autocommit", "1"}, {"completion_type", quote("NO_CHAIN")}, {"sql_select_limit", NoSelectLimit}, {"sql_mode", quote(o.SQLMode)}}
 	if o.TimeZone != "" {
 		own = append(own, variable{"time_zone", quote(o.TimeZone)})
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestSessionVariables(t *testing.T) {
 	cfg := config.Database{Session: map[string]string{
-		"sql_mode": "ANSI", "time_zone": "SYSTEM", "wait_timeout": "100", "tidb_x": "it's", "autocommit": "on", "foreign_key_checks": "0",
+		"sql_mode": "ANSI", "time_zone": "SYSTEM", "SQL_select_limit": "5", "wait_timeout": "100", "tidb_x": "it's", "autocommit": "off", "foreign_key_checks": "0",
 	}}
 	got, err := sessionVariables(cfg, Options{SQLMode: "STRICT_TRANS_TABLES", TimeZone: "+00:00"})
 	if err != nil {
@@ -23,14 +23,15 @@ func TestSessionVariables(t *testing.T) {
 		text = append(text, v.statement())
 	}
 	want := []string{
-		"SET SESSION autocommit = on", "SET SESSION foreign_key_checks = 0", "SET SESSION tidb_x = 'it''s'", "SET SESSION wait_timeout = 100",
+		"SET SESSION foreign_key_checks = 0", "SET SESSION tidb_x = 'it''s'", "SET SESSION wait_timeout = 100",
+		"SET SESSION autocommit = 1", "SET SESSION completion_type = 'NO_CHAIN'", "SET SESSION sql_select_limit = 18446744073709551615",
 		"SET SESSION sql_mode = 'STRICT_TRANS_TABLES'", "SET SESSION time_zone = '+00:00'",
 	}
 	if diff := cmp.Diff(want, text); diff != "" {
 		t.Error(diff)
 	}
 	got, err = sessionVariables(config.Database{Session: map[string]string{"time_zone": "SYSTEM"}}, Options{})
-	if err != nil || len(got) != 2 || got[0].statement() != "SET SESSION time_zone = 'SYSTEM'" || got[1].statement() != "SET SESSION sql_mode = ''" {
+	if err != nil || len(got) != 5 || got[0].statement() != "SET SESSION time_zone = 'SYSTEM'" || got[4].statement() != "SET SESSION sql_mode = ''" {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -55,7 +55,7 @@ func onBoth(t *testing.T, f func(*testing.T, *testbed.Server)) {
 func TestEverySessionIsAlike(t *testing.T) {
 	onBoth(t, func(t *testing.T, server *testbed.Server) {
 		cfg := server.Config()
-		cfg.Session = map[string]string{"sql_mode": "ANSI", "wait_timeout": "1234", "foreign_key_checks": "OFF"}
+		cfg.Session = map[string]string{"sql_mode": "ANSI", "wait_timeout": "1234", "foreign_key_checks": "OFF", "autocommit": "0", "completion_type": "1", "sql_select_limit": "3"}
 		db := open(t, fault.Downstream, cfg, dbconn.Options{MaxConns: 3, SQLMode: "NO_ZERO_DATE", TimeZone: "+03:00", TxnMode: "optimistic"})
 		for range 3 { // hold all three
 			conn, err := db.Conn(t.Context())
@@ -71,6 +71,13 @@ func TestEverySessionIsAlike(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := fmt.Sprint(mode, " ", zone, " ", charset, " ", collate, " ", wait, " ", fk)
+			var commits, chains, limit string
+			if err := conn.QueryRowContext(t.Context(), "SELECT @@autocommit, @@completion_type, @@sql_select_limit").Scan(&commits, &chains, &limit); err != nil {
+				t.Fatal(err)
+			}
+			if commits != "1" && commits != "ON" || chains != "NO_CHAIN" || limit != dbconn.NoSelectLimit {
+				t.Errorf("autocommit %s, completion_type %s, sql_select_limit %s", commits, chains, limit)
+			}
 			if want := "NO_ZERO_DATE +03:00 utf8mb4 utf8mb4_general_ci 1234 0"; got != want {
 				t.Errorf("%s, want %s", got, want)
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -50,6 +51,9 @@ func Open(ctx context.Context, db *dbconn.DB, sub config.Subtask, epoch uint64) 
 		if err := m.createTable(ctx, t); err != nil {
 			return nil, err
 		}
+	}
+	if err := m.checkEngines(ctx, list); err != nil {
+		return nil, err
 	}
 	if err := m.TakeOver(ctx); err != nil {
 		return nil, err
@@ -103,6 +107,32 @@ func (m *Meta) createTable(ctx context.Context, t tableDef) error {
 		}
 	}
 	return m.wrap("create meta table "+name, err)
+}
+
+// checkEngines refuses meta tables whose engine has no transactions, which others may
+// have made: what they say would not go with the rows that it is about.
+func (m *Meta) checkEngines(ctx context.Context, list []tableDef) error {
+	const op = "look at the engines of the meta tables"
+	if m.DB.Server.TiDB {
+		return nil
+	}
+	var names []any
+	for _, t := range list {
+		names = append(names, m.Task+t.suffix)
+	}
+	var name, engine string
+	err := m.DB.QueryRowContext(ctx, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN (?"+strings.Repeat(", ?", len(names)-1)+
+		") AND ENGINE IN ('MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'BLACKHOLE', 'MRG_MyISAM') LIMIT 1", append([]any{m.Schema}, names...)...).Scan(&name, &engine)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return m.wrap(op, err)
+	}
+	name = dbconn.Ident(m.Schema, name)
+	return &fault.Error{Op: m.op(op), Kind: fault.Unsupported, Side: fault.Downstream,
+		Msg:  fmt.Sprintf("the meta table %s has the engine %s, which has no transactions", name, engine),
+		Hint: "on the target ALTER TABLE " + name + " ENGINE = InnoDB, then resume-task"}
 }
 
 // TakeOver raises the epoch of every row of this source to ours, in one

@@ -55,8 +55,9 @@ const (
 )
 
 // tableTail ends every CREATE TABLE. Names and ids compare byte by byte: two
-// sources that differ in case only are two sources.
-const tableTail = ` DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`
+// sources that differ in case only are two sources. The target may give new tables
+// an engine without transactions.
+const tableTail = ` ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`
 
 const timeColumns = `
   create_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,

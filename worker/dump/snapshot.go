@@ -71,11 +71,11 @@ func (s *snapshot) close() {
 const sessionMode = "ALLOW_INVALID_DATES"
 
 // sessionSetup is what each reading connection sets: exact text, UTC, no limit
-// on how long a query or an idle transaction lasts.
+// on how many rows a query gives or on how long a query or an idle transaction lasts.
 func sessionSetup(mariadb bool) []string {
 	s := []string{
 		"SET NAMES utf8mb4",
-		"SET SESSION sql_mode = '" + sessionMode + "', time_zone = '+00:00', net_write_timeout = 3600, wait_timeout = 86400",
+		"SET SESSION sql_mode = '" + sessionMode + "', time_zone = '+00:00', net_write_timeout = 3600, wait_timeout = 86400, sql_select_limit = " + dbconn.NoSelectLimit,
 		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 	}
 	if mariadb {

@@ -59,6 +59,11 @@ type table struct {
 	to      *route.Target // where its rows go; set before any is loaded
 	bytes   int64         // of its data files, 0 while the dump goes on
 	loaded  atomic.Int64  // how many of them the target has
+	plain   bool          // the target's table has no transactions and no unique key
+	// otherText are columns, by name in lower case, and spatial tells of one with
+	// shapes; of a foreign dump, set before any row is loaded.
+	otherText map[string]otherText
+	spatial   bool
 
 	once    sync.Once // guards columns and broken
 	columns []string
@@ -70,6 +75,7 @@ type file struct {
 	name  string
 	bytes int64
 	rows  int64 // -1 when nobody has counted them
+	utf8  bool  // its text is UTF-8, whatever character set it names
 	// check compares the whole file with what its writer said about it.
 	check func() error
 	own   dumpdir.File // what it is in a dump of ours, in dir
@@ -263,7 +269,7 @@ func openForeign(dir string) (*content, error) {
 			c.total += f.Bytes
 			c.count++
 			out.bytes += f.Bytes
-			out.files = append(out.files, file{name: f.Name, bytes: f.Bytes, rows: -1, check: func() error { return nil }, open: f.Open})
+			out.files = append(out.files, file{name: f.Name, bytes: f.Bytes, rows: -1, utf8: f.UTF8(), check: func() error { return nil }, open: f.Open})
 		}
 		c.tables = append(c.tables, out)
 	}
@@ -271,10 +277,15 @@ func openForeign(dir string) (*content, error) {
 	return c, nil
 }
 
-// choose leaves out what the task's block-allow-list does not let through. Of a
-// dump of our own nothing is left out: the list has chosen already.
-func (c *content) choose(f config.TableFilter) {
-	if c.own || f == nil {
+// choose leaves out what a task in mode load would not have dumped, of which
+// another task or tool may have written files. Of the task's own dump nothing is
+// left out: the list has chosen already.
+func (c *content) choose(sub config.Subtask) {
+	f := sub.DumpFilter
+	if f == nil {
+		f = sub.Filter
+	}
+	if sub.Mode != config.ModeLoad || f == nil {
 		return
 	}
 	var tables []*table
@@ -297,8 +308,13 @@ func (c *content) choose(f config.TableFilter) {
 	c.schemas, c.tables, c.files = schemas, tables, listed(tables)
 }
 
-// noDump is the error of task-mode load without a dump to load.
+// noDump is the error of task-mode load without a dump to load. What is wrong with
+// one that is there says so itself.
 func noDump(sub config.Subtask, err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) && known.Kind != fault.NotFound {
+		return err
+	}
 	return &fault.Error{Op: "open the dump", Kind: fault.NotFound, Code: codeDirNotFound, Err: err,
 		Msg: "there is no dump to load on this worker",
 		Hint: fmt.Sprintf("put the files of raftdm, mydumper or dumpling into %s (or %s) on the worker of source %s; then resume-task",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,9 @@ func (r *run) createRules() create.Rules {
 // createAll makes the schemas and tables that are missing on the target, but
 // those that wait for the end of the dump.
 func (r *run) createAll(ctx context.Context) error {
+	if err := r.tellApart(); err != nil {
+		return err
+	}
 	for _, s := range r.content.schemas {
 		text, err := s.text()
 		if err != nil {
@@ -57,6 +61,16 @@ func (r *run) createTables(ctx context.Context, which func(*table) bool) error {
 				if err := r.createTable(gctx, t); err != nil {
 					return err
 				}
+				var err error
+				if t.plain, err = r.plain(gctx, t.to); err != nil {
+					return err
+				}
+				if r.content.own {
+					continue
+				}
+				if err := r.compareText(gctx, t); err != nil {
+					return err
+				}
 			}
 			return nil
 		})
@@ -84,6 +98,34 @@ func (r *run) byTarget() (out [][]*table) {
 		slices.SortFunc(same, func(a, b *table) int { return a.Name.Compare(b.Name) })
 	}
 	return out
+}
+
+// tellApart refuses two tables that have one name on a target which does not tell
+// case: their rows would become those of one table. The pre-check has looked at the
+// source's tables, but at no file, and some may have come since.
+func (r *run) tellApart() error {
+	if r.db.Server.LowerCaseTableNames == 0 && !r.db.Server.TiDB {
+		return nil
+	}
+	seen := map[string]*table{}
+	for _, t := range r.content.tables {
+		to, err := r.to(t.Name)
+		if err != nil {
+			continue // it is said when the table is created
+		}
+		name := dbconn.Ident(to.Schema, to.Table)
+		key := strings.ToLower(name)
+		if o := seen[key]; o != nil {
+			if there, err := r.to(o.Name); err == nil && (there.Schema != to.Schema || there.Table != to.Table) {
+				return &fault.Error{Kind: fault.Invalid, Code: codeSameTable,
+					Msg: fmt.Sprintf("tables %s and %s: the target does not tell apart %s and %s, which differ in case only",
+						dbconn.Ident(o.Schema, o.Table), dbconn.Ident(t.Schema, t.Table), dbconn.Ident(there.Schema, there.Table), name),
+					Hint: "leave one of the two out with block-allow-list, or give it another name by a route, with case-sensitive: true; then stop-task and start-task"}
+			}
+		}
+		seen[key] = t
+	}
+	return nil
 }
 
 // schemaThere tells whether a schema exists that the user may not create.
@@ -163,7 +205,7 @@ func (r *run) kept(ctx context.Context, t *table, there bool) (bool, error) {
 		var one int
 		err := r.db.QueryRowContext(ctx, "SELECT 1 FROM "+name+" LIMIT 1").Scan(&one)
 		if err == nil {
-			return true, nil
+			return true, r.checkWhole(ctx, t)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return true, dbconn.Error(fault.Downstream, op, err)

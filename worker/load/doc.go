@@ -44,7 +44,9 @@
 // They are cut by following strings and comments. An INSERT without columns gets
 // the list of the table's CREATE statement, since the target's columns may stand
 // in another order. Character set and time zone are set as the file says, the
-// former only around its INSERTs: our own statements compare names.
+// former only around its INSERTs: our own statements compare names. Where it says
+// binary, text is in each column's own character set (mydumper) and refused where
+// the target would take it for other text, or UTF-8 (dumpling).
 //
 // # What is there already
 //
@@ -56,7 +58,8 @@
 // is deleted and ours inserted, and what still clashes ends the load. A
 // table without any unique key would take such rows twice with nothing to
 // notice it: when it holds rows before the first of ours and this source is the
-// only one of the task, the load refuses to begin.
+// only one of the task, the load refuses to begin. So it does when such a table has
+// no transactions either and more rows than are known to be loaded (plain.go).
 //
 // # The end
 //

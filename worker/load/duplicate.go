@@ -258,6 +258,12 @@ func (c *careful) one(ctx context.Context, i int, cause error) error {
 	if c.way(c.it.table) == config.DuplicateIgnore {
 		return nil
 	}
+	if c.bulk() { // the server finds the row by keys whose values are not in ours, too
+		n := c.n
+		err := c.putAll(ctx, i, i+1)
+		c.n = n
+		return err
+	}
 	values := c.values(i)
 	if where := c.keys.where(c.keys.own, c.in.Columns, values, c.set); where != "" {
 		res, err := c.tx.ExecContext(ctx, "DELETE FROM "+dbconn.Ident(c.it.table.to.Table)+" WHERE "+where)

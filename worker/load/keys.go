@@ -67,8 +67,17 @@ func equalKeys(on *schema.Table, a schema.Index, source *schema.Table, b schema.
 		c, d := on.Columns[p.Column], source.Columns[q.Column]
 		return strings.EqualFold(c.Name, d.Name) && c.Type == d.Type && c.Unsigned == d.Unsigned && c.Decimals == d.Decimals &&
 			(c.Length == d.Length || c.Length < 0 || d.Length < 0 || c.Length > d.Length) &&
-			c.Generated == d.Generated && c.Collate == d.Collate && slices.Equal(c.Elems, d.Elems)
+			c.Generated == d.Generated && equalTexts(c, d) && slices.Equal(c.Elems, d.Elems)
 	})
+}
+
+// equalTexts tells whether texts that are equal in a column of the target are equal
+// in the source's: in the same collation, or byte by byte, as in those that a load
+// gives to a target which lacks the source's. Blanks at the end are equal to none in
+// most of the latter.
+func equalTexts(on, source schema.Column) bool {
+	pads := !strings.Contains(source.Collate, "nopad") && !strings.Contains(source.Collate, "0900") && source.Collate != "binary"
+	return on.Collate == source.Collate || on.Charset == source.Charset && strings.HasSuffix(on.Collate, "_bin") && pads
 }
 
 // where finds the rows of the target that have one of a row's values in one of

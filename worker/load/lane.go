@@ -42,6 +42,9 @@ func (l *lane) load(ctx context.Context, it item, c checkpoint.Chunk) error {
 		if !fault.Transient(err) && !errors.Is(err, checkpoint.ErrChunkMoved) {
 			return err
 		}
+		if it.table.plain {
+			return err // another pass looks first which rows are there
+		}
 		if c.Offset > before {
 			pause = backoffMin
 		}
@@ -101,7 +104,7 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 			l.metrics.query.Observe(time.Since(begin).Seconds())
 		}
 		if len(pending) == 0 {
-			return l.atEnd(it, *c)
+			return l.atEnd(it, *c, in.in.Read())
 		}
 		var group []statement
 		limit, packet := l.pressure.limits()
@@ -118,7 +121,7 @@ func (l *lane) attempt(ctx context.Context, it item, c *checkpoint.Chunk) error 
 			l.count(it.table, next.Offset-c.Offset, next.Rows-c.Rows)
 			next.Attempt++
 			*c = next
-		case (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, largest(group), err):
+		case !it.table.plain && (len(group) > 1 || group[0].rows > 1) && l.pressure.shrink(time.Now(), size, largest(group), err):
 			if fault.Transient(err) {
 				return err // not at once: others are in the way
 			}
@@ -197,10 +200,15 @@ func (l *lane) transact(ctx context.Context, it item, next checkpoint.Chunk, b b
 	return err
 }
 
-// atEnd checks that as many rows went into the target as the dump has written.
-func (l *lane) atEnd(it item, c checkpoint.Chunk) error {
+// atEnd checks that as many rows went into the target as the dump has written, or,
+// where nobody has counted them, that the file was read to where it ended when the
+// load began.
+func (l *lane) atEnd(it item, c checkpoint.Chunk, end int64) error {
 	if it.file.rows < 0 {
-		return nil // nobody has counted them
+		if end != it.file.bytes {
+			return fmt.Errorf("%w: file %s has %d bytes, and had %d when the load began", dumpdir.ErrDamaged, it.file.name, end, it.file.bytes)
+		}
+		return nil
 	}
 	if c.Rows != it.file.rows || c.Offset != it.file.bytes {
 		return fmt.Errorf("%w: file %s: %d rows loaded up to byte %d, but the dump counted %d rows in %d bytes",
@@ -237,7 +245,13 @@ func (l *lane) inZone(ctx context.Context, set sqlfile.Settings) error {
 	}
 	l.altered = true
 	if _, err := l.conn.ExecContext(ctx, "SET SESSION time_zone = '"+zone+"'"); err != nil {
-		return dbconn.ExecError(fault.Downstream, "set the time zone of the dump", err)
+		out := dbconn.ExecError(fault.Downstream, "set the time zone of the dump", err)
+		var f *fault.Error
+		if errors.As(out, &f) && f.Hint == "" && !fault.Transient(err) {
+			f.Hint = "give the target the zone (mysql_tzinfo_to_sql fills in its tables of them), or name it by its distance, such as +01:00: as timezone" +
+				" of the task where the files name none, with stop-task and start-task; then resume-task"
+		}
+		return out
 	}
 	l.zone = zone
 	return nil

@@ -215,3 +215,30 @@ func (b *bed) killAll(s *testbed.Server) {
 		s.DB().ExecContext(b.t.Context(), fmt.Sprintf("KILL %d", id)) //nolint:errcheck // it may have ended meanwhile
 	}
 }
+
+// TestNamesThatAreOneOnTheTarget: two tables whose names differ in case only do not
+// become one there, where nobody has looked at the source before.
+func TestNamesThatAreOneOnTheTarget(t *testing.T) {
+	for target, dst := range map[string]*testbed.Server{"tidb": servers.TiDB(t), "folding": testbed.MariaDB(t, testbed.WithoutBinlog(), testbed.WithArgs("--lower-case-table-names=1")),
+		"telling": mariaTarget(t)} {
+		t.Run(target, func(t *testing.T) {
+			name := "case_" + target
+			b := newBed(t, name, servers.MariaDB(t), dst)
+			b.loadOnly(written(t, map[string]string{"metadata": "", name + ".T-schema.sql": "CREATE TABLE `T` (`a` int PRIMARY KEY);\n", name + ".t-schema.sql": "CREATE TABLE `t` (`a` int PRIMARY KEY);\n",
+				name + ".T.sql": "INSERT INTO `T` VALUES (1);\n", name + ".t.sql": "INSERT INTO `t` VALUES (2);\n"}))
+			if target == "telling" {
+				b.loadAlone()
+				return
+			}
+			m, closeMeta := b.meta(t.Context())
+			defer closeMeta()
+			err := b.load(t.Context(), m)
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "`T`") || !strings.Contains(err.Error(), "`t`") || fault.HintOf(err) == "" {
+				t.Errorf("%v (%s)", err, fault.HintOf(err))
+			}
+			if got := b.schemas(name); strings.Contains(got, ".") {
+				t.Errorf("on the target: %s", got)
+			}
+		})
+	}
+}

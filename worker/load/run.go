@@ -42,7 +42,8 @@ type run struct {
 // openTarget opens the pool of the lanes.
 func openTarget(ctx context.Context, sub config.Subtask) (*dbconn.DB, error) {
 	cfg := sub.Target
-	cfg.Session = map[string]string{"foreign_key_checks": "0"}
+	// Warnings tell of altered rows, and the server may keep fewer of them, or none.
+	cfg.Session = map[string]string{"foreign_key_checks": "0", "max_error_count": "65535"}
 	for k, v := range sub.Target.Session {
 		if _, ours := cfg.Session[k]; !ours {
 			cfg.Session[k] = v
@@ -131,7 +132,7 @@ func (r *run) openDump(ctx context.Context) error {
 		if err := r.content.fits(sub); err != nil {
 			return err
 		}
-		r.content.choose(sub.Filter)
+		r.content.choose(sub)
 		if adopt {
 			return r.adopt(ctx)
 		}
@@ -149,7 +150,7 @@ func (r *run) openDump(ctx context.Context) error {
 		if err := r.content.fits(sub); err != nil {
 			return err
 		}
-		r.content.choose(sub.Filter)
+		r.content.choose(sub)
 		return r.adopt(ctx) // nothing was loaded of the one that it was before
 	}
 	return r.dumpAgain(ctx, err)

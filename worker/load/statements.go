@@ -140,6 +140,9 @@ func (s *statements) foreign(out *statement) (bool, error) {
 		}
 		if set.Names != "" {
 			s.settings.Names = set.Names
+			if s.it.file.utf8 && !s.it.table.spatial { // shapes are bytes between quotes
+				s.settings.Names = "utf8mb4"
+			}
 		}
 		if set.TimeZone != "" {
 			s.settings.TimeZone = set.TimeZone
@@ -161,6 +164,11 @@ func (s *statements) foreign(out *statement) (bool, error) {
 	}
 	if in.Columns == nil {
 		if in.Columns, err = t.columnNames(); err != nil {
+			return false, err
+		}
+	}
+	if strings.EqualFold(s.settings.Names, bytesAsTheyAre) {
+		if err := t.checkText(out.text, in); err != nil {
 			return false, err
 		}
 	}
@@ -285,7 +293,8 @@ func (s *statements) unreadable(st sqlfile.Statement, err error) error {
 		out.Kind, out.Code = fault.Unsupported, codeParseStatement
 	}
 	if out.Hint == "" {
-		out.Hint = "correct or remove the statement, or dump the table again; then resume-task"
+		out.Hint = "where it may be left out, write blanks over it, so that the file keeps the same size, then resume-task; or correct it or dump anew," +
+			" stop-task, remove the task's tables from the target and begin anew with start-task --remove-meta"
 	}
 	return out
 }

@@ -27,6 +27,7 @@ const (
 	// statement is nothing that a dump has, an INSERT is none of this table's rows.
 	codeFileEnding, codeParseValues, codeParseStatement, codeInvalidInsert = 34002, 34003, 34006, 34009
 	codeDirNotFound                                                        = 34014 // no dump directory
+	codeSameTable                                                          = 26001 // two tables have one name on the target
 	codeDumpMissing                                                        = 34018 // progress and files do not fit together
 )
 

@@ -93,7 +93,8 @@ func (r *run) toTarget(it item, text []byte) ([]byte, error) {
 	var values []byte
 	for _, c := range to.Columns {
 		columns = append(columns[:len(columns):len(columns)], c.Name)
-		values = append(append(values, ','), literal(c.Value)...)
+		// The session may have the character set of the file.
+		values = append(append(values, ",_utf8mb4"...), literal(c.Value)...)
 	}
 	out := []byte(insertHead("INSERT", schema.Name{Schema: to.Schema, Table: to.Table}, columns))
 	for i, row := range in.Rows {

@@ -15,11 +15,13 @@
 // Both tools write the file metadata when they are done (mydumper renames
 // metadata.partial). A directory without it is refused. Nothing else tells a
 // file that was cut at the end of a statement: these directories have no
-// checksums. The Dump's ID is a digest of the files' names and sizes and of
+// checksums. One that was cut inside a statement is refused by Read. The Dump's ID is a digest of the files' names and sizes and of
 // metadata, so that a directory that changes between two attempts is noticed.
 //
 // # Left out
 //
 // Views (and the tables that stand for them), triggers, routines and events, as
-// in a dump of our own; Left names them.
+// in a dump of our own; Left names them. Whether a file is one of these, or rows of
+// a table with such a name, is told by what it begins with. Rows in a form that is
+// not read (CSV, other compressions than gzip) are refused.
 package foreign

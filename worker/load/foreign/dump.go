@@ -10,10 +10,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/raftdm/raftdm/internal/fault"
+	"github.com/raftdm/raftdm/worker/load/sqlfile"
 )
 
 // metadataName is the file that these tools write last.
@@ -51,6 +53,14 @@ type File struct {
 
 // Open opens the file for reading, decompressed.
 func (f File) Open() (io.ReadCloser, error) { return open(f.path) }
+
+// dumplings is how the names of dumpling's files with rows end; mydumper's numbers
+// are shorter.
+var dumplings = regexp.MustCompile(`\.[0-9]{9,}\.sql(\.gz)?$`)
+
+// UTF8 tells that the file is dumpling's: all text in it is UTF-8, though it names
+// the character set binary, and bytes are in hex.
+func (f File) UTF8() bool { return dumplings.MatchString(f.Name) }
 
 // Read reads a directory. fs.ErrNotExist (wrapped) when there is none.
 func Read(dir string) (*Dump, error) {
@@ -93,6 +103,7 @@ const (
 	codeMetadata    = 11001
 	codeNoTableFile = 34013
 	codeNoDBFile    = 34012
+	codeFileEnding  = 34002
 )
 
 // metadata reads the file that says that the dump is complete.
@@ -177,7 +188,11 @@ func (r *reading) structures(names []string) (others []string, err error) {
 	views := map[string]bool{}
 	for _, n := range names {
 		if prefix, ok := base(n, "-schema-view.sql"); ok {
-			views[prefix] = true
+			rows, err := r.holdsRows(n)
+			if err != nil {
+				return nil, err
+			}
+			views[prefix] = !rows
 		}
 	}
 	for _, n := range names {
@@ -214,7 +229,14 @@ func (r *reading) structures(names []string) (others []string, err error) {
 func (r *reading) schemaOf(file, prefix, table string) (string, error) {
 	best, found := "", false
 	for p := range r.prefixes {
-		if rest, ok := strings.CutPrefix(prefix, p+"."); ok && rest != "" && (!found || len(p) > len(best)) {
+		rest, ok := strings.CutPrefix(prefix, p+".")
+		if !ok || rest == "" {
+			continue
+		}
+		if rest == table || rest == escape(table) { // else a name with a dot is taken for that of another schema's table
+			return r.prefixes[p], nil
+		}
+		if !found || len(p) > len(best) {
 			best, found = p, true
 		}
 	}
@@ -238,11 +260,23 @@ func (r *reading) rows(names []string) ([]string, error) {
 	for _, n := range names {
 		b, ok := base(n, ".sql")
 		switch {
-		case !ok, notRows(b):
+		case !ok:
+			if err := r.unread(n); err != nil {
+				return nil, err
+			}
 			if n != metadataName {
 				r.dump.Left = append(r.dump.Left, n)
 			}
 			continue
+		case notRows(b):
+			rows, err := r.holdsRows(n)
+			if err != nil {
+				return nil, err
+			}
+			if !rows {
+				r.dump.Left = append(r.dump.Left, n)
+				continue
+			}
 		}
 		t := r.tableOf(b)
 		if t == nil {
@@ -265,7 +299,8 @@ func (r *reading) rows(names []string) ([]string, error) {
 	return nil, nil
 }
 
-// notRows tells the files of other things by the ends of their names.
+// notRows tells the files of other things by the ends of their names, which those
+// of a table's rows may have, too.
 func notRows(base string) bool {
 	for _, end := range []string{"-schema-view", "-schema-triggers", "-schema-post", "-schema-sequence", "-schema-placement-policies"} {
 		if strings.HasSuffix(base, end) {
@@ -275,19 +310,21 @@ func notRows(base string) bool {
 	return false
 }
 
+// holdsRows tells whether a file begins with rows.
+func (r *reading) holdsRows(name string) (bool, error) {
+	text, err := statement(filepath.Join(r.dir, name))
+	if errors.Is(err, sqlfile.ErrTorn) {
+		return false, nil // of what is left out nobody asks how it ends
+	}
+	return sqlfile.IsInsert([]byte(text)), err
+}
+
 // tableOf finds the table of a file with rows: the longest prefix of which the
 // rest are numbers of chunks and files. Without one, schema and table are the
 // two parts of the name.
 func (r *reading) tableOf(base string) *Table {
-	for prefix := base; ; {
-		if t := r.tables[prefix]; t != nil {
-			return t
-		}
-		i := strings.LastIndexByte(prefix, '.')
-		if i < 0 || !number(prefix[i+1:]) {
-			break
-		}
-		prefix = prefix[:i]
+	if t := r.known(base); t != nil {
+		return t
 	}
 	parts := strings.Split(base, ".")
 	for len(parts) > 2 && number(parts[len(parts)-1]) {
@@ -304,6 +341,20 @@ func (r *reading) tableOf(base string) *Table {
 	r.tables[key] = &Table{Schema: schema, Name: unescape(parts[1])}
 	r.order = append(r.order, key)
 	return r.tables[key]
+}
+
+// known finds the table of a file with rows whose structure is there, nil for none.
+func (r *reading) known(base string) *Table {
+	for prefix := base; ; {
+		if t := r.tables[prefix]; t != nil {
+			return t
+		}
+		i := strings.LastIndexByte(prefix, '.')
+		if i < 0 || !number(prefix[i+1:]) {
+			return nil
+		}
+		prefix = prefix[:i]
+	}
 }
 
 // number tells the number of a chunk or file: mydumper's have five digits or

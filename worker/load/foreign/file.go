@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -52,21 +53,58 @@ func damaged(path string, err error) error {
 // Close closes the file; the format has nothing to close.
 func (u *unzip) Close() error { return u.file.Close() }
 
-// Size gives how many bytes a file has, decompressed.
-func size(path string) (int64, error) {
-	if !strings.HasSuffix(path, gzipped) {
-		info, err := os.Stat(path)
-		if err != nil {
-			return 0, err
-		}
-		return info.Size(), nil
-	}
+// size gives how many bytes a file has, decompressed, and what it ends with.
+func size(path string) (int64, tail, error) {
+	var end tail
 	r, err := open(path)
 	if err != nil {
-		return 0, err
+		return 0, end, err
 	}
-	n, err := io.Copy(io.Discard, r)
-	return n, errors.Join(err, r.Close())
+	var in io.Reader = r
+	skipped := int64(0)
+	if f, plain := r.(*os.File); plain {
+		info, err := f.Stat()
+		if err != nil {
+			return 0, end, errors.Join(err, r.Close())
+		}
+		skipped = max(0, info.Size()-tailSize)
+		in = io.NewSectionReader(f, skipped, tailSize)
+	}
+	n, err := io.Copy(&end, in)
+	return skipped + n, end, errors.Join(err, r.Close())
+}
+
+// tailSize is how many bytes a tail keeps.
+const tailSize = 1024
+
+// tail is what a file ends with.
+type tail []byte
+
+// Write forgets what came before.
+func (t *tail) Write(b []byte) (int, error) {
+	*t = append(*t, b...)
+	*t = append((*t)[:0], (*t)[max(0, len(*t)-tailSize):]...)
+	return len(b), nil
+}
+
+// torn tells that the file ends inside a statement. One that ends with a comment
+// does not, and strings look like one only when the file was cut in them.
+func (t tail) torn() bool {
+	text := bytes.TrimRight(t, " \t\r\n")
+	line := bytes.TrimLeft(text[bytes.LastIndexByte(text, '\n')+1:], " \t")
+	comment := bytes.HasSuffix(text, []byte("*/")) || bytes.HasPrefix(line, []byte("--")) || bytes.HasPrefix(line, []byte("#"))
+	return len(text) > 0 && text[len(text)-1] != ';' && !comment
+}
+
+// checkedSize is size of a file with rows. One that was cut is refused before
+// the load has begun, for as long as another copy may take its place.
+func checkedSize(path string) (int64, error) {
+	n, end, err := size(path)
+	if err == nil && end.torn() {
+		err = &fault.Error{Kind: fault.Corrupt, Code: codeFileEnding, Msg: fmt.Sprintf("file %s ends inside a statement", path),
+			Hint: "bring it back from a copy, or dump the table again; then resume-task"}
+	}
+	return n, err
 }
 
 // sizes is size of many files, some at a time.
@@ -77,13 +115,13 @@ func sizes(paths []string) ([]int64, error) {
 	slots := make(chan struct{}, atOnce)
 	for i, p := range paths {
 		if !strings.HasSuffix(p, gzipped) {
-			out[i], errs[i] = size(p)
+			out[i], errs[i] = checkedSize(p)
 			continue
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			out[i], errs[i] = size(p)
+			out[i], errs[i] = checkedSize(p)
 		})
 	}
 	wg.Wait()
@@ -108,7 +146,7 @@ func statement(path string) (string, error) {
 			return "", fmt.Errorf("%s: %w", path, err)
 		}
 		text := strings.TrimSpace(strings.TrimSuffix(string(st.Text), ";"))
-		if _, ok := sqlfile.Setting(text); !ok && text != "" {
+		if text != "" && !sqlfile.IsSetting(text) {
 			return text, nil
 		}
 	}

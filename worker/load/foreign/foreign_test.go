@@ -82,6 +82,16 @@ func TestDirectories(t *testing.T) {
 		{"names with dots and endings", map[string]string{"a.b-schema-create.sql": schema("a.b"), "a-schema-create.sql": schema("a"), "a.b.c-schema.sql": create("c"),
 			"a.b.c.sql": rows("c"), "a.x-schema-schema.sql": create("x-schema"), "a.x-schema.sql": rows("x-schema"), "a.7-schema.sql": create("7"), "a.7.00003.sql": rows("7")},
 			[]string{"a", "a 7: a.7.00003.sql", "a x-schema: a.x-schema.sql", "a.b", "a.b c: a.b.c.sql"}, nil},
+		{"a dot in a table's name, and a schema that is called like its beginning", map[string]string{"a-schema-create.sql": schema("a"), "a.b-schema-create.sql": schema("a.b"),
+			"a.b.c-schema.sql": create("b.c"), "a.b.c.sql": rows("b.c"), "a.b.x%2Ey-schema.sql": create("x.y")}, []string{"a", "a b.c: a.b.c.sql", "a.b", "a.b x.y:"}, nil},
+		{"names with the endings of other things", map[string]string{"d-schema-create.sql": schema("d"), "d.t-schema.sql": create("t"), "d.t.sql": rows("t"),
+			"d.t-schema-view-schema.sql": create("t-schema-view"), "d.t-schema-view.sql": rows("t-schema-view"),
+			"d.x-schema-post-schema.sql.gz": create("x-schema-post"), "d.x-schema-post.sql.gz": rows("x-schema-post")},
+			[]string{"d", "d t-schema-view: d.t-schema-view.sql", "d t: d.t.sql", "d x-schema-post: d.x-schema-post.sql.gz"}, nil},
+		{"settings that the rows could not have", map[string]string{"d-schema-create.sql": "SET SQL_MODE='ANSI';\n" + schema("d"), "d.t-schema.sql": "/*!40101 SET SQL_MODE='NO_DIR_IN_CREATE,IGNORE_SPACE'*/;\n" + create("t"),
+			"d.t.00000.sql": rows("t")}, []string{"d", "d t: d.t.00000.sql"}, nil},
+		{"files of others", map[string]string{"d.t-schema.sql": create("t"), "d.t.sql": rows("t"), "notes.txt": "", "t.csv": "", "d.t-metadata": "1\n"},
+			[]string{"d", "d t: d.t.sql"}, []string{"d.t-metadata", "notes.txt", "t.csv"}},
 		{"without structures", map[string]string{"d.t.00001.sql": rows("t"), "d.u.sql": rows("u")}, []string{"d", "d t: d.t.00001.sql", "d u: d.u.sql"}, nil},
 		{"views and more", map[string]string{"d-schema-create.sql": schema("d"), "d.v-schema.sql": create("v"), "d.v-schema-view.sql": "CREATE VIEW `v` AS SELECT 1;\n",
 			"d-schema-post.sql": "CREATE EVENT e;\n", "d.t-schema-triggers.sql": "CREATE TRIGGER x;\n", "d.t-schema.sql": create("t"), "d.t-metadata": "1\n"},
@@ -143,6 +153,12 @@ func TestWhatIsNoDump(t *testing.T) {
 	} {
 		if _, err := Read(directory(t, files)); err == nil || fault.HintOf(err) == "" {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"d.t.000000000.csv", "d.t.csv.gz", "d.t.00001.dat", "d.t.000000000.sql.zst", "d.t.sql.snappy", "d.t.SQL", "d-schema-create.sql.zst"} {
+		_, err := Read(directory(t, map[string]string{metadataName: "", "d.t-schema.sql": head + "CREATE TABLE `t` (`a` int);\n", name: "1\n"}))
+		if !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), name) || fault.HintOf(err) == "" {
+			t.Errorf("rows in %s: %v", name, err)
 		}
 	}
 	if _, err := Read(filepath.Join(t.TempDir(), "gone")); !Missing(err) {

@@ -36,6 +36,9 @@ func NewReader(in io.Reader, at int64, own bool) *Reader { return &Reader{in: in
 // At is the position of the next statement.
 func (r *Reader) At() int64 { return r.at }
 
+// Read is how far the file has been read, which is where it ends once it has.
+func (r *Reader) Read() int64 { return r.at + int64(len(r.buf)-r.from) }
+
 // Next gives the next statement, io.EOF behind the last.
 func (r *Reader) Next() (Statement, error) {
 	all, err := r.Batch(1)
@@ -79,6 +82,9 @@ func (r *Reader) Batch(limit int) ([]Statement, error) {
 // where the next one begins.
 func (r *Reader) find() (from, text, end int, err error) {
 	from, err = r.skip(r.from)
+	if err == nil && !r.own && r.at+int64(from) == 0 {
+		from, err = r.skipMark()
+	}
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -136,6 +142,23 @@ func (r *Reader) skip(i int) (int, error) {
 			return i, err
 		}
 	}
+}
+
+// skipMark skips a byte order mark, which some editors write, and the blanks
+// behind it, at the beginning of a file.
+func (r *Reader) skipMark() (int, error) {
+	const mark = "\ufeff"
+	for len(r.buf) < len(mark) {
+		if err := r.fill(); errors.Is(err, io.EOF) {
+			return 0, nil
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	if !bytes.HasPrefix(r.buf, []byte(mark)) {
+		return 0, nil
+	}
+	return r.skip(len(mark))
 }
 
 // fill reads more behind what is in buf.

@@ -13,14 +13,9 @@ type Settings struct {
 // Setting reads a SET statement in the head of a file, also in a versioned
 // comment. ok is false for any other statement, and for a setting that would
 // change what the rows mean in a way that is not known here. Settings about
-// checks and sizes are read and not kept.
+// checks, and modes that leave rows as they are, are read and not kept.
 func Setting(text string) (s Settings, ok bool) {
-	text = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), ";"))
-	if rest, versioned := strings.CutPrefix(text, "/*!"); versioned {
-		rest = strings.TrimLeft(rest, "0123456789")
-		text = strings.TrimSpace(strings.TrimSuffix(rest, "*/"))
-	}
-	rest, ok := cutFold(text, "SET ")
+	rest, ok := setting(text)
 	if !ok {
 		return s, false
 	}
@@ -42,8 +37,40 @@ func Setting(text string) (s Settings, ok bool) {
 		return s, value != "" && !strings.ContainsAny(value, `'"\`)
 	case "FOREIGN_KEY_CHECKS", "UNIQUE_CHECKS", "SQL_NOTES", "AUTOCOMMIT":
 		return s, true
+	case "SQL_MODE":
+		return s, plainModes(value)
 	}
 	return s, false
+}
+
+// IsSetting tells whether a statement sets something, be it known or not.
+func IsSetting(text string) bool {
+	_, ok := setting(text)
+	return ok
+}
+
+// setting gives what stands behind SET.
+func setting(text string) (rest string, ok bool) {
+	text = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), ";"))
+	if rest, versioned := strings.CutPrefix(text, "/*!"); versioned {
+		rest = strings.TrimLeft(rest, "0123456789")
+		text = strings.TrimSpace(strings.TrimSuffix(rest, "*/"))
+	}
+	return cutFold(text, "SET ")
+}
+
+// plainModes tells whether rows mean the same under all modes of a list as under
+// none: others change what quotes and backslashes are.
+func plainModes(list string) bool {
+	for mode := range strings.SplitSeq(strings.ToUpper(list), ",") {
+		switch strings.TrimSpace(mode) {
+		case "", "NO_AUTO_VALUE_ON_ZERO", "NO_ENGINE_SUBSTITUTION", "NO_AUTO_CREATE_USER", "STRICT_TRANS_TABLES", "STRICT_ALL_TABLES",
+			"ERROR_FOR_DIVISION_BY_ZERO", "NO_ZERO_DATE", "NO_ZERO_IN_DATE", "ALLOW_INVALID_DATES", "ONLY_FULL_GROUP_BY":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func cutFold(s, prefix string) (string, bool) {

@@ -109,15 +109,32 @@ func TestSettings(t *testing.T) {
 		"SET SESSION time_zone = 'Asia/Shanghai';":   {TimeZone: "Asia/Shanghai"},
 		"/*!40014 SET FOREIGN_KEY_CHECKS=0*/;":       {},
 		"/*!40014 SET @@SESSION.UNIQUE_CHECKS = 0*/": {},
+		"/*!40101 SET SQL_MODE='NO_AUTO_VALUE_ON_ZERO,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION'*/;": {},
+		"SET sql_mode = '';": {},
 	} {
 		if got, ok := Setting(text); !ok || got != want {
 			t.Errorf("%s: %+v, %v", text, got, ok)
 		}
 	}
-	for _, text := range []string{"SET sql_mode = 'ANSI';", "SET NAMES a b;", "SET NAMES utf8 COLLATE utf8_bin;", "DROP TABLE t;", "SET time_zone = 'x';DROP TABLE y'", "SET x;"} {
+	for _, text := range []string{"SET sql_mode = 'ANSI';", "SET sql_mode = 'NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES';", "SET sql_mode = @old;", "SET NAMES a b;", "SET NAMES utf8 COLLATE utf8_bin;", "DROP TABLE t;", "SET time_zone = 'x';DROP TABLE y'", "SET x;"} {
 		if got, ok := Setting(text); ok {
 			t.Errorf("%s was taken for %+v", text, got)
 		}
+	}
+}
+
+// TestByteOrderMark: what some editors put before the first statement is none of it.
+func TestByteOrderMark(t *testing.T) {
+	const mark = "\ufeff"
+	r := NewReader(iotest.OneByteReader(strings.NewReader(mark+"SET NAMES binary;\nINSERT INTO t VALUES ('"+mark+"');\n")), 0, false)
+	for i, want := range []string{"SET NAMES binary;", "INSERT INTO t VALUES ('" + mark + "');"} {
+		st, err := r.Next()
+		if err != nil || string(st.Text) != want || i == 0 && st.From != int64(len(mark)) {
+			t.Errorf("%q from %d, %v, want %q", st.Text, st.From, err, want)
+		}
+	}
+	if _, err := NewReader(strings.NewReader(mark), 0, false).Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("nothing but the mark: %v", err)
 	}
 }
 
