@@ -113,6 +113,9 @@ func (u *Unit) Fill(s *status.Subtask) {
 }
 
 func (u *Unit) run(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	var p *pipeline
 	var closers []interface{ Close() error }
 	defer func() {
