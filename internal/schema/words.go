@@ -185,3 +185,15 @@ func (w *Words) Writes() bool {
 	first := w.Form()
 	return slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "ANALYZE", "SELECT", "DO", "CALL"}, first)
 }
+
+// Loads gives the table of a LOAD DATA or LOAD XML.
+func (w *Words) Loads() (n Name, ok bool) {
+	r := &headReader{cursor: cursor{tokens: w.tokens}, dropped: map[int]bool{}}
+	if !r.accept("LOAD") {
+		return n, false
+	}
+	if r.pos = r.outside("INTO", "TABLE"); r.pos < 0 || !r.accept("INTO", "TABLE") || !r.table() {
+		return n, false
+	}
+	return r.h.Tables[0], true
+}

@@ -178,7 +178,7 @@ func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.He
 			return d.unread(head, st, known), nil
 		}
 		if words.Writes() {
-			return nil, dmlFound(st)
+			return nil, d.loads(words, st)
 		}
 		if d.same && known {
 			if one, ok := d.raw(head, st); ok {
