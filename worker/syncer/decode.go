@@ -157,6 +157,9 @@ func (d *decoder) mariaGTID(h *replication.EventHeader, body []byte, to yield) e
 	if err := e.Decode(body); err != nil {
 		return &replication.EventError{Header: h, Err: err.Error(), Data: body}
 	}
+	if isVoid(e, body) {
+		return to(h, &voidGTID{e})
+	}
 	if e.Flags&preparedXA == 0 {
 		return to(h, e)
 	}

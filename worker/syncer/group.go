@@ -49,6 +49,7 @@ type open struct {
 	t          *Txn
 	standalone bool   // a single statement without COMMIT follows
 	begun      bool   // only XID, COMMIT or ROLLBACK ends it
+	void       bool   // the statement that follows has not taken effect
 	rows       int64  // of the task, with those that an earlier run or connection has handed on
 	of         counts // rows, but those that were not handed on yet
 	seen       int64  // rows that were read
@@ -128,6 +129,8 @@ func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn)
 		}
 		g.cur.begun = !e.IsStandalone()
 		return nil
+	case *voidGTID:
+		return g.beginVoid(h, e)
 	case *xaGTID:
 		if err := g.begin(h, e.GTID.String(), false); err != nil {
 			return err
@@ -397,6 +400,9 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 	}
 	if len(g.cur.more) > 0 {
 		return g.unnamed(h)
+	}
+	if g.cur.void {
+		return g.end(h, emit)
 	}
 	st := &Statement{Schema: string(e.Schema), Text: text}
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
