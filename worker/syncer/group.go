@@ -446,9 +446,11 @@ func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*T
 		return g.unnamed(h)
 	case len(c.more) > 0:
 		return g.end(h, emit)
-	case c.parts > 0:
+	case c.rows > int64(len(c.t.Rows)):
 		return g.unfinished(c)
 	}
+	// What was handed on, if anything, are statements that changed nothing: about
+	// temporary tables, tables of others, or what an operator has passed.
 	c.t.Rows, c.t.DDL, c.rows, c.seen = nil, nil, 0, 0
 	return g.end(h, emit)
 }
