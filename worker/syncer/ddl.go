@@ -65,7 +65,7 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 		return err
 	}
 	for i := range list {
-		index := max(i, list[i].nth)
+		index := list[i].nth
 		in := checkpoint.Intent{Txn: t.BeginID(), Nth: t.nth, Index: index, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
 			Operator: op, Followed: d.followed(t)}
 		replay := false

@@ -53,10 +53,11 @@ type ddl struct {
 	watch schema.Name
 	// tables are those whose structure changes; none for a whole schema.
 	tables []schema.Name
-	// nth is which table of a source's statement about several it is about: the task's
-	// filters leave some out, and may be others when a run takes up where the last
-	// has ended.
-	nth int
+	// nth is which table of a source's statement about several it is about, and of how
+	// many they are: the task's filters leave some out, and may be others when a run
+	// takes up where the last has ended. Then it is which of all the statements that are
+	// executed for the source's.
+	nth, of int
 	// uses is a table that the statement only reads.
 	uses []schema.Name
 	// swaps tells that the statement changes whose rows a table holds, and no

@@ -181,6 +181,10 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 	if refused != nil && kind != checkpoint.Skip && kind != checkpoint.Replace {
 		return nil, refused
 	}
+	all := 0 // statements that the source's is cut into, with those that filters leave out
+	if list = inOrder(list); refused == nil {
+		all = max(list[0].of, list[len(list)-1].nth+1)
+	}
 	if kind == checkpoint.Skip || kind == checkpoint.Replace {
 		if refused == nil {
 			var err error
@@ -191,7 +195,7 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 		list = c.parser.follow(t.DDL, list, refused)
 	}
 	for i := range list {
-		list[i].step = max(list[i].step, i+1)
+		list[i].step = max(list[i].step, list[i].nth+1)
 		if list[i].step <= c.ddl.followed(t) {
 			list[i].setAside()
 		}
@@ -203,10 +207,12 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 	if err != nil {
 		return nil, err
 	}
+	more = inOrder(more)
 	if kind == checkpoint.Replace {
-		return append(list, more...), nil
+		return append(list, from(more, max(all, len(list)))...), nil
 	}
-	return append(append([]ddl{lookAt(list)}, more...), list...), nil
+	brought := append([]ddl{lookAt(list)}, from(more, 1)...)
+	return append(brought, from(list, brought[len(brought)-1].nth+1)...), nil
 }
 
 // swapped deals with a shadow table of an online DDL that takes the place of a real
@@ -230,12 +236,13 @@ func (c *coordinator) swapped(ctx context.Context, t *Txn, list []ddl) ([]ddl, e
 	if err == nil || ctx.Err() != nil || retryable(err) {
 		return list, err
 	}
+	all := list[len(list)-1].nth + 1
 	for i := range list {
 		list[i].setAside()
 		list[i].idle, list[i].why = true, "an operator wants it so"
 	}
 	list[0] = ddl{text: list[0].text, watch: real[0], tables: real, raw: true, idle: true, why: list[0].why, online: work}
-	list[0].forgets, list[0].step = true, len(list)
+	list[0].forgets, list[0].step = true, all
 	return list, nil
 }
 
