@@ -76,13 +76,31 @@ func (one *ddl) besides() map[schema.Name]string {
 	return out
 }
 
-// place is where the statement of t is.
+// place is where the statement of t is. The place of the transaction is that of the
+// first one of it that operators are asked for: the others have only their own.
 func (t *Txn) place() checkpoint.Place {
 	p := checkpoint.Place{Event: t.Begin, Begin: t.Begin, Txn: t.BeginID()}
 	if t.DDL != nil {
 		p.Event.Pos = t.DDL.Pos
 	}
+	if t.later {
+		p.Begin, p.Txn = p.Event, fmt.Sprintf("%s, statement %d", p.Txn, t.nth+1)
+	}
 	return p
+}
+
+// asked is the first statement of a transaction that operators were asked for.
+type asked struct {
+	txn string
+	nth int
+}
+
+// later tells whether the statement of t is behind the first one.
+func (a *asked) later(t *Txn) bool {
+	if id := t.BeginID(); a.txn != id {
+		*a = asked{txn: id, nth: t.nth}
+	}
+	return t.nth > a.nth
 }
 
 // statement deals with the statement of t, as an operator wants it if there is
@@ -107,6 +125,7 @@ func (c *coordinator) statementOnce(reading, writing context.Context, t *Txn) (d
 		t.DDL = nil
 		return false, nil
 	}
+	t.later = c.asked.later(t)
 	op, err := c.operator(reading, t)
 	if err != nil {
 		return false, err
@@ -162,9 +181,10 @@ func (c *coordinator) located(t *Txn, err error) error {
 	case err == nil, errors.Is(err, errStopped), errors.Is(err, checkpoint.ErrFenced), fault.Is(err, fault.Cancelled):
 		return err
 	}
-	out := &DDLError{Place: t.place(), Start: binlog.Location{Position: t.Begin}, End: t.End, Err: err}
+	out := &DDLError{Place: t.place(), End: t.End, Err: err}
+	out.Start.Position = out.Place.Begin
 	if at, _ := c.window.watermark(); at.Position == t.Begin {
-		out.Start = at
+		out.Start.GTID = at.GTID
 	}
 	return out
 }

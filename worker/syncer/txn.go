@@ -74,8 +74,10 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
-	// nth counts the statements of the transaction before DDL.
-	nth int
+	// nth counts the statements of the transaction before DDL; later tells that one
+	// of them was something that operators were asked for.
+	nth   int
+	later bool
 	// dumped tells that DDL has been executed where the dump was read.
 	dumped bool
 	// xa is set when it is a part of an XA transaction.
