@@ -449,8 +449,9 @@ func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*T
 	case c.rows > int64(len(c.t.Rows)):
 		return g.unfinished(c)
 	}
-	// What was handed on, if anything, are statements that changed nothing: about
-	// temporary tables, tables of others, or what an operator has passed.
+	// What was handed on, if anything, are statements. They changed nothing (about
+	// temporary tables, tables of others, or what an operator has passed), or cannot be
+	// rolled back: the DROP that a MariaDB writes of a failed CREATE OR REPLACE ... SELECT.
 	c.t.Rows, c.t.DDL, c.rows, c.seen = nil, nil, 0, 0
 	return g.end(h, emit)
 }
