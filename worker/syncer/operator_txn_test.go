@@ -53,3 +53,42 @@ func asDDL(err error) *DDLError {
 	_ = errors.As(err, &out)
 	return out
 }
+
+// TestOperatorTakesThePlaceOfAnother: what a person wants last of the statement that
+// has stopped the task counts, whichever place each has named.
+func TestOperatorTakesThePlaceOfAnother(t *testing.T) {
+	testbed.SkipIfShort(t)
+	b := newBench(t, servers.MariaDB(t), secondMariaDB(t), true)
+	s := b.schema()
+	r := b.start()
+	b.exec("CREATE DATABASE "+s, "CREATE TABLE "+s+".a (id INT PRIMARY KEY)")
+	r.caughtUp()
+	refused, _ := b.addsUnique("a")
+	b.exec(refused)
+	b.transactions("a", 1, 3, "#, #, 0")
+	r.ends(t)
+	place := asDDL(r.err).Place
+	nothing := "ALTER TABLE " + s + ".a ADD KEY k (nothing)"
+	for _, pos := range []string{positionID(place.Event), "", positionID(place.Event), positionID(place.Begin)} {
+		b.mustOperate(nil, operation.Replace, positionID(place.Event), nothing) // as in advance
+		b.mustOperate(r, operation.Skip, pos)
+		if got := b.mustOperate(r, operation.List, ""); strings.Count(got, `"op"`) != 1 || !strings.Contains(got, "skip") {
+			t.Errorf("by %q: listed %s", pos, got)
+		}
+		b.mustOperate(r, operation.Revert, pos)
+		if got := b.mustOperate(r, operation.List, ""); got != "[]" {
+			t.Errorf("by %q: listed behind revert %s", pos, got)
+		}
+	}
+	b.mustOperate(nil, operation.Replace, positionID(place.Event), nothing)
+	r = b.again()
+	r.ends(t)
+	b.must(b.down.Exec(t.Context(), "ALTER TABLE "+s+".a ADD COLUMN x INT"))
+	b.mustOperate(r, operation.Skip, "")
+	r = b.again()
+	r.caughtUp()
+	r.end()
+	if n := b.rowsOf("a"); n != 3 {
+		t.Errorf("%d rows", n)
+	}
+}
