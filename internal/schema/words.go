@@ -197,3 +197,23 @@ func (w *Words) Loads() (n Name, ok bool) {
 	}
 	return r.h.Tables[0], true
 }
+
+// Temporary gives the temporary tables that a statement creates or drops, and which
+// of the two; nothing for other statements.
+func (w *Words) Temporary() (verb string, names []Name) {
+	r := &headReader{cursor: cursor{tokens: w.tokens}, dropped: map[int]bool{}}
+	verb, _ = r.acceptAny("CREATE", "DROP")
+	r.accept("OR", "REPLACE")
+	if verb == "" || !r.accept("TEMPORARY") {
+		return "", nil
+	}
+	if _, ok := r.acceptAny("TABLE", "TABLES"); !ok {
+		return "", nil
+	}
+	if !r.accept("IF", "NOT", "EXISTS") {
+		r.accept("IF", "EXISTS")
+	}
+	for r.table() && verb == "DROP" && r.accept(",") {
+	}
+	return verb, r.h.Tables
+}

@@ -40,6 +40,7 @@ type grouper struct {
 	// what a position can name; see group_over.go.
 	last uint32
 	over string
+	life uint32 // when the source was started, 0 before it is known
 
 	sent sent
 }
@@ -156,6 +157,7 @@ func (g *grouper) other(h *replication.EventHeader, content any, emit func(*Txn)
 	case replication.XA_PREPARE_LOG_EVENT:
 		return g.xaPrepared(h, content, emit)
 	case replication.FORMAT_DESCRIPTION_EVENT:
+		g.lives(content)
 		if err := g.beginAnew(h); err != nil {
 			return err
 		}
@@ -404,7 +406,7 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 	if g.cur.void {
 		return g.end(h, emit)
 	}
-	st := &Statement{Schema: string(e.Schema), Text: text}
+	st := &Statement{Schema: string(e.Schema), Text: text, session: g.session(h, e)}
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
 	st.Time, st.Pos, st.vars = h.Timestamp, g.at(h).Pos-h.EventSize, readDDLVars(e.StatusVars)
 	c := g.cur

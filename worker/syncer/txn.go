@@ -53,6 +53,7 @@ type Statement struct {
 	// Pos is where its event begins in the file.
 	Pos  uint32
 	vars ddlVars
+	session
 }
 
 // Txn is one source transaction, a piece of a very large one, or, with neither
