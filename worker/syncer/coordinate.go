@@ -36,7 +36,6 @@ type coordinator struct {
 	dispatch  *dispatch
 	prepared  *prepared
 	asked     asked
-	temporary temporary
 	// wake tells that a lane has applied something.
 	wake  <-chan struct{}
 	meter jobMeter

@@ -139,7 +139,12 @@ const (
 
 // parse answers what is to be executed for st; nothing when it does not concern
 // the task.
-func (d *ddlParser) parse(st *Statement) ([]ddl, error) { return d.cut(st, d.online != nil) }
+func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
+	if st.refused != nil {
+		return nil, st.refused
+	}
+	return d.cut(st, d.online != nil)
+}
 
 // literal is parse for a statement that no online DDL tool has written.
 func (d *ddlParser) literal(st *Statement) ([]ddl, error) { return d.cut(st, false) }

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/go-mysql-org/go-mysql/replication"
+	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"github.com/raftdm/raftdm/internal/schema"
@@ -37,27 +38,44 @@ func (g *grouper) lives(content any) {
 }
 
 // temporary are the temporary tables of the sessions of a source, as far as they
-// were created since the run has begun.
+// were created since the run has begun. It is used where the binlog is read: a
+// transaction with statements about them is whole, since they mean nothing for it,
+// and may be rolled back with all that is in it.
 type temporary struct {
-	life uint32
-	of   map[uint32]map[schema.Name]bool
+	parser *ddlParser
+	life   uint32
+	of     map[uint32]map[schema.Name]bool
 }
 
-// parse is ddlParser.parse for a statement of the binlog, of which nothing is left
-// when it is about temporary tables only.
-func (t *temporary) parse(d *ddlParser, st *Statement) ([]ddl, error) {
+func newTemporary(d *ddlParser) *temporary {
+	own := *d // a parser is for one goroutine
+	own.parser, own.online, own.collate, own.log = parser.New(), nil, nil, nil
+	return &temporary{parser: &own}
+}
+
+// passes tells whether a statement of the binlog is about temporary tables, or changes
+// rows of others' tables, only. One that cannot be told from those is marked as refused.
+func (t *temporary) passes(st *Statement) bool {
 	if t.life != st.life {
 		t.life, t.of = st.life, nil
 	}
+	d := t.parser
 	words := schema.ReadWords(st.Text, quoting(st), d.comments)
 	if verb, names := words.Temporary(); verb != "" {
 		t.follow(st, verb == "CREATE", d.named(&schema.Head{Tables: names}, st))
-	} else if mine := t.of[st.thread]; len(mine) > 0 && (st.temporary || words.Form() == "RENAME TABLE") {
-		if about, err := d.aboutTemporary(mine, &words, st); about || err != nil {
-			return nil, err
+		return true
+	}
+	if mine := t.of[st.thread]; len(mine) > 0 && (st.temporary || words.Form() == "RENAME TABLE") {
+		about, err := d.aboutTemporary(mine, &words, st)
+		if st.refused = err; about {
+			return true
 		}
 	}
-	return d.parse(st)
+	if !words.Writes() {
+		return false
+	}
+	list, err := d.literal(st)
+	return err == nil && len(list) == 0
 }
 
 func (t *temporary) follow(st *Statement, there bool, names []schema.Name) {

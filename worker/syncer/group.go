@@ -41,6 +41,9 @@ type grouper struct {
 	last uint32
 	over string
 	life uint32 // when the source was started, 0 before it is known
+	// passes tells of a statement that it changes nothing of the task, and may be
+	// part of a transaction, which need not be cut then; nil for what is never asked.
+	passes func(*Statement) bool
 
 	sent sent
 }
@@ -410,9 +413,16 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
 	st.Time, st.Pos, st.vars = h.Timestamp, g.at(h).Pos-h.EventSize, readDDLVars(e.StatusVars)
 	c := g.cur
-	if !c.begun {
+	passes := g.passes != nil && g.passes(st)
+	switch {
+	case !c.begun && !passes:
 		c.t.DDL = st
 		return g.end(h, emit)
+	case !c.begun:
+		return g.end(h, emit)
+	case passes:
+		c.statements++
+		return nil
 	}
 	// A statement inside a transaction (CREATE TABLE ... SELECT): what came
 	// before is a piece, the statement is one, and what follows is more.

@@ -116,7 +116,7 @@ func (c *coordinator) statement(reading, writing context.Context, t *Txn) (done 
 
 func (c *coordinator) statementOnce(reading, writing context.Context, t *Txn) (done bool, err error) {
 	began := time.Now()
-	list, refused := c.temporary.parse(c.parser, t.DDL)
+	list, refused := c.parser.parse(t.DDL)
 	c.meter.parsed(time.Since(began), len(list))
 	if t.dumped {
 		list, refused = onlyOnline(list), nil

@@ -54,6 +54,8 @@ type Statement struct {
 	Pos  uint32
 	vars ddlVars
 	session
+	// refused is set when it is known already that the statement cannot be executed.
+	refused error
 }
 
 // Txn is one source transaction, a piece of a very large one, or, with neither
