@@ -150,28 +150,6 @@ func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn)
 	return g.other(h, content, emit)
 }
 
-// other deals with the events that carry neither rows nor statements.
-func (g *grouper) other(h *replication.EventHeader, content any, emit func(*Txn) error) error {
-	switch h.EventType {
-	case replication.INCIDENT_EVENT:
-		return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent,
-			Msg:  fmt.Sprintf("the source reports at %s that changes are missing from its binlog (an incident event)", g.at(h)),
-			Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
-	case replication.XA_PREPARE_LOG_EVENT:
-		return g.xaPrepared(h, content, emit)
-	case replication.FORMAT_DESCRIPTION_EVENT:
-		g.lives(content)
-		if err := g.beginAnew(h); err != nil {
-			return err
-		}
-		return g.boundary(h, emit)
-	case replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
-		replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2, replication.STOP_EVENT:
-		return g.boundary(h, emit)
-	}
-	return nil
-}
-
 func mysqlGTID(e *replication.GTIDEvent) string {
 	id, err := uuid.FromBytes(e.SID)
 	if err != nil {
