@@ -219,6 +219,9 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 		if list[i].step <= c.ddl.followed(t) {
 			list[i].setAside()
 		}
+		if list[i].step <= c.ddl.ran(t) {
+			list[i].idle, list[i].why = true, "the target has executed it before"
+		}
 	}
 	if kind == "" || kind == checkpoint.Skip {
 		return list, nil
@@ -282,6 +285,20 @@ func (d *ddlRunner) followed(t *Txn) int {
 		return 0
 	}
 	return d.last.Followed
+}
+
+// ran counts the statements of t that the target has executed. Of those without an
+// operator older versions have recorded no number.
+func (d *ddlRunner) ran(t *Txn) int {
+	switch {
+	case !d.begun(t):
+		return 0
+	case d.last.Operator != "":
+		return d.last.Ran
+	case d.last.Done:
+		return max(d.last.Ran, d.last.Index+1)
+	}
+	return max(d.last.Ran, d.last.Index)
 }
 
 // leave waits until nothing executes the statement that an earlier run has begun

@@ -80,3 +80,38 @@ func TestReplaceOfSeveral(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatHasRunStaysDone: of a statement that is cut into several those that were
+// executed before it was refused are not executed again for another operator, or
+// for none again: here they would swap two tables back.
+func TestWhatHasRunStaysDone(t *testing.T) {
+	targets(t, func(t *testing.T, up, down *testbed.Server) {
+		for _, kind := range []operation.Kind{operation.Inject, operation.Revert} {
+			t.Run(string(kind), func(t *testing.T) {
+				b := newBench(t, up, down, true)
+				s := b.schema()
+				b.exec("CREATE DATABASE " + s)
+				for i, name := range []string{"a", "b", "c"} {
+					b.exec("CREATE TABLE "+s+"."+name+" (id INT PRIMARY KEY)", fmt.Sprintf("INSERT INTO %s.%s VALUES (%d)", s, name, i))
+				}
+				r := b.start()
+				r.caughtUp()
+				b.must(down.Exec(t.Context(), "CREATE TABLE "+s+".c2 (x INT)"))
+				b.session("RENAME TABLE a TO t, b TO a, t TO b, c TO c2", "INSERT INTO a VALUES (10)", "INSERT INTO b VALUES (20)")
+				r.ends(t)
+				if kind == operation.Inject {
+					b.mustOperate(r, kind, "", "DROP TABLE "+s+".c2")
+				} else {
+					b.mustOperate(r, operation.Replace, "", "DROP TABLE "+s+".c2", "ALTER TABLE "+s+".c ADD KEY k (nothing)")
+					r = b.again()
+					r.ends(t)
+					b.mustOperate(r, operation.Revert, "")
+				}
+				r = b.again()
+				r.caughtUp()
+				r.end()
+				b.equal()
+			})
+		}
+	})
+}
