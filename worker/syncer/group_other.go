@@ -36,7 +36,7 @@ func (g *grouper) other(h *replication.EventHeader, content any, emit func(*Txn)
 func (g *grouper) known(h *replication.EventHeader) error {
 	switch typ := h.EventType; {
 	case h.Flags&replication.LOG_EVENT_IGNORABLE_F != 0,
-		typ == replication.INTVAR_EVENT, typ == replication.RAND_EVENT, typ == replication.USER_VAR_EVENT, // about the statement behind them
+		typ == replication.INTVAR_EVENT, typ == replication.RAND_EVENT, typ == replication.USER_VAR_EVENT, typ == replication.TABLE_MAP_EVENT, // about what is behind them
 		typ == replication.BEGIN_LOAD_QUERY_EVENT, typ == replication.APPEND_BLOCK_EVENT, typ == replication.DELETE_FILE_EVENT,
 		typ == replication.IGNORABLE_EVENT, typ == replication.ROWS_QUERY_EVENT, typ == replication.MARIADB_ANNOTATE_ROWS_EVENT, // remarks
 		typ == replication.TRANSACTION_CONTEXT_EVENT, typ == replication.VIEW_CHANGE_EVENT, // of a group of servers
