@@ -217,3 +217,20 @@ func (w *Words) Temporary() (verb string, names []Name) {
 	}
 	return verb, r.h.Tables
 }
+
+// Savepoint gives the name in SAVEPOINT and ROLLBACK TO, and which of the two it is.
+func (w *Words) Savepoint() (verb, name string) {
+	c := &cursor{tokens: w.tokens}
+	if verb, _ = c.acceptAny("SAVEPOINT", "ROLLBACK"); verb == "ROLLBACK" {
+		c.accept("WORK")
+		if !c.accept("TO") {
+			return "", ""
+		}
+		c.accept("SAVEPOINT")
+	}
+	name, err := c.name()
+	if verb == "" || err != nil {
+		return "", ""
+	}
+	return verb, strings.ToLower(name)
+}

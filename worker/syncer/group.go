@@ -61,6 +61,7 @@ type open struct {
 	parts      int
 	statements int
 	size       int64
+	saves      []savepoint
 
 	// Of an XA transaction: its name, its rows as the binlog has them, and what
 	// the end does to it; see group_xa.go.
@@ -366,8 +367,11 @@ func (g *grouper) query(h *replication.EventHeader, e *replication.QueryEvent, e
 	case "COMMIT":
 		return g.end(h, emit)
 	case "ROLLBACK":
-		return g.rollback(h, strings.TrimSpace(rest), emit)
-	case "SAVEPOINT", "RELEASE":
+		return g.rollback(h, text, strings.TrimSpace(rest), emit)
+	case "SAVEPOINT":
+		g.cur.save(text)
+		return nil
+	case "RELEASE":
 		return nil
 	case "XA":
 		return g.xaQuery(h, text, emit)
@@ -416,18 +420,13 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 
 // rollback drops the open transaction. Its rows were never visible; those of
 // tables without transactions are in transactions of their own.
-func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*Txn) error) error {
+func (g *grouper) rollback(h *replication.EventHeader, text, rest string, emit func(*Txn) error) error {
 	c := g.cur
 	if c == nil {
 		return g.boundary(h, emit)
 	}
 	if strings.HasPrefix(rest, "TO") || strings.HasPrefix(rest, "WORK TO") {
-		if c.seen == 0 {
-			return nil
-		}
-		return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
-			Msg:  fmt.Sprintf("not supported yet: the transaction at %s goes back to a savepoint after changing rows of this task", c.t.Begin),
-			Hint: "do not mix tables with and without transactions in one transaction that uses savepoints"}
+		return c.back(text)
 	}
 	switch {
 	case c.xid != "":
