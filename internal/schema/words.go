@@ -185,3 +185,52 @@ func (w *Words) Writes() bool {
 	first := w.Form()
 	return slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "ANALYZE", "SELECT", "DO", "CALL"}, first)
 }
+
+// Loads gives the table of a LOAD DATA or LOAD XML.
+func (w *Words) Loads() (n Name, ok bool) {
+	r := &headReader{cursor: cursor{tokens: w.tokens}, dropped: map[int]bool{}}
+	if !r.accept("LOAD") {
+		return n, false
+	}
+	if r.pos = r.outside("INTO", "TABLE"); r.pos < 0 || !r.accept("INTO", "TABLE") || !r.table() {
+		return n, false
+	}
+	return r.h.Tables[0], true
+}
+
+// Temporary gives the temporary tables that a statement creates or drops, and which
+// of the two; nothing for other statements.
+func (w *Words) Temporary() (verb string, names []Name) {
+	r := &headReader{cursor: cursor{tokens: w.tokens}, dropped: map[int]bool{}}
+	verb, _ = r.acceptAny("CREATE", "DROP")
+	r.accept("OR", "REPLACE")
+	if verb == "" || !r.accept("TEMPORARY") {
+		return "", nil
+	}
+	if _, ok := r.acceptAny("TABLE", "TABLES"); !ok {
+		return "", nil
+	}
+	if !r.accept("IF", "NOT", "EXISTS") {
+		r.accept("IF", "EXISTS")
+	}
+	for r.table() && verb == "DROP" && r.accept(",") {
+	}
+	return verb, r.h.Tables
+}
+
+// Savepoint gives the name in SAVEPOINT and ROLLBACK TO, and which of the two it is.
+func (w *Words) Savepoint() (verb, name string) {
+	c := &cursor{tokens: w.tokens}
+	if verb, _ = c.acceptAny("SAVEPOINT", "ROLLBACK"); verb == "ROLLBACK" {
+		c.accept("WORK")
+		if !c.accept("TO") {
+			return "", ""
+		}
+		c.accept("SAVEPOINT")
+	}
+	name, err := c.name()
+	if verb == "" || err != nil {
+		return "", ""
+	}
+	return verb, strings.ToLower(name)
+}

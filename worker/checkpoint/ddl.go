@@ -48,6 +48,9 @@ type Intent struct {
 	// Followed counts the statements, of those that the source's was cut into, that
 	// the recorded structures are behind.
 	Followed int `json:"followed,omitempty"`
+	// Ran counts the statements that the source's was cut into and that the target has
+	// executed, whatever an operator wanted then.
+	Ran int `json:"ran,omitempty"`
 	// Final is set when all that was made of the source's statement is done. The
 	// watermark may have been recorded anew as it was before.
 	Final bool `json:"final,omitempty"`

@@ -22,6 +22,9 @@ type Operator struct {
 	// At is where the DDL begins in the binlog: its own event, or the first one of
 	// its transaction.
 	At binlog.Position
+	// Event is the DDL's own event where that is known, too. It is not kept: it tells
+	// whose place the operator takes.
+	Event binlog.Position
 	// Txn names the transaction (see Intent) if it was known, else "". A source's
 	// successor has other transactions at the same places.
 	Txn string
@@ -151,7 +154,8 @@ func (m *Meta) deleteOperator(ctx context.Context, ex Execer, at binlog.Position
 	return m.wrap("remove an operator", err)
 }
 
-// PutOperator records an operator in place of another one at the same place.
+// PutOperator records an operator in place of another one at the same place, or, where
+// more is known of its DDL, for that.
 // running tells that a syncer may be at work: what it executes at this moment
 // cannot be changed any more.
 func (m *Meta) PutOperator(ctx context.Context, o Operator, running bool) error {
@@ -173,6 +177,13 @@ func (m *Meta) PutOperator(ctx context.Context, o Operator, running bool) error 
 		}
 		if err := m.forgetOperators(ctx, tx, all, lane.Watermark.Position); err != nil {
 			return err
+		}
+		for i := range all {
+			if o.Event == all[i].At && o.Event != o.At && (all[i].Txn == "" || all[i].Txn == o.Txn) {
+				if err := m.deleteOperator(ctx, tx, o.Event); err != nil {
+					return err
+				}
+			}
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO "+m.table(suffixOperator)+" (source, "+operatorFields+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"+
 			" ON DUPLICATE KEY UPDATE id = VALUES(id), op = VALUES(op), txn = VALUES(txn), statements = VALUES(statements), sql_mode = VALUES(sql_mode)",

@@ -35,6 +35,7 @@ type coordinator struct {
 	ahead     *budget // of what the reader has handed on
 	dispatch  *dispatch
 	prepared  *prepared
+	asked     asked
 	// wake tells that a lane has applied something.
 	wake  <-chan struct{}
 	meter jobMeter

@@ -66,9 +66,9 @@ func (d *ddlRunner) run(ctx context.Context, t *Txn, list []ddl, op string, befo
 		return err
 	}
 	for i := range list {
-		index := max(i, list[i].nth)
+		index := list[i].nth
 		in := checkpoint.Intent{Txn: t.BeginID(), Nth: t.nth, Index: index, Start: t.Begin, Event: t.place().Event, Statement: list[i].text, Table: list[i].watch,
-			Target: list[i].onTarget(list[i].watch), Operator: op, Followed: d.followed(t)}
+			Target: list[i].onTarget(list[i].watch), Operator: op, Followed: d.followed(t), Ran: d.ran(t)}
 		replay := false
 		if d.begun(t) && d.last.Operator == op && d.last.Index >= index {
 			if d.last.Index > index || d.last.Done {
@@ -104,6 +104,9 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 		err := d.attempt(ctx, t, one, &in, &replay, before)
 		if err == nil {
 			in.Done, in.Final, in.Followed = true, final, max(in.Followed, one.step)
+			if !one.idle {
+				in.Ran = max(in.Ran, one.step)
+			}
 			err = d.finish(ctx, t, one, in, final, before, g)
 		}
 		if err != nil && retryable(err) && ctx.Err() == nil {

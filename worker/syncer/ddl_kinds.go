@@ -104,7 +104,7 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, numbered(one, i)...)
+			out = append(out, numbered(one, i, len(n.Tables))...)
 		}
 		return out, nil
 	case *ast.TruncateTableStmt:
@@ -122,7 +122,7 @@ func (d *ddlParser) split(n ast.StmtNode, st *Statement) ([]ddl, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, numbered(one, i)...)
+			out = append(out, numbered(one, i, len(n.TableToTables))...)
 		}
 		return out, nil
 	case *ast.CreateViewStmt:

@@ -53,10 +53,11 @@ type ddl struct {
 	watch schema.Name
 	// tables are those whose structure changes; none for a whole schema.
 	tables []schema.Name
-	// nth is which table of a source's statement about several it is about: the task's
-	// filters leave some out, and may be others when a run takes up where the last
-	// has ended.
-	nth int
+	// nth is which table of a source's statement about several it is about, and of how
+	// many they are: the task's filters leave some out, and may be others when a run
+	// takes up where the last has ended. Then it is which of all the statements that are
+	// executed for the source's.
+	nth, of int
 	// uses is a table that the statement only reads.
 	uses []schema.Name
 	// swaps tells that the statement changes whose rows a table holds, and no
@@ -138,7 +139,12 @@ const (
 
 // parse answers what is to be executed for st; nothing when it does not concern
 // the task.
-func (d *ddlParser) parse(st *Statement) ([]ddl, error) { return d.cut(st, d.online != nil) }
+func (d *ddlParser) parse(st *Statement) ([]ddl, error) {
+	if st.refused != nil {
+		return nil, st.refused
+	}
+	return d.cut(st, d.online != nil)
+}
 
 // literal is parse for a statement that no online DDL tool has written.
 func (d *ddlParser) literal(st *Statement) ([]ddl, error) { return d.cut(st, false) }
@@ -178,7 +184,7 @@ func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.He
 			return d.unread(head, st, known), nil
 		}
 		if words.Writes() {
-			return nil, dmlFound(st)
+			return nil, d.loads(words, st)
 		}
 		if d.same && known {
 			if one, ok := d.raw(head, st); ok {

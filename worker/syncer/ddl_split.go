@@ -105,12 +105,30 @@ func (d *ddlParser) alterPieces(n *ast.AlterTableStmt, specs []*ast.AlterTableSp
 	return out, nil
 }
 
-// numbered says of which table of the source's statement the pieces are.
-func numbered(pieces []ddl, table int) []ddl {
+// numbered says of which table of the source's statement about several the pieces are.
+func numbered(pieces []ddl, table, of int) []ddl {
 	for i := range pieces {
-		pieces[i].nth = table
+		pieces[i].nth, pieces[i].of = table, of
 	}
 	return pieces
+}
+
+// inOrder gives each statement a number of its own, which what filters leave out
+// does not change.
+func inOrder(list []ddl) []ddl {
+	for i, next := 0, 0; i < len(list); i++ {
+		list[i].nth = max(next, list[i].nth)
+		next = list[i].nth + 1
+	}
+	return list
+}
+
+// from moves the numbers of statements to what stands from at on.
+func from(list []ddl, at int) []ddl {
+	for i := range list {
+		list[i].nth += at
+	}
+	return list
 }
 
 // rename does one step of RENAME TABLE.

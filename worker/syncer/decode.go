@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 	"github.com/klauspost/compress/zstd"
@@ -109,6 +110,8 @@ func (d *decoder) one(h *replication.EventHeader, raw, body []byte, parser *repl
 		return to(h, beginEvent)
 	case typ == replication.QUERY_EVENT:
 		return decoded(h, &replication.QueryEvent{}, body, to)
+	case typ == replication.EXECUTE_LOAD_QUERY_EVENT:
+		return decoded(h, &replication.QueryEvent{}, loadQuery(body), to)
 	case typ == replication.TRANSACTION_PAYLOAD_EVENT:
 		return d.payload(h, body, to)
 	}
@@ -135,6 +138,17 @@ func isBegin(body []byte) bool {
 	return fixed+int(binary.LittleEndian.Uint16(body[varsAt:]))+int(body[schemaAt])+1+len(text) == len(body)
 }
 
+// loadQuery makes a query event of one by which a LOAD DATA or LOAD XML is in the
+// binlog as a statement: behind the same beginning stand the number of the file and
+// where its name is in the text. Events before it have what was in the file.
+func loadQuery(body []byte) []byte {
+	const fixed, more = 13, 13
+	if len(body) < fixed+more {
+		return body
+	}
+	return slices.Concat(body[:fixed], body[fixed+more:])
+}
+
 // mariaGTID reads the event at the beginning of MariaDB's transactions.
 func (d *decoder) mariaGTID(h *replication.EventHeader, body []byte, to yield) error {
 	e := &d.gtid
@@ -142,6 +156,9 @@ func (d *decoder) mariaGTID(h *replication.EventHeader, body []byte, to yield) e
 	e.GTID.ServerID = h.ServerID
 	if err := e.Decode(body); err != nil {
 		return &replication.EventError{Header: h, Err: err.Error(), Data: body}
+	}
+	if isVoid(e, body) {
+		return to(h, &voidGTID{e})
 	}
 	if e.Flags&preparedXA == 0 {
 		return to(h, e)

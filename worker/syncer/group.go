@@ -40,6 +40,10 @@ type grouper struct {
 	// what a position can name; see group_over.go.
 	last uint32
 	over string
+	life uint32 // when the source was started, 0 before it is known
+	// passes tells of a statement that it changes nothing of the task, and may be
+	// part of a transaction, which need not be cut then; nil for what is never asked.
+	passes func(*Statement) bool
 
 	sent sent
 }
@@ -49,6 +53,7 @@ type open struct {
 	t          *Txn
 	standalone bool   // a single statement without COMMIT follows
 	begun      bool   // only XID, COMMIT or ROLLBACK ends it
+	void       bool   // the statement that follows has not taken effect
 	rows       int64  // of the task, with those that an earlier run or connection has handed on
 	of         counts // rows, but those that were not handed on yet
 	seen       int64  // rows that were read
@@ -56,6 +61,7 @@ type open struct {
 	parts      int
 	statements int
 	size       int64
+	saves      []savepoint
 
 	// Of an XA transaction: its name, its rows as the binlog has them, and what
 	// the end does to it; see group_xa.go.
@@ -128,6 +134,8 @@ func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn)
 		}
 		g.cur.begun = !e.IsStandalone()
 		return nil
+	case *voidGTID:
+		return g.beginVoid(h, e)
 	case *xaGTID:
 		if err := g.begin(h, e.GTID.String(), false); err != nil {
 			return err
@@ -141,27 +149,6 @@ func (g *grouper) event(h *replication.EventHeader, content any, emit func(*Txn)
 		return g.rows(h, e, emit)
 	}
 	return g.other(h, content, emit)
-}
-
-// other deals with the events that carry neither rows nor statements.
-func (g *grouper) other(h *replication.EventHeader, content any, emit func(*Txn) error) error {
-	switch h.EventType {
-	case replication.INCIDENT_EVENT:
-		return &fault.Error{Kind: fault.Data, Side: fault.Upstream, Code: codeGetEvent,
-			Msg:  fmt.Sprintf("the source reports at %s that changes are missing from its binlog (an incident event)", g.at(h)),
-			Hint: "copy the data anew: stop-task, then start-task --remove-meta"}
-	case replication.XA_PREPARE_LOG_EVENT:
-		return g.xaPrepared(h, content, emit)
-	case replication.FORMAT_DESCRIPTION_EVENT:
-		if err := g.beginAnew(h); err != nil {
-			return err
-		}
-		return g.boundary(h, emit)
-	case replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
-		replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2, replication.STOP_EVENT:
-		return g.boundary(h, emit)
-	}
-	return nil
 }
 
 func mysqlGTID(e *replication.GTIDEvent) string {
@@ -380,8 +367,11 @@ func (g *grouper) query(h *replication.EventHeader, e *replication.QueryEvent, e
 	case "COMMIT":
 		return g.end(h, emit)
 	case "ROLLBACK":
-		return g.rollback(h, strings.TrimSpace(rest), emit)
-	case "SAVEPOINT", "RELEASE":
+		return g.rollback(h, text, strings.TrimSpace(rest), emit)
+	case "SAVEPOINT":
+		g.cur.save(text)
+		return nil
+	case "RELEASE":
 		return nil
 	case "XA":
 		return g.xaQuery(h, text, emit)
@@ -398,13 +388,23 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 	if len(g.cur.more) > 0 {
 		return g.unnamed(h)
 	}
-	st := &Statement{Schema: string(e.Schema), Text: text}
+	if g.cur.void {
+		return g.end(h, emit)
+	}
+	st := &Statement{Schema: string(e.Schema), Text: text, session: g.session(h, e)}
 	st.SQLMode, st.HasMode = sqlModeOf(e.StatusVars)
 	st.Time, st.Pos, st.vars = h.Timestamp, g.at(h).Pos-h.EventSize, readDDLVars(e.StatusVars)
 	c := g.cur
-	if !c.begun {
+	passes := g.passes != nil && g.passes(st)
+	switch {
+	case !c.begun && !passes:
 		c.t.DDL = st
 		return g.end(h, emit)
+	case !c.begun:
+		return g.end(h, emit)
+	case passes:
+		c.statements++
+		return nil
 	}
 	// A statement inside a transaction (CREATE TABLE ... SELECT): what came
 	// before is a piece, the statement is one, and what follows is more.
@@ -420,18 +420,13 @@ func (g *grouper) statement(h *replication.EventHeader, e *replication.QueryEven
 
 // rollback drops the open transaction. Its rows were never visible; those of
 // tables without transactions are in transactions of their own.
-func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*Txn) error) error {
+func (g *grouper) rollback(h *replication.EventHeader, text, rest string, emit func(*Txn) error) error {
 	c := g.cur
 	if c == nil {
 		return g.boundary(h, emit)
 	}
 	if strings.HasPrefix(rest, "TO") || strings.HasPrefix(rest, "WORK TO") {
-		if c.seen == 0 {
-			return nil
-		}
-		return &fault.Error{Kind: fault.Unsupported, Side: fault.Upstream,
-			Msg:  fmt.Sprintf("not supported yet: the transaction at %s goes back to a savepoint after changing rows of this task", c.t.Begin),
-			Hint: "do not mix tables with and without transactions in one transaction that uses savepoints"}
+		return c.back(text)
 	}
 	switch {
 	case c.xid != "":
@@ -440,9 +435,12 @@ func (g *grouper) rollback(h *replication.EventHeader, rest string, emit func(*T
 		return g.unnamed(h)
 	case len(c.more) > 0:
 		return g.end(h, emit)
-	case c.parts > 0:
+	case c.rows > int64(len(c.t.Rows)):
 		return g.unfinished(c)
 	}
+	// What was handed on, if anything, are statements. They changed nothing (about
+	// temporary tables, tables of others, or what an operator has passed), or cannot be
+	// rolled back: the DROP that a MariaDB writes of a failed CREATE OR REPLACE ... SELECT.
 	c.t.Rows, c.t.DDL, c.rows, c.seen = nil, nil, 0, 0
 	return g.end(h, emit)
 }

@@ -76,13 +76,31 @@ func (one *ddl) besides() map[schema.Name]string {
 	return out
 }
 
-// place is where the statement of t is.
+// place is where the statement of t is. The place of the transaction is that of the
+// first one of it that operators are asked for: the others have only their own.
 func (t *Txn) place() checkpoint.Place {
 	p := checkpoint.Place{Event: t.Begin, Begin: t.Begin, Txn: t.BeginID()}
 	if t.DDL != nil {
 		p.Event.Pos = t.DDL.Pos
 	}
+	if t.later {
+		p.Begin, p.Txn = p.Event, fmt.Sprintf("%s, statement %d", p.Txn, t.nth+1)
+	}
 	return p
+}
+
+// asked is the first statement of a transaction that operators were asked for.
+type asked struct {
+	txn string
+	nth int
+}
+
+// later tells whether the statement of t is behind the first one.
+func (a *asked) later(t *Txn) bool {
+	if id := t.BeginID(); a.txn != id {
+		*a = asked{txn: id, nth: t.nth}
+	}
+	return t.nth > a.nth
 }
 
 // statement deals with the statement of t, as an operator wants it if there is
@@ -107,6 +125,7 @@ func (c *coordinator) statementOnce(reading, writing context.Context, t *Txn) (d
 		t.DDL = nil
 		return false, nil
 	}
+	t.later = c.asked.later(t)
 	op, err := c.operator(reading, t)
 	if err != nil {
 		return false, err
@@ -162,9 +181,10 @@ func (c *coordinator) located(t *Txn, err error) error {
 	case err == nil, errors.Is(err, errStopped), errors.Is(err, checkpoint.ErrFenced), fault.Is(err, fault.Cancelled):
 		return err
 	}
-	out := &DDLError{Place: t.place(), Start: binlog.Location{Position: t.Begin}, End: t.End, Err: err}
+	out := &DDLError{Place: t.place(), End: t.End, Err: err}
+	out.Start.Position = out.Place.Begin
 	if at, _ := c.window.watermark(); at.Position == t.Begin {
-		out.Start = at
+		out.Start.GTID = at.GTID
 	}
 	return out
 }
@@ -181,6 +201,10 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 	if refused != nil && kind != checkpoint.Skip && kind != checkpoint.Replace {
 		return nil, refused
 	}
+	all := 0 // statements that the source's is cut into, with those that filters leave out
+	if list = inOrder(list); refused == nil {
+		all = max(list[0].of, list[len(list)-1].nth+1)
+	}
 	if kind == checkpoint.Skip || kind == checkpoint.Replace {
 		if refused == nil {
 			var err error
@@ -191,9 +215,12 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 		list = c.parser.follow(t.DDL, list, refused)
 	}
 	for i := range list {
-		list[i].step = max(list[i].step, i+1)
+		list[i].step = max(list[i].step, list[i].nth+1)
 		if list[i].step <= c.ddl.followed(t) {
 			list[i].setAside()
+		}
+		if list[i].step <= c.ddl.ran(t) {
+			list[i].idle, list[i].why = true, "the target has executed it before"
 		}
 	}
 	if kind == "" || kind == checkpoint.Skip {
@@ -203,10 +230,12 @@ func (c *coordinator) operate(ctx context.Context, t *Txn, op *checkpoint.Operat
 	if err != nil {
 		return nil, err
 	}
+	more = inOrder(more)
 	if kind == checkpoint.Replace {
-		return append(list, more...), nil
+		return append(list, from(more, max(all, len(list)))...), nil
 	}
-	return append(append([]ddl{lookAt(list)}, more...), list...), nil
+	brought := append([]ddl{lookAt(list)}, from(more, 1)...)
+	return append(brought, from(list, brought[len(brought)-1].nth+1)...), nil
 }
 
 // swapped deals with a shadow table of an online DDL that takes the place of a real
@@ -230,12 +259,13 @@ func (c *coordinator) swapped(ctx context.Context, t *Txn, list []ddl) ([]ddl, e
 	if err == nil || ctx.Err() != nil || retryable(err) {
 		return list, err
 	}
+	all := list[len(list)-1].nth + 1
 	for i := range list {
 		list[i].setAside()
 		list[i].idle, list[i].why = true, "an operator wants it so"
 	}
 	list[0] = ddl{text: list[0].text, watch: real[0], tables: real, raw: true, idle: true, why: list[0].why, online: work}
-	list[0].forgets, list[0].step = true, len(list)
+	list[0].forgets, list[0].step = true, all
 	return list, nil
 }
 
@@ -255,6 +285,20 @@ func (d *ddlRunner) followed(t *Txn) int {
 		return 0
 	}
 	return d.last.Followed
+}
+
+// ran counts the statements of t that the target has executed. Of those without an
+// operator older versions have recorded no number.
+func (d *ddlRunner) ran(t *Txn) int {
+	switch {
+	case !d.begun(t):
+		return 0
+	case d.last.Operator != "":
+		return d.last.Ran
+	case d.last.Done:
+		return max(d.last.Ran, d.last.Index+1)
+	}
+	return max(d.last.Ran, d.last.Index)
 }
 
 // leave waits until nothing executes the statement that an earlier run has begun

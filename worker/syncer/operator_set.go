@@ -52,7 +52,7 @@ func (o *Operators) Do(ctx context.Context, req operation.Operator) (string, err
 	if req.Kind == operation.Revert {
 		return "", told(o.Meta.RemoveOperator(ctx, place, o.Running), place.Begin)
 	}
-	op := checkpoint.Operator{ID: o.ID, Op: string(req.Kind), At: place.Begin, Txn: place.Txn, Statements: req.Statements}
+	op := checkpoint.Operator{ID: o.ID, Op: string(req.Kind), At: place.Begin, Event: place.Event, Txn: place.Txn, Statements: req.Statements}
 	switch req.Kind {
 	case operation.Skip:
 		if len(req.Statements) > 0 {
@@ -84,11 +84,14 @@ func (o *Operators) known(ctx context.Context) (bool, error) {
 
 // place gives the place that a request is about.
 func (o *Operators) place(position string) (checkpoint.Place, error) {
+	var ddl *DDLError
 	if position != "" {
 		at, err := parsePlace(position)
+		if errors.As(o.Stopped, &ddl) && (at == ddl.Place.Event || at == ddl.Place.Begin) {
+			return ddl.Place, err
+		}
 		return checkpoint.Place{Event: at, Begin: at}, err
 	}
-	var ddl *DDLError
 	switch {
 	case o.Stopped == nil:
 		return checkpoint.Place{}, &fault.Error{Kind: fault.Conflict, Msg: fmt.Sprintf("source '%s' has no error", o.Subtask.SourceID),

@@ -244,7 +244,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 	w := newWindow(at, from.lane.Applied)
 	o := newOrder(sub.Sync.WorkerCount, sub.Sync.Batch)
 	group := newGrouper(at, up.Server.Flavor, sub.Source.EnableGTID, u.cfg.MaxTxnBytes, u.tables.MatchTable)
-	group.sent = sentOf(from.lane.Partial)
+	group.sent, group.passes = sentOf(from.lane.Partial), newTemporary(dp).passes
 	base := sub.Source.ServerID
 	read := &reader{source: sub.Source.From, flavor: up.Server.Flavor, version: up.Server.Version, id: replicaID(base, sub.Task, u.cfg.Meta.Epoch),
 		byGTID: sub.Source.EnableGTID, upstream: up, group: group, trouble: u.trouble}

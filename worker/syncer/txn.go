@@ -53,6 +53,9 @@ type Statement struct {
 	// Pos is where its event begins in the file.
 	Pos  uint32
 	vars ddlVars
+	session
+	// refused is set when it is known already that the statement cannot be executed.
+	refused error
 }
 
 // Txn is one source transaction, a piece of a very large one, or, with neither
@@ -74,8 +77,10 @@ type Txn struct {
 
 	Rows []Row
 	DDL  *Statement
-	// nth counts the statements of the transaction before DDL.
-	nth int
+	// nth counts the statements of the transaction before DDL; later tells that one
+	// of them was something that operators were asked for.
+	nth   int
+	later bool
 	// dumped tells that DDL has been executed where the dump was read.
 	dumped bool
 	// xa is set when it is a part of an XA transaction.
