@@ -100,6 +100,9 @@ func (c *change) alter(name Name, edit func(*alteration) error) error {
 func (a *alteration) finish() error {
 	slices.SortStableFunc(a.placed, func(p, q placement) int { return p.clause - q.clause })
 	for _, p := range a.placed {
+		if p.col.origin > 0 {
+			a.d.columns = slices.DeleteFunc(a.d.columns, func(c columnDef) bool { return c.origin == p.col.origin })
+		}
 		at := len(a.d.columns)
 		switch {
 		case p.first:

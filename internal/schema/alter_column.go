@@ -74,12 +74,10 @@ func (a *alteration) replace(from, to string, s *ast.AlterTableSpec, define func
 	if !strings.EqualFold(from, to) {
 		a.renamed[strings.ToLower(from)] = to
 	}
-	if s.Position == nil || s.Position.Tp == ast.ColumnPositionNone {
-		a.d.columns[at] = col
-		return nil
+	a.d.columns[at] = col // for clauses before this one, also if it moves
+	if s.Position != nil && s.Position.Tp != ast.ColumnPositionNone {
+		a.place(col, s.Position)
 	}
-	a.d.columns = slices.Delete(a.d.columns, at, at+1)
-	a.place(col, s.Position)
 	return nil
 }
 
