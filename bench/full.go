@@ -18,7 +18,7 @@ import (
 type fullOptions struct {
 	options
 	mib      int
-	dumps    int  // by each tool, and tasks in mode full with and without overlap
+	rounds   int  // of what each tool does, and of tasks in mode full with and without overlap
 	load     bool // else only dumps are measured
 	profiles string
 }
@@ -52,16 +52,41 @@ func runFull(ctx context.Context, out io.Writer, o fullOptions) (err error) {
 	if err := f.dumps(ctx); err != nil {
 		return err
 	}
-	if o.load {
-		if err := errors.Join(f.peers(ctx, tidb), f.raftdm(ctx, tidb)); err != nil {
+	if !o.load {
+		return f.print(out)
+	}
+	if err := f.loads(ctx); err != nil {
+		return err
+	}
+	if tidb {
+		if err := f.tidbLoads(ctx); err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(os.RemoveAll(f.peerDir()), f.whole(ctx, o.rounds, phaseSerial, phaseWhole), f.slowSource(ctx)); err != nil {
+		return err
 	}
 	return f.print(out)
 }
 
-// dumps measures both dumps in turn, so that neither always finds the machine
-// as the other has left it. The last of each is what is loaded.
+// inTurn runs both so often, one after the other and the next time the other way
+// round, so that neither always finds the machine as the other has left it.
+func inTurn(rounds int, a, b func(last bool) error) error {
+	for i := range rounds {
+		both := []func(bool) error{a, b}
+		if i%2 == 1 {
+			slices.Reverse(both)
+		}
+		for _, one := range both {
+			if err := one(i == rounds-1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// dumps measures both dumps. The last of each is what is loaded.
 func (f *full) dumps(ctx context.Context) error {
 	theirs := func(last bool) error {
 		took, cpu, err := f.using(func() (time.Duration, error) {
@@ -77,20 +102,9 @@ func (f *full) dumps(ctx context.Context) error {
 		if err := f.alone(ctx, phaseDump, f.fullTask("dump", f.ours[0], f.oursDir()), f.ours[0]); err != nil || last {
 			return err
 		}
-		return os.RemoveAll(f.oursDir() + ".dump")
+		return os.RemoveAll(f.dumped())
 	}
-	for i := range f.o.dumps {
-		both := []func(bool) error{theirs, ours}
-		if i%2 == 1 {
-			slices.Reverse(both)
-		}
-		for _, one := range both {
-			if err := one(i == f.o.dumps-1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return inTurn(f.o.rounds, theirs, ours)
 }
 
 // using runs do and gives the processor time of the upstream meanwhile.
@@ -106,6 +120,9 @@ func (f *full) using(do func() (time.Duration, error)) (time.Duration, float64, 
 
 func (f *full) peerDir() string { return filepath.Join(f.dir, "mydumper") }
 func (f *full) oursDir() string { return filepath.Join(f.dir, "ours") }
+
+// dumped is where a task of that directory and the name dump has its files.
+func (f *full) dumped() string { return f.oursDir() + ".dump" }
 
 // fillFull makes tables like sysbench's, one of many types and one without a
 // key, inside the server.
@@ -156,26 +173,43 @@ func pieces(n int64, statement string) []string {
 	return out
 }
 
-// peers loads mydumper's files with myloader.
-func (f *full) peers(ctx context.Context, tidb bool) error {
-	dir := f.peerDir()
-	load := func(label string, to *testbed.Server) error {
-		took, err := tool(ctx, "myloader", to, f.threads, "--directory="+dir)
-		if err != nil {
+// loads measures both loads of the tools' own files into a MariaDB each.
+func (f *full) loads(ctx context.Context) error {
+	theirs := func(bool) error {
+		if err := f.peer.Exec(ctx, "DROP DATABASE IF EXISTS "+schemaName); err != nil {
 			return err
 		}
-		f.add(fullResult{phase: "load into " + label, who: "myloader", took: took})
-		return f.same(ctx, "myloader's copy in "+label, to)
+		return f.peerLoad(ctx, phaseLoad, f.peer)
 	}
-	if err := load("MariaDB", f.peer); err != nil {
+	ours := func(bool) error {
+		if err := f.ours[0].Exec(ctx, "DROP DATABASE IF EXISTS "+schemaName); err != nil {
+			return err
+		}
+		return f.alone(ctx, phaseLoad, f.fullTask("load", f.ours[0], f.dumped()), f.ours[0])
+	}
+	return inTurn(f.o.rounds, theirs, ours)
+}
+
+// tidbLoads does so once, into TiDBs.
+func (f *full) tidbLoads(ctx context.Context) error {
+	const phase = "load into TiDB"
+	if err := f.withTiDB(ctx, "tidb-peer", func(s *testbed.Server) error { return f.peerLoad(ctx, phase, s) }); err != nil {
 		return err
 	}
-	if tidb {
-		if err := f.withTiDB(ctx, "tidb-peer", func(s *testbed.Server) error { return load("TiDB", s) }); err != nil {
-			return err
-		}
+	return f.withTiDB(ctx, "tidb-ours", func(s *testbed.Server) error {
+		to := target{s, "TiDB"}
+		return f.alone(ctx, phase, f.fullTask("load", to, f.dumped()), to)
+	})
+}
+
+// peerLoad loads mydumper's files with myloader.
+func (f *full) peerLoad(ctx context.Context, phase string, to *testbed.Server) error {
+	took, err := tool(ctx, "myloader", to, f.threads, "--directory="+f.peerDir())
+	if err != nil {
+		return err
 	}
-	return os.RemoveAll(dir)
+	f.add(fullResult{phase: phase, who: "myloader", took: took})
+	return f.same(ctx, "myloader's "+phase, to)
 }
 
 // withTiDB runs do with a TiDB of its own.

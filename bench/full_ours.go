@@ -14,43 +14,21 @@ import (
 	"github.com/raftdm/raftdm/internal/testbed"
 )
 
-// raftdm loads our files in mode load into each target, and runs tasks in mode
-// full into an emptied MariaDB.
-func (f *full) raftdm(ctx context.Context, tidb bool) error {
-	dumped := f.oursDir() + ".dump"
-	if err := f.alone(ctx, phaseLoad, f.fullTask("load", f.ours[0], dumped), f.ours[0]); err != nil {
-		return err
-	}
-	if err := f.whole(ctx, f.o.dumps, phaseSerial, phaseWhole); err != nil {
-		return err
-	}
-	if err := f.slowSource(ctx); err != nil || !tidb {
-		return err
-	}
-	return f.withTiDB(ctx, "tidb-ours", func(s *testbed.Server) error {
-		return f.alone(ctx, "load into TiDB", f.fullTask("load", target{s, "TiDB"}, dumped), target{s, "TiDB"})
-	})
-}
-
 // whole runs tasks in mode full, of which the one loads behind its dump, the other
-// beside it: in turn, for the machine is not the same all the time.
+// beside it.
 func (f *full) whole(ctx context.Context, rounds int, serial, beside string, dump ...string) error {
 	to := f.ours[0]
-	for i := range 2 * rounds {
-		phase, overlap := serial, false
-		if i%4 == 1 || i%4 == 2 {
-			phase, overlap = beside, true
-		}
-		if err := to.Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
-			return err
-		}
-		file := f.fullTask("full", to, f.oursDir())
-		file.Dump, file.Load = append(file.Dump, dump...), append(file.Load, fmt.Sprintf("overlap: %t", overlap))
-		if err := f.alone(ctx, phase, file, to); err != nil {
-			return err
+	run := func(phase string, overlap bool) func(bool) error {
+		return func(bool) error {
+			if err := to.Exec(ctx, "DROP DATABASE "+schemaName); err != nil {
+				return err
+			}
+			file := f.fullTask("full", to, f.oursDir())
+			file.Dump, file.Load = append(file.Dump, dump...), append(file.Load, fmt.Sprintf("overlap: %t", overlap))
+			return f.alone(ctx, phase, file, to)
 		}
 	}
-	return nil
+	return inTurn(rounds, run(serial, false), run(beside, true))
 }
 
 // slowSource holds the dump at the speed of the load, as a busy source or the
@@ -94,7 +72,7 @@ func (f *full) alone(ctx context.Context, phase string, file testbed.TaskFile, t
 		}
 		f.add(fullResult{phase: phase, who: "raftdm", took: took, server: server, cpu: after - before, mib: held})
 		if phase == phaseDump {
-			f.bytes, err = sizeOf(f.oursDir() + ".dump")
+			f.bytes, err = sizeOf(f.dumped())
 			return err
 		}
 		return f.same(ctx, "raftdm's "+phase, to.Server)

@@ -41,7 +41,7 @@ func main() {
 	sync := flag.Bool("sync", false, "measure replication of a backlog instead")
 	full := flag.Bool("full", false, "measure dump and load at length, each alone and beside each other, instead")
 	mib := flag.Int("full-mib", 2048, "MiB of INSERTs to dump and load with -full")
-	dumps := flag.Int("full-dumps", 3, "dumps by each tool, and tasks of each kind in mode full, with -full")
+	rounds := flag.Int("full-rounds", 3, "how often each tool dumps and loads with -full, and tasks of each kind in mode full run")
 	load := flag.Bool("full-load", true, "measure more than the dump with -full")
 	o.flags(flag.CommandLine)
 	flag.Parse()
@@ -53,7 +53,7 @@ func main() {
 	case *big:
 		err = runBig(ctx, *bigRows, *bigMiB, *bigTables, *bigLimit)
 	case *full:
-		err = runFull(ctx, os.Stdout, fullOptions{options: o.options, mib: *mib, dumps: *dumps, load: *load, profiles: o.profiles})
+		err = runFull(ctx, os.Stdout, fullOptions{options: o.options, mib: *mib, rounds: *rounds, load: *load, profiles: o.profiles})
 	case *sync:
 		err = runSync(ctx, os.Stdout, o)
 	default:
