@@ -28,7 +28,7 @@ func Differences(source, target *schema.Table, text string, to *route.Target) []
 	}
 	for i := range source.Columns {
 		c := &source.Columns[i]
-		t := column(target, c.Name)
+		t := target.Column(c.Name)
 		switch {
 		case t == nil && c.Generated:
 			add(false, "column %s is missing, a generated one", dbconn.Ident(c.Name))
@@ -44,7 +44,7 @@ func Differences(source, target *schema.Table, text string, to *route.Target) []
 	}
 	for i := range target.Columns {
 		c := &target.Columns[i]
-		if column(source, c.Name) != nil || filled(to, c.Name) {
+		if source.Column(c.Name) != nil || filled(to, c.Name) {
 			continue
 		}
 		must := !c.Generated && needsValue(text, c)
@@ -61,14 +61,6 @@ func Differences(source, target *schema.Table, text string, to *route.Target) []
 		add(false, "unique key %s is there on the target only", k)
 	}
 	return out
-}
-
-func column(t *schema.Table, name string) *schema.Column {
-	i := slices.IndexFunc(t.Columns, func(c schema.Column) bool { return strings.EqualFold(c.Name, name) })
-	if i < 0 {
-		return nil
-	}
-	return &t.Columns[i]
 }
 
 func filled(to *route.Target, name string) bool {

@@ -19,7 +19,7 @@ func Alters(source *schema.Table, on schema.Name, text string) error {
 	}
 	for i := range source.Columns {
 		c := &source.Columns[i]
-		if t := column(there, c.Name); t != nil && !t.Keeps(c) {
+		if t := there.Column(c.Name); t != nil && !t.Keeps(c) {
 			return NarrowColumn(on, t, text, dbconn.Ident(c.Name)+" "+definedType(c))
 		}
 	}

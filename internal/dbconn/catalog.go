@@ -122,3 +122,7 @@ func (db *DB) showCreate(ctx context.Context, what, ident, column string) (strin
 	}
 	return text, nil
 }
+
+// EnginesWithoutTransactions lists, for an SQL IN, the engines of MySQL and MariaDB
+// that keep rows and know no ROLLBACK.
+const EnginesWithoutTransactions = "'MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM'"

@@ -2,6 +2,8 @@ package schema
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 
 	"github.com/raftdm/raftdm/internal/rowevent"
 )
@@ -61,6 +63,15 @@ type Index struct {
 type IndexPart struct {
 	Column int // offset in Table.Columns; -1 for an expression
 	Prefix int // characters (bytes for binary types) of a prefix index, 0 for the whole column
+}
+
+// Column finds a column whatever the case of its name, nil when there is none.
+func (t *Table) Column(name string) *Column {
+	i := slices.IndexFunc(t.Columns, func(c Column) bool { return strings.EqualFold(c.Name, name) })
+	if i < 0 {
+		return nil
+	}
+	return &t.Columns[i]
 }
 
 // Key gives the best index to find one row by: the primary key, else the first

@@ -122,7 +122,7 @@ func (m *Meta) checkEngines(ctx context.Context, list []tableDef) error {
 	}
 	var name, engine string
 	err := m.DB.QueryRowContext(ctx, "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN (?"+strings.Repeat(", ?", len(names)-1)+
-		") AND ENGINE IN ('MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'BLACKHOLE', 'MRG_MyISAM') LIMIT 1", append([]any{m.Schema}, names...)...).Scan(&name, &engine)
+		") AND ENGINE IN ('BLACKHOLE', "+dbconn.EnginesWithoutTransactions+") LIMIT 1", append([]any{m.Schema}, names...)...).Scan(&name, &engine)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

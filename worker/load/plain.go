@@ -21,7 +21,7 @@ func (r *run) plain(ctx context.Context, to *route.Target) (bool, error) {
 	}
 	var n int
 	err := r.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.TABLES t WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?"+
-		" AND ENGINE IN ('MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM') AND NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s"+
+		" AND ENGINE IN ("+dbconn.EnginesWithoutTransactions+") AND NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s"+
 		" WHERE s.TABLE_SCHEMA = t.TABLE_SCHEMA AND s.TABLE_NAME = t.TABLE_NAME AND NON_UNIQUE = 0)", to.Schema, to.Table).Scan(&n)
 	return n > 0, dbconn.Error(fault.Downstream, "look for the engine of the table on the target", err)
 }

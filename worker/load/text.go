@@ -45,8 +45,10 @@ func (r *run) compareText(ctx context.Context, t *table) error {
 		}
 		t.spatial = t.spatial || isSpatial(typ)
 		from := charset
-		if c := column(source, name); c != nil {
-			from = c.Charset
+		if source != nil {
+			if c := source.Column(name); c != nil {
+				from = c.Charset
+			}
 		}
 		if charset == "" || from == "" || from == bytesAsTheyAre || sameText(from, charset, r.db.Server.TiDB) {
 			continue
@@ -75,17 +77,6 @@ func isSpatial(typ string) bool {
 		return true
 	}
 	return false
-}
-
-func column(t *schema.Table, name string) *schema.Column {
-	if t != nil {
-		for i := range t.Columns {
-			if strings.EqualFold(t.Columns[i].Name, name) {
-				return &t.Columns[i]
-			}
-		}
-	}
-	return nil
 }
 
 // checkText refuses rows with text that the target would take for other text.
