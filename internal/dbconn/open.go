@@ -35,9 +35,24 @@ type DB struct {
 func (db *DB) Side() fault.Side { return db.side }
 
 // Open connects, asks the server what it is, and sets up every session as the
-// package doc says. It fails unless one session can be made completely.
+// package doc says. It fails unless one session can be made completely, and with
+// the context's error when that ended meanwhile.
 func Open(ctx context.Context, side fault.Side, cfg config.Database, o Options) (*DB, error) {
-	op := fmt.Sprintf("connect to %s as %s", address(cfg), cfg.User)
+	db, err := open(ctx, side, cfg, o)
+	if err != nil && ctx.Err() != nil {
+		// The driver calls a connection that ctx closed between two queries a bad one.
+		return nil, Error(side, operation(cfg), ctx.Err())
+	}
+	return db, err
+}
+
+// operation says what Open attempts.
+func operation(cfg config.Database) string {
+	return fmt.Sprintf("connect to %s as %s", address(cfg), cfg.User)
+}
+
+func open(ctx context.Context, side fault.Side, cfg config.Database, o Options) (*DB, error) {
+	op := operation(cfg)
 	vars, err := sessionVariables(cfg, o)
 	if err != nil {
 		return nil, fault.Wrap(op, err)

@@ -133,7 +133,10 @@ func (u *Unit) run(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil || !(fault.Is(err, fault.Unavailable) || retryable(err)) {
+		if ctx.Err() != nil {
+			return ctx.Err() // a query that was interrupted fails in its own words
+		}
+		if !fault.Is(err, fault.Unavailable) && !retryable(err) {
 			return err
 		}
 		for _, c := range closers {
