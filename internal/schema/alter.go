@@ -50,6 +50,8 @@ type newKey struct {
 	ifNotExists bool
 	// own is set instead of tokens for an index declared with its column.
 	own *indexDef
+	// clause is as in placement: servers name indexes in statement order.
+	clause int
 }
 
 func (c *change) alterTable(s *ast.AlterTableStmt) error {
@@ -124,6 +126,7 @@ func (a *alteration) finish() error {
 		a.convert()
 	}
 	a.followRenames()
+	slices.SortStableFunc(a.keys, func(k, l newKey) int { return k.clause - l.clause })
 	for _, k := range a.keys {
 		if err := a.addKey(k); err != nil {
 			return err

@@ -137,7 +137,7 @@ func (a *alteration) define(def *ast.ColumnDef) (columnDef, error) {
 	a.c.ownJSON(&col)
 	col.redefined = true
 	if own != "" {
-		a.keys = append(a.keys, newKey{own: &indexDef{kind: own, parts: []partDef{{column: col.Name}}}})
+		a.keys = append(a.keys, newKey{clause: a.clause, own: &indexDef{kind: own, parts: []partDef{{column: col.Name}}}})
 	}
 	return col, nil
 }

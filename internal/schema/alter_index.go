@@ -65,7 +65,7 @@ func (a *alteration) addConstraints(list []*ast.Constraint, ifNotExists bool) er
 		if err != nil {
 			return err
 		}
-		a.keys = append(a.keys, newKey{tokens: tokens, ifNotExists: ifNotExists || con.IfNotExists})
+		a.keys = append(a.keys, newKey{clause: a.clause, tokens: tokens, ifNotExists: ifNotExists || con.IfNotExists})
 	}
 	return nil
 }
