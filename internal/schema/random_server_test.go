@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ func followRandom(t *testing.T, server *testbed.Server) {
 // follower is a tracker beside the server that it follows.
 type follower struct {
 	seed    uint64
+	mysql   bool
 	conn    *sql.Conn
 	gen     *ddlgen.Gen
 	tracker *schema.Tracker
@@ -52,7 +54,7 @@ func newFollower(t *testing.T, server *testbed.Server, seed uint64) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &follower{seed: seed, conn: conn, tracker: schema.NewTracker("", false), texts: map[schema.Name]string{}}
+	f := &follower{seed: seed, mysql: server.Name == "mysql", conn: conn, tracker: schema.NewTracker("", false), texts: map[schema.Name]string{}}
 	f.gen = &ddlgen.Gen{Rand: rand.New(rand.NewPCG(seed, 0)), Schema: fmt.Sprintf("rnd_%d", seed), Other: fmt.Sprintf("rnd_%d_x", seed)}
 	var charset, collate string
 	if err := conn.QueryRowContext(t.Context(), "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server").Scan(&charset, &collate); err != nil {
@@ -62,7 +64,7 @@ func newFollower(t *testing.T, server *testbed.Server, seed uint64) *follower {
 		f.tracker.SetTextJSON()
 	}
 	f.tracker.SetServerCharset(charset, collate)
-	if server.Name == "mysql" {
+	if f.mysql {
 		f.tracker.SetDefaultCollations(map[string]string{"utf8mb4": "utf8mb4_0900_ai_ci"})
 	}
 	for _, q := range []string{"SET NAMES utf8mb4", "SET sql_mode=''", "CREATE DATABASE " + f.gen.Schema, "USE " + f.gen.Schema} {
@@ -78,6 +80,11 @@ func newFollower(t *testing.T, server *testbed.Server, seed uint64) *follower {
 	})
 	return f
 }
+
+// sizedByOldColumn matches what makes MySQL 9.7 choose the size of a new BLOB or
+// TEXT by the length of the column before, so that MODIFY c TEXT makes a TINYTEXT
+// of a short one. The tracker says TEXT; rows carry their own types (docs/limits.md).
+var sizedByOldColumn = regexp.MustCompile(`(MODIFY|CHANGE)[^,]*(BLOB|TEXT).*CONVERT TO|CONVERT TO.*(MODIFY|CHANGE)[^,]*(BLOB|TEXT)`)
 
 // run goes on until n statements were accepted.
 func (f *follower) run(t *testing.T, n int) {
@@ -95,6 +102,9 @@ func (f *follower) run(t *testing.T, n int) {
 			}
 		}
 		statement := f.gen.Statement(tables)
+		if f.mysql && sizedByOldColumn.MatchString(statement) {
+			continue
+		}
 		_, err := f.conn.ExecContext(t.Context(), statement)
 		var answer *mysql.MySQLError
 		if errors.As(err, &answer) {
