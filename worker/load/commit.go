@@ -30,6 +30,9 @@ func (l *lane) commit(ctx context.Context, it item, next checkpoint.Chunk, b bat
 	if l.careful {
 		return l.resolve(ctx, it, next, b)
 	}
+	if done, err := l.bulk(ctx, it, next, b); done || err != nil {
+		return err
+	}
 	err := l.transaction(ctx, next, b, func(tx *sql.Tx) (statement, error) {
 		for _, s := range b.statements {
 			if err := l.insert(ctx, tx, it, s); err != nil {

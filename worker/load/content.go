@@ -65,6 +65,8 @@ type table struct {
 	otherText map[string]otherText
 	spatial   bool
 
+	infile infile
+
 	once    sync.Once // guards columns and broken
 	columns []string
 	broken  error

@@ -12,7 +12,7 @@ import (
 // in no order, so the pages of all tables that are being filled have to stay in
 // memory, else each row reads one from the disk: the fewer tables the better.
 // But lanes at one table wait for each other at its trees.
-const lanesPerTable = 4
+const lanesPerTable = 1
 
 // tablesAtOnce is how many tables are filled beside each other. In TiDB rows of
 // a table go to one server until the table has grown, and pages are not read to

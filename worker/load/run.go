@@ -34,6 +34,7 @@ type run struct {
 	chunks  map[string]checkpoint.Chunk // as they were when the pass began
 	// foreignZone is the time zone of files that name none.
 	foreignZone string
+	localInfile bool // the target takes LOAD DATA LOCAL INFILE of our own files
 
 	pressure          *pressure
 	maxRows, maxBytes pace
@@ -98,7 +99,7 @@ func (r *run) setUp(ctx context.Context) error {
 	r.maxRows.perSecond, r.maxRows.unit = float64(cfg.MaxRows), "rows/s"
 	r.maxBytes.perSecond, r.maxBytes.unit = float64(cfg.MaxMB)*1e6, "bytes/s"
 	if r.content.own {
-		return nil
+		return r.askInfile(ctx)
 	}
 	if len(r.content.left) > 0 {
 		r.log.Warn("files of the dump are not loaded: views, triggers, routines, events and what is no SQL", "files", r.content.left)
