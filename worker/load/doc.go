@@ -22,6 +22,21 @@
 // among those that wait, lanes load. A few tables are filled at a time, the ones
 // begun first before others, also while a dump hands out files of many.
 //
+// # LOAD DATA
+//
+// A MySQL or MariaDB spends much of a load on the parser of SQL. Rows of our own
+// files go to it as LOAD DATA LOCAL INFILE instead, which can be told to read
+// them as they stand in their INSERT (sqlfile.InfileFormat): nothing is written anew.
+// With LOCAL the server does not refuse a row: it leaves it out or alters it, warns
+// and counts. So only a batch whose rows were all taken without a warning is
+// committed; any other is rolled back and executed as INSERT, whose answer counts,
+// and so are all others of that table.
+//
+// What would be altered without a warning is kept from it: infile.go compares the
+// columns of both sides (a BIT takes the text 5 for the sign), and sqlfile.Infile
+// looks at each value. Tables without transactions, TiDB, foreign files and a
+// target with local_infile = OFF get INSERT.
+//
 // # Nothing is altered silently
 //
 // The target session is strict, allows dates that only a lenient server takes
