@@ -44,6 +44,7 @@
 //	{task}_raftdm_head       (source) which binlog file was read last, and when it was begun
 //	{task}_raftdm_structure  (source, db, tbl) create_sql
 //	{task}_raftdm_xa         (source, xid, part, chunk) rows of XA transactions that are prepared
+//	{task}_raftdm_probe      (source) n; empty but for a moment, when a load begins
 //	{task}_syncer_checkpoint DM's, follows the watermark, with a row for each table
 //	{task}_onlineddl         DM's, the DDL of shadow tables, in tasks with online-ddl
 package checkpoint

@@ -248,7 +248,7 @@ func (m *Meta) matched(op string, res sql.Result, err error) error {
 // from scratch. The meta schema stays.
 func Remove(ctx context.Context, db *dbconn.DB, metaSchema, task string) error {
 	m := &Meta{DB: db, Schema: metaSchema, Task: task}
-	suffixes := dmSuffixes()
+	suffixes := append(dmSuffixes(), suffixProbe)
 	for _, t := range tables() {
 		suffixes = append(suffixes, t.suffix)
 	}

@@ -50,6 +50,7 @@ const (
 	suffixStructure = "_raftdm_structure"
 	suffixXA        = "_raftdm_xa"
 	suffixDump      = "_raftdm_dump"
+	suffixProbe     = "_raftdm_probe"
 	suffixSyncer    = "_syncer_checkpoint"
 	suffixOnline    = "_onlineddl"
 )

@@ -43,13 +43,61 @@ type infile struct {
 // infileSent counts what was sent, so that each has a name of its own.
 var infileSent atomic.Int64
 
-// askInfile finds out whether the target takes LOAD DATA LOCAL INFILE at all.
+// probeRows is enough for servers that commit within a LOAD DATA: older Galera
+// clusters with wsrep_load_data_splitting do so every 10,000 rows.
+const probeRows = 25_000
+
+// askInfile finds out whether the target takes LOAD DATA LOCAL INFILE, and as part
+// of a transaction. What stands in the way is no failure of the load.
 func (r *run) askInfile(ctx context.Context) error {
 	if r.db.Server.TiDB {
 		return nil
 	}
-	err := r.db.QueryRowContext(ctx, "SELECT @@GLOBAL.local_infile").Scan(&r.localInfile)
-	return dbconn.Error(fault.Downstream, "ask for local_infile of the target", err)
+	const op = "find out whether the target takes LOAD DATA"
+	var on bool
+	if err := r.db.QueryRowContext(ctx, "SELECT @@GLOBAL.local_infile").Scan(&on); err != nil {
+		return dbconn.Error(fault.Downstream, op, err)
+	}
+	if !on {
+		r.log.Info("rows go to the target as INSERT: its local_infile is off")
+		return nil
+	}
+	left, err := r.probeInfile(ctx)
+	if err != nil && (ctx.Err() != nil || fault.Transient(err)) {
+		return dbconn.Error(fault.Downstream, op, err)
+	}
+	if r.localInfile = err == nil && left == 0; !r.localInfile {
+		r.log.Warn("rows go to the target as INSERT: LOAD DATA does not work there, or is not undone by ROLLBACK", "rows that stayed", left, "error", err)
+	}
+	return nil
+}
+
+// probeInfile loads rows, rolls them back and tells how many are there then.
+func (r *run) probeInfile(ctx context.Context) (left int, err error) {
+	name, err := r.cfg.Meta.Probe(ctx)
+	if err != nil {
+		return 0, err
+	}
+	conn, err := r.db.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	source := literal(r.cfg.Subtask.SourceID)
+	rows := &loadData{rows: probeRows, data: []io.Reader{strings.NewReader(strings.Repeat("(1),\n", probeRows))},
+		text: "INTO TABLE " + name + " " + sqlfile.InfileFormat + " (n) SET source = " + source}
+	if err := errors.Join(send(ctx, tx, rows), tx.Rollback()); err != nil {
+		return 0, err
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name+" WHERE source = "+source).Scan(&left); err != nil || left == 0 {
+		return left, err
+	}
+	_, err = r.cfg.Meta.Probe(ctx)
+	return left, err
 }
 
 // bulk puts a batch into the target with LOAD DATA. done is false when it has to
@@ -63,7 +111,7 @@ func (l *lane) bulk(ctx context.Context, it item, next checkpoint.Chunk, b batch
 	if err != nil || load == nil {
 		return false, err
 	}
-	err = l.transaction(ctx, next, b, func(tx *sql.Tx) (statement, error) { return b.statements[0], l.send(ctx, tx, it, load) })
+	err = l.transaction(ctx, next, b, func(tx *sql.Tx) (statement, error) { return b.statements[0], send(ctx, tx, load) })
 	if err == nil || fault.Transient(err) || ctx.Err() != nil {
 		return true, err
 	}
@@ -148,7 +196,7 @@ func infileText(table string, columns []string, forms []sqlfile.Form) string {
 
 // send executes a LOAD DATA. With LOCAL a server leaves out or alters what it cannot
 // take, says so with a warning, and counts the rows that it took.
-func (l *lane) send(ctx context.Context, tx *sql.Tx, it item, load *loadData) error {
+func send(ctx context.Context, tx *sql.Tx, load *loadData) error {
 	name := "raftdm-load-" + strconv.FormatInt(infileSent.Add(1), 10)
 	mysql.RegisterReaderHandler(name, func() io.Reader { return io.MultiReader(load.data...) })
 	defer mysql.DeregisterReaderHandler(name)
