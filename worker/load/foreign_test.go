@@ -1,14 +1,17 @@
 package load_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/raftdm/raftdm/internal/config"
 	"github.com/raftdm/raftdm/internal/fault"
@@ -18,13 +21,24 @@ import (
 	"github.com/raftdm/raftdm/worker/load"
 )
 
-// mydumper lets the real mydumper dump a schema of the source.
+// mydumper lets the real mydumper dump a schema of the source. Its threads may all
+// wait for each other (0.10, with -r), so it gets another try.
 func (b *bed) mydumper(schema string, args ...string) string {
 	b.t.Helper()
-	dir := filepath.Join(b.t.TempDir(), "mydumper")
-	b.command("mydumper", append([]string{"-h", b.src.Host, "-P", strconv.Itoa(b.src.Port), "-u", b.src.User, "-p", b.src.Password,
-		"-B", schema, "-o", dir, "-t", "2"}, args...)...)
-	return dir
+	for try := 1; ; try++ {
+		dir := filepath.Join(b.t.TempDir(), "mydumper")
+		ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+		out, err := exec.CommandContext(ctx, "mydumper", append([]string{"-h", b.src.Host, "-P", strconv.Itoa(b.src.Port), "-u", b.src.User,
+			"-p", b.src.Password, "-B", schema, "-o", dir, "-t", "2"}, args...)...).CombinedOutput()
+		stuck := ctx.Err() != nil
+		cancel()
+		if err == nil {
+			return dir
+		}
+		if !stuck || try == 3 {
+			b.t.Fatalf("mydumper: %v\n%s", err, out)
+		}
+	}
 }
 
 // loadOnly makes the bed's task one that loads dir.
