@@ -30,7 +30,7 @@ func (l *lane) commit(ctx context.Context, it item, next checkpoint.Chunk, b bat
 	if l.careful {
 		return l.resolve(ctx, it, next, b)
 	}
-	if done, err := l.bulk(ctx, it, next, b); done || err != nil {
+	if done, err := l.tryInfile(ctx, it, next, b); done || err != nil {
 		return err
 	}
 	err := l.transaction(ctx, next, b, func(tx *sql.Tx) (statement, error) {

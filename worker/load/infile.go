@@ -100,9 +100,9 @@ func (r *run) probeInfile(ctx context.Context) (left int, err error) {
 	return left, err
 }
 
-// bulk puts a batch into the target with LOAD DATA. done is false when it has to
+// tryInfile puts a batch into the target with LOAD DATA. done is false when it has to
 // be executed as it is; nothing of it is on the target then.
-func (l *lane) bulk(ctx context.Context, it item, next checkpoint.Chunk, b batch) (done bool, err error) {
+func (l *lane) tryInfile(ctx context.Context, it item, next checkpoint.Chunk, b batch) (done bool, err error) {
 	state := &it.table.infile
 	if !l.localInfile || state.refused.Load() {
 		return false, nil

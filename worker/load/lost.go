@@ -224,12 +224,15 @@ func (r *run) restart(ctx context.Context, p *dumpdir.Progress) error {
 
 // othersIn tells whether a table of the target has more rows than this load has
 // brought: somebody else's, or of another task. Where the load does not know how
-// many it has brought, it is taken to be alone.
+// many it has brought, since their progress was forgotten, it is taken to be alone.
 func (r *run) othersIn(ctx context.Context, p *dumpdir.Progress, name string) (bool, error) {
-	if p.Brought == nil {
+	var own int64
+	switch {
+	case p.Brought != nil:
+		own = *p.Brought
+	case p.Left != nil:
 		return false, nil
 	}
-	own := *p.Brought
 	for _, c := range p.Chunks {
 		for _, f := range c.Files {
 			own += r.chunks[f.Name].Rows

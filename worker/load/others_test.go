@@ -49,3 +49,34 @@ func TestRowsOfAnotherTaskStay(t *testing.T) {
 		closeMeta()
 	}
 }
+
+// TestRowsOfAnotherTaskStayBesideTheDump: the same where the files are still here
+// and the table begins anew because the source's has another structure.
+func TestRowsOfAnotherTaskStayBesideTheDump(t *testing.T) {
+	for _, others := range []int{0, 1} {
+		name := fmt.Sprintf("besiderows%d", others)
+		b := overlapping(newBed(t, name, servers.MariaDB(t), mariaTarget(t)))
+		b.sysbench(name, 1, 8_000)
+		b.exec(b.src, "ANALYZE TABLE "+name+".sbtest1")
+		b.sub.Dump.Rows, b.sub.Dump.MaxRows, b.sub.Load.PoolSize = 300, 4_000, 2
+		b.interrupted(1_000)
+		if others > 0 {
+			b.exec(b.dst, "INSERT INTO "+name+".sbtest1 (id, k, c, pad) VALUES (1000000, 1, 'of another task', '')")
+		}
+		b.exec(b.src, "ALTER TABLE "+name+".sbtest1 ADD COLUMN more INT")
+		b.sub.Dump.MaxRows = 0
+		if others == 0 {
+			b.toTheEnd()
+			b.equal(name, "sbtest1")
+			continue
+		}
+		m, closeMeta := b.meta(t.Context())
+		if err := b.step(t.Context(), m, nil); !fault.Is(err, fault.Conflict) || fault.HintOf(err) == "" {
+			t.Errorf("with a row of another task: %v", err)
+		}
+		closeMeta()
+		if n := b.count(b.dst, name+".sbtest1 WHERE id = 1000000"); n != others {
+			t.Errorf("%d rows of the other task, want %d", n, others)
+		}
+	}
+}
