@@ -179,3 +179,31 @@ func TestLoadDataThatIsNotUndone(t *testing.T) {
 	}
 	b.equal(name, "nokey")
 }
+
+// TestLoadDataNeedsNoRight: LOAD DATA LOCAL needs no right but that to INSERT. A
+// user who may not make the table in which it is tried out gets INSERT.
+func TestLoadDataNeedsNoRight(t *testing.T) {
+	src, dst := servers.MariaDB(t), mariaTarget(t)
+	for _, may := range []bool{true, false} {
+		name := fmt.Sprintf("infileright%t", may)
+		b := newBed(t, name, src, dst)
+		b.exec(src, "CREATE DATABASE "+name)
+		b.keyless(name, 100)
+		m, closeMeta := b.meta(t.Context()) // makes the other meta tables
+		closeMeta()
+		create := "CREATE, "
+		if !may {
+			create = ""
+		}
+		b.exec(dst, "CREATE DATABASE "+name, "CREATE USER "+name+"@'%' IDENTIFIED BY 'secret'",
+			"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON "+name+".* TO "+name,
+			"GRANT "+create+"SELECT, INSERT, UPDATE, DELETE ON "+m.Schema+".* TO "+name)
+		b.sub.Target.User, b.sub.Target.Password = name, "secret"
+		before := b.executed(dst, "load")
+		b.run()
+		if used := b.executed(dst, "load") > before+probes; used != may {
+			t.Errorf("may CREATE in the meta schema: %t, LOAD DATA used: %t", may, used)
+		}
+		b.equal(name, "nokey")
+	}
+}
