@@ -117,6 +117,10 @@ func (db *DB) showCreate(ctx context.Context, what, ident, column string) (strin
 		return "", Error(db.side, op, err)
 	}
 	text, ok := row[strings.ToUpper(column)]
+	if _, view := row["CREATE VIEW"]; view {
+		return "", &fault.Error{Op: op, Kind: fault.NotFound, Side: db.side, Code: codeQuery, Msg: "it is a view, not a table",
+			Hint: "rename or drop the view " + ident + ", or let a route give the table another name; then resume-task"}
+	}
 	if !ok {
 		return "", Error(db.side, op, errors.Join(sql.ErrNoRows))
 	}

@@ -98,3 +98,20 @@ func (b *bed) loadFails() *fault.Error {
 	}
 	return f
 }
+
+// TestAViewIsNoTable: rows do not go where a view of the table's name leads.
+func TestAViewIsNoTable(t *testing.T) {
+	intoEach(t, func(t *testing.T, src, dst *testbed.Server) {
+		name := "aview_" + dst.Name
+		b := newBed(t, name, src, dst)
+		b.exec(src, "CREATE DATABASE "+name, "CREATE TABLE "+name+".t (id INT PRIMARY KEY)", "INSERT INTO "+name+".t VALUES (1)")
+		b.exec(dst, "CREATE DATABASE "+name, "CREATE TABLE "+name+".other (id INT PRIMARY KEY)", "CREATE VIEW "+name+".t AS SELECT * FROM "+name+".other")
+		f := b.loadFails()
+		if !strings.Contains(f.Error(), "view") || fault.HintOf(f) == "" {
+			t.Errorf("%v (%s)", f, fault.HintOf(f))
+		}
+		if n := b.count(dst, name+".other"); n > 0 {
+			t.Errorf("%d rows went through the view", n)
+		}
+	})
+}
