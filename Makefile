@@ -5,8 +5,9 @@ SHELL := /bin/bash
 # Debian packages that the servers, the comparisons and the tools come from.
 PACKAGES := mariadb-server mariadb-client mydumper sysbench percona-toolkit
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-# A test binary may start several servers: few of them at once.
-TEST_FLAGS ?= -p 2 -timeout 40m
+# A test binary may start several servers: few of them at once. Tests build programs
+# whose sources go does not see, so no result of an earlier run counts.
+TEST_FLAGS ?= -p 2 -count=1 -timeout 40m
 
 .PHONY: help deps build generate check test test-short test-race test-mysql jepsen demo bench bench-full bench-sync clean
 
@@ -38,7 +39,7 @@ test-short: check ## the tests that need no server
 	go test -short ./...
 
 test-race: deps ## every test under the race detector, at length
-	go test -race -p 2 -timeout 90m ./worker/syncer ./e2e ./...
+	go test -race -p 2 -count=1 -timeout 90m ./worker/syncer ./e2e ./...
 
 test-mysql: deps ## the end-to-end tests with MySQL 9 (Debian sid in a chroot; needs root) as upstream
 	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
