@@ -127,7 +127,7 @@ func (l *lane) tryInfile(ctx context.Context, it item, next checkpoint.Chunk, b 
 
 // loadData is one LOAD DATA.
 type loadData struct {
-	text string // with a place for the name of what is read
+	text string // behind the name of what is read
 	rows int64
 	data []io.Reader
 }
@@ -220,7 +220,8 @@ func send(ctx context.Context, tx *sql.Tx, load *loadData) error {
 
 // fitsInfile tells whether LOAD DATA may do for the INSERTs with this head: where a
 // column has another type than the source's, or is not given at all, a text may mean
-// something else than the literal does.
+// something else than the literal does. What cannot be read on either side is left
+// to INSERT, whose answer counts.
 func (l *lane) fitsInfile(ctx context.Context, t *table, head string, columns []string) (bool, error) {
 	t.infile.mu.Lock()
 	defer t.infile.mu.Unlock()
@@ -231,17 +232,16 @@ func (l *lane) fitsInfile(ctx context.Context, t *table, head string, columns []
 	if err != nil || text == "" {
 		return false, err
 	}
-	source, err := schema.Parse(text, "", t.Schema)
+	source, unreadable := schema.Parse(text, "", t.Schema)
+	text, err = l.run.db.CreateTable(ctx, schema.Name{Schema: t.to.Schema, Table: t.to.Table})
+	if err != nil && fault.Transient(err) {
+		return false, err
+	}
 	if err != nil {
-		return false, err
+		return false, nil //nolint:nilerr // such as a table that was dropped
 	}
-	if text, err = l.run.db.CreateTable(ctx, schema.Name{Schema: t.to.Schema, Table: t.to.Table}); err != nil {
-		return false, err
-	}
-	fits := false
-	if target, err := schema.Parse(text, "", t.to.Schema); err == nil {
-		fits = strings.Contains(text, " ENGINE=InnoDB") && t.infileColumns(columns, source, target)
-	}
+	target, err := schema.Parse(text, "", t.to.Schema)
+	fits := unreadable == nil && err == nil && strings.Contains(text, " ENGINE=InnoDB") && t.infileColumns(columns, source, target)
 	t.infile.head, t.infile.fits = head, fits
 	return fits, nil
 }

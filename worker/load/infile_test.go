@@ -101,6 +101,7 @@ func TestLoadDataOrInsert(t *testing.T) {
 		{name: "a check", source: "id INT PRIMARY KEY, v INT", target: "(id INT PRIMARY KEY, v INT CHECK (v < 3))", rows: "(1, 2), (2, 3)", used: true, failed: true},
 		{name: "another unique key", source: "id INT PRIMARY KEY, v INT", target: "(id INT PRIMARY KEY, v INT, UNIQUE KEY (v))", rows: "(1, 2), (2, 2)", used: true, failed: true},
 		{name: "a partition that is not there", source: "id INT PRIMARY KEY, v INT", target: "(id INT PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (2))", rows: "(1, 2), (2, 3)", used: true, failed: true},
+		{name: "a structure beyond our parser", source: "id INT PRIMARY KEY, s DATE, e DATE, PERIOD FOR p (s, e)", target: "(id INT PRIMARY KEY, s DATE NOT NULL, e DATE NOT NULL)", rows: "(1, '2024-01-01', '2024-01-02')"},
 		{name: "an error value", source: "id INT PRIMARY KEY, v ENUM('a')", rows: "(1, 'a'), (2, 0)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // in no order, so the pages of all tables that are being filled have to stay in
 // memory, else each row reads one from the disk: the fewer tables the better.
 // But lanes at one table wait for each other at its trees. Four at a table take
-// a sixth longer, one no less.
+// a fifth longer, one no less.
 const lanesPerTable = 2
 
 // tablesAtOnce is how many tables are filled beside each other. In TiDB rows of
