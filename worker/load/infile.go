@@ -63,8 +63,9 @@ func (r *run) askInfile(ctx context.Context) error {
 		return nil
 	}
 	left, err := r.probeInfile(ctx)
-	if err != nil && (ctx.Err() != nil || fault.Transient(err)) {
-		return dbconn.Error(fault.Downstream, op, err)
+	// A target that cannot take rows now does not tell how it takes them.
+	if failed := dbconn.Error(fault.Downstream, op, err); ctx.Err() != nil || fault.Is(failed, fault.Unavailable) {
+		return failed
 	}
 	if r.localInfile = err == nil && left == 0; !r.localInfile {
 		r.log.Warn("rows go to the target as INSERT: LOAD DATA does not work there, or is not undone by ROLLBACK", "rows that stayed", left, "error", err)
