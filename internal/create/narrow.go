@@ -32,7 +32,7 @@ func Alters(source *schema.Table, on schema.Name, text string) error {
 func NarrowColumn(on schema.Name, there *schema.Column, text, want string) *fault.Error {
 	table := dbconn.Ident(on.Schema, on.Table)
 	return &fault.Error{Kind: fault.Schema, Side: fault.Downstream,
-		Msg:  fmt.Sprintf("the target's table %s has the column %s already, which does not hold the values of the source's %s", table, columnLine(text, there.Name), want),
+		Msg:  fmt.Sprintf("the target's table %s has the column %s already, which does not hold the values of the source's %s", table, ColumnLine(text, there.Name), want),
 		Hint: fmt.Sprintf("give the column the source's type, ALTER TABLE %s MODIFY COLUMN %s, then resume-task", table, want)}
 }
 
@@ -64,8 +64,8 @@ func definedType(c *schema.Column) string {
 	return s
 }
 
-// columnLine is a column's definition as SHOW CREATE TABLE has it.
-func columnLine(text, name string) string {
+// ColumnLine is a column's definition as SHOW CREATE TABLE has it.
+func ColumnLine(text, name string) string {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(strings.ToLower(line), strings.ToLower(dbconn.Ident(name))+" ") {
 			return strings.TrimSuffix(line, ",")

@@ -178,11 +178,17 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if !*replay || in.Refused {
 		in.ByHand = in.ByHand || in.Refused && now != in.Before
 		in.Before, in.Refused, in.Statement = now, false, one.text
-		if narrow := d.holds(one, one.onTarget(in.Table), now); narrow != nil {
+		refusal := d.holds(one, one.onTarget(in.Table), now)
+		if refusal == nil {
+			if refusal, err = d.unlike(ctx, conn, one, one.onTarget(in.Table), now); err != nil {
+				return err
+			}
+		}
+		if refusal != nil {
 			if err := d.saveRefusal(ctx, t, in, before); err != nil {
 				return err
 			}
-			return narrow
+			return refusal
 		}
 		if err := d.intend(ctx, t, *in, before); err != nil {
 			return err

@@ -1,27 +1,33 @@
 package syncer
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
+	"github.com/raftdm/raftdm/internal/binlog"
+	"github.com/raftdm/raftdm/internal/create"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
 )
 
-// unlike refuses an ALTER TABLE that makes a SET or ENUM of numbers: a number
-// stands for elements to MySQL and MariaDB, while TiDB takes its digits for an
-// element's name and stores what is empty. table is the source's structure before
-// the statement, created what the target prints of its table; where the target's
-// column is of the new kind already, an operator has converted it.
-func unlike(node ast.StmtNode, table *schema.Table, created string) error {
-	n, ok := node.(*ast.AlterTableStmt)
-	if !ok || table == nil {
-		return nil
+// unlike refuses to go on to an ALTER TABLE by which the target would make other
+// values of those that it has than the source has made of them: a MariaDB cuts a
+// fraction of a second off that a TiDB rounds, and the source's binlog has no rows
+// for what its ALTER TABLE has changed. created is the target's table on. What keeps
+// it from finding out is the second error.
+func (d *ddlRunner) unlike(ctx context.Context, conn *sql.Conn, one *ddl, on schema.Name, created string) (refusal, err error) {
+	source, target := d.structures.source.Server, d.db.Server
+	n, ok := one.node.(*ast.AlterTableStmt)
+	if !ok || created == "" || source.Flavor == target.Flavor && !target.TiDB {
+		return nil, nil
 	}
+	maria := source.Flavor == binlog.MariaDB || target.Flavor == binlog.MariaDB
 	for _, s := range n.Specs {
 		if s.Tp != ast.AlterTableModifyColumn && s.Tp != ast.AlterTableChangeColumn || len(s.NewColumns) != 1 {
 			continue
@@ -30,40 +36,49 @@ func unlike(node ast.StmtNode, table *schema.Table, created string) error {
 		if s.OldColumnName != nil {
 			old = s.OldColumnName.Name.O
 		}
-		kind := s.NewColumns[0].Tp.String()
-		if !elements(kind) || !numbers(columnType(table, old)) {
+		there, to, want := conversion(s.NewColumns[0], on, created, old)
+		if there == nil || to == nil {
 			continue
 		}
-		if there, err := schema.Parse(created, "", table.Name.Schema); err == nil &&
-			(elements(columnType(there, old)) || elements(columnType(there, s.NewColumns[0].Name.Name.O))) {
+		which := to.Unlike(there, dbconn.Ident(there.Name), maria)
+		if which == "" {
 			continue
+		}
+		table := dbconn.Ident(on.Schema, on.Table)
+		err := conn.QueryRowContext(ctx, "SELECT 1 FROM "+table+" WHERE "+which+" LIMIT 1").Scan(new(int))
+		var answer *mysql.MySQLError
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			continue
+		case errors.As(err, &answer) && !fault.Transient(err):
+			d.log.Warn("it is not known whether the target converts values as the source does", "statement", one.text, "answer", answer.Message)
+			continue
+		case err != nil:
+			return nil, err
 		}
 		return &fault.Error{Kind: fault.Unsupported, Side: fault.Downstream, Code: codeUnsupportedStmt,
-			Msg: fmt.Sprintf("not supported yet: the statement makes %s of the numbers in column %s, and TiDB would convert them to other values than the source",
-				strings.ToUpper(kind[:strings.IndexByte(kind, '(')]), dbconn.Ident(old)),
-			Hint: "convert the column on the target by hand so that it has the source's values; then resume-task"}
+			Msg: fmt.Sprintf("the target may make other values than the source of those that are now in the column %s of its table %s, when it is changed to %s",
+				create.ColumnLine(created, there.Name), table, want),
+			Hint: fmt.Sprintf("see SELECT * FROM %s WHERE %s; give these rows values there that any server converts to what the source has now, "+
+				"or change the column there by hand and correct the rows, then resume-task; or %s", table, which, wayAround)}, nil
 	}
-	return nil
+	return nil, nil
 }
 
-func columnType(t *schema.Table, name string) string {
-	i := slices.IndexFunc(t.Columns, func(c schema.Column) bool { return strings.EqualFold(c.Name, name) })
-	if i < 0 {
-		return ""
+// conversion gives the target's column of the old name, and what a clause makes of
+// it; nil for what cannot be told.
+func conversion(def *ast.ColumnDef, on schema.Name, created, old string) (there, to *schema.Column, want string) {
+	table, err := schema.Parse(created, "", on.Schema)
+	if err != nil {
+		return nil, nil, ""
 	}
-	return t.Columns[i].Type
-}
-
-// elements tells of a type, in any form, that its values are elements.
-func elements(typ string) bool {
-	return strings.HasPrefix(typ, "set") || strings.HasPrefix(typ, "enum")
-}
-
-// numbers tells of a column's type that its values are numbers.
-func numbers(typ string) bool {
-	switch typ {
-	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "year", "bit":
-		return true
+	if want, err = restore(def); err != nil {
+		return nil, nil, ""
 	}
-	return false
+	// A character set that the clause does not name is the table's.
+	made, err := schema.Parse("CREATE TABLE t ("+want+") CHARSET = utf8mb4", "", on.Schema)
+	if err != nil || len(made.Columns) != 1 {
+		return nil, nil, ""
+	}
+	return table.Column(old), &made.Columns[0], want
 }

@@ -67,11 +67,6 @@ func (d *ddlRunner) nothing(ctx context.Context, one *ddl, now string) (bool, er
 	if err != nil {
 		table = nil
 	}
-	if d.db.Server.TiDB {
-		if err := unlike(one.node, table, now); err != nil {
-			return false, err
-		}
-	}
 	before := one.text
 	idle, err := one.decideConditions(table, now, d.db.Server)
 	if idle {
