@@ -41,6 +41,7 @@ func TestErrorTable(t *testing.T) {
 		{"purged binlog", number(1236), fault.NotFound, codeQuery, "purged"},
 		{"row too large for TiDB", number(8025), fault.Invalid, codeQuery, "tidb_txn_entry_size_limit"},
 		{"transaction too large for TiDB", number(8004), fault.Invalid, codeQuery, "txn-total-size-limit"},
+		{"MyISAM with GTIDs", number(1785), fault.Unsupported, codeQuery, "ENGINE = InnoDB"},
 		{"bad connection", driver.ErrBadConn, fault.Unavailable, codeBadConn, "restarted"},
 		{"invalid connection", mysql.ErrInvalidConn, fault.Unavailable, codeInvalid, "network"},
 		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, fault.Unavailable, codeDriver, "server runs"},

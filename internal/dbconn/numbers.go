@@ -53,6 +53,9 @@ func byNumber(number uint16) meaning {
 		return meaning{fault.Unsupported, "the server does not know this statement"}
 	case 1193, 1231, 1232: // variables
 		return meaning{fault.Invalid, "correct the variable in the session section of this database"}
+	case 1785: // MySQL with GTIDs: other than InnoDB's rows in a transaction
+		return meaning{fault.Unsupported, "give the table a transactional engine on the target, ALTER TABLE ... ENGINE = InnoDB: a MySQL that enforces GTID consistency " +
+			"takes no rows of another one in a transaction"}
 	case 1021, 1114, 3019: // disk full, table full, undo log full
 		return meaning{fault.Unavailable, "make room on the server: its disk, or the file that the message names, is full"}
 	case 1153: // packet too large
