@@ -178,11 +178,9 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 	if !*replay || in.Refused {
 		in.ByHand = in.ByHand || in.Refused && now != in.Before
 		in.Before, in.Refused, in.Statement = now, false, one.text
-		refusal := d.holds(one, one.onTarget(in.Table), now)
-		if refusal == nil {
-			if refusal, err = d.unlike(ctx, conn, one, one.onTarget(in.Table), now); err != nil {
-				return err
-			}
+		refusal, err := d.otherValues(ctx, conn, one, one.onTarget(in.Table), now, in.ByHand)
+		if err != nil {
+			return err
 		}
 		if refusal != nil {
 			if err := d.saveRefusal(ctx, t, in, before); err != nil {
@@ -215,6 +213,18 @@ func (d *ddlRunner) attempt(ctx context.Context, t *Txn, one *ddl, in *checkpoin
 		return d.answered(ctx, t, one, in, before, answer)
 	}
 	return err
+}
+
+// otherValues refuses to go on to a statement that would do without a word what the
+// source has not done: make of values, or keep in their place, others than it has.
+func (d *ddlRunner) otherValues(ctx context.Context, conn *sql.Conn, one *ddl, on schema.Name, created string, byHand bool) (refusal, err error) {
+	if refusal = d.holds(one, on, created); refusal != nil {
+		return refusal, nil
+	}
+	if refusal, err = d.unlike(ctx, conn, one, on, created); refusal != nil || err != nil {
+		return refusal, err
+	}
+	return d.fills(ctx, conn, one, on, created, byHand)
 }
 
 // answered deals with the target's refusal of a statement.

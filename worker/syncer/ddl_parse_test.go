@@ -219,7 +219,7 @@ func TestDDLInTheSourcesWords(t *testing.T) {
 func TestDDLVars(t *testing.T) {
 	vars := []byte{0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 3, 's', 't', 'd', 3, 1, 0, 1, 0, 4, 33, 0, 33, 0, 8, 0,
 		5, 6, '+', '0', '2', ':', '0', '0', 128, 0x40, 0xe2, 0x01}
-	if got, want := readDDLVars(vars), (ddlVars{micros: 123456, zone: "+02:00", unchecked: true}); got != want {
+	if got, want := readDDLVars(vars), (ddlVars{micros: 123456, zone: "+02:00", unchecked: true, step: 1, offset: 1}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	for n := range vars { // cut anywhere, and with something unknown in it

@@ -73,6 +73,15 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if st.vars.unchecked {
 		vars = append(vars, "foreign_key_checks = 0")
 	}
+	if numbers(one.node) {
+		step, offset, its, from := max(1, st.vars.step), max(1, st.vars.offset), uint16(0), uint16(0)
+		if err := conn.QueryRowContext(ctx, "SELECT @@auto_increment_increment, @@auto_increment_offset").Scan(&its, &from); err != nil {
+			return err
+		}
+		if its != step || from != offset { // else a right to set them is not needed
+			vars = append(vars, fmt.Sprintf("auto_increment_increment = %d", step), fmt.Sprintf("auto_increment_offset = %d", offset))
+		}
+	}
 	if one.home != "" {
 		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(one.home)); err != nil {
 			return err

@@ -11,6 +11,9 @@ type ddlVars struct {
 	zone string
 	// unchecked is set when the session did not check foreign keys.
 	unchecked bool
+	// step and offset are the numbers of AUTO_INCREMENT: offset, offset + step ...
+	// Zero means one.
+	step, offset uint16
 }
 
 // Status variables by their number in the binlog. Those not named here that may
@@ -18,6 +21,7 @@ type ddlVars struct {
 const (
 	varFlags        = 0
 	varCatalog      = 2
+	varNumbers      = 3
 	varZone         = 5
 	varCatalogPlain = 6
 	varInvoker      = 11
@@ -38,6 +42,8 @@ func readDDLVars(vars []byte) ddlVars {
 		switch code {
 		case varFlags:
 			out.unchecked = binary.LittleEndian.Uint32(rest)&noForeignKeys != 0
+		case varNumbers:
+			out.step, out.offset = binary.LittleEndian.Uint16(rest), binary.LittleEndian.Uint16(rest[2:])
 		case varZone:
 			out.zone = string(rest[1:n])
 		case varMicros, varMariaMicros:
@@ -51,7 +57,7 @@ func readDDLVars(vars []byte) ddlVars {
 // varSize gives how many bytes a variable's value takes, -1 when that is not known.
 func varSize(code byte, rest []byte) int {
 	switch code {
-	case varFlags, 3, 10: // auto_increment, the size at the source's source
+	case varFlags, varNumbers, 10: // the size at the source's source
 		return 4
 	case 1, 9, 129: // sql_mode, tables of a multi-table UPDATE, XID
 		return 8
