@@ -69,6 +69,7 @@ type OnlineStatement struct {
 	Micros    uint32 `json:"micros"`
 	Zone      string `json:"zone,omitempty"`
 	Unchecked bool   `json:"unchecked,omitempty"`
+	Stamps    int    `json:"stamps,omitempty"` // explicit_defaults_for_timestamp: 1 ON, 2 OFF
 }
 
 // OnlineSum tells one text in DDLs from another.

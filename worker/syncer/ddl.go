@@ -41,6 +41,7 @@ type ddlRunner struct {
 	stats      *stats
 	log        *slog.Logger
 	online     *online           // nil without online-ddl
+	implicit   bool              // as in ddlParser
 	last       checkpoint.Intent // the last intent known
 	stop       <-chan struct{}   // closed when no attempt is to follow one that failed
 }

@@ -70,8 +70,8 @@ type ddl struct {
 	anew bool
 	// ifExists tells that the statement is about a table that may not be there.
 	ifExists bool
-	// collated tells that the source's words lack a collation that text has.
-	collated bool
+	// spelled tells that the source's words lack what text says, such as a collation.
+	spelled bool
 	// on are the names on the target of what a route moves there, nil where none
 	// does. All other names here are the source's.
 	on map[schema.Name]schema.Name
@@ -106,8 +106,12 @@ type ddlParser struct {
 	// collate writes into a statement of a session with a schema which collations
 	// the source means, and tells whether it had to; nil for what is not asked for.
 	collate func(home string, n ast.StmtNode) bool
-	online  *online      // nil without online-ddl
-	log     *slog.Logger // nil for none
+	// stamp writes into one what its TIMESTAMP columns are to a session that takes them
+	// as NOT NULL, and implicit is set where a session does that does not tell it.
+	stamp    func(home string, n ast.StmtNode) (bool, error)
+	implicit bool
+	online   *online      // nil without online-ddl
+	log      *slog.Logger // nil for none
 }
 
 // newDDLParser asks the two servers what they are.
@@ -116,10 +120,14 @@ func newDDLParser(ctx context.Context, up, defs *dbconn.DB, f filter, log *slog.
 	if err != nil {
 		return nil, err
 	}
+	implicit, err := implicitStamps(ctx, up)
+	if err != nil {
+		return nil, err
+	}
 	from, to := up.Server, defs.Server
 	maria := from.Flavor == binlog.MariaDB
 	return &ddlParser{
-		parser: parser.New(), filter: f, log: log, lower: from.LowerCaseTableNames == 1, comments: maria,
+		parser: parser.New(), filter: f, log: log, implicit: implicit, lower: from.LowerCaseTableNames == 1, comments: maria,
 		silent: !logged, inline: maria || !strings.HasPrefix(from.Version, "5.") && !strings.HasPrefix(from.Version, "8."),
 		tidb: to.TiDB, maria: to.Flavor == binlog.MariaDB, same: !to.TiDB && to.Flavor == from.Flavor,
 	}, nil
@@ -199,7 +207,14 @@ func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.He
 	for _, n := range nodes {
 		names := &qualifier{schema: st.Schema, lower: d.lower}
 		n.Accept(names)
-		collated := d.collate != nil && d.collate(st.Schema, n)
+		spelled := d.collate != nil && d.collate(st.Schema, n)
+		if d.stamp != nil && (st.vars.stamps == stampsImplicit || st.vars.stamps == stampsUnknown && d.implicit) {
+			stamped, err := d.stamp(st.Schema, n)
+			if err != nil {
+				return nil, err
+			}
+			spelled = spelled || stamped
+		}
 		if known && head.OrReplace {
 			first, err := d.split(dropFor(n), st)
 			if err != nil {
@@ -220,7 +235,7 @@ func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.He
 			return nil, err
 		}
 		for i := range list {
-			list[i].collated = collated
+			list[i].spelled = spelled
 		}
 		if known {
 			d.words(list, head, st, len(nodes) == 1)
@@ -260,7 +275,7 @@ func (d *ddlParser) words(list []ddl, head *schema.Head, st *Statement, alone bo
 	if d.maria && head.Remark != "" {
 		list[0].text += " " + head.Remark
 	}
-	if list[0].on == nil && !list[0].collated {
+	if list[0].on == nil && !list[0].spelled {
 		inOwnWords(&list[0], head, st)
 	}
 }

@@ -90,6 +90,9 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if _, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(vars, ", SESSION ")); err != nil {
 		return err
 	}
+	if err := d.takeStamps(ctx, conn, one, st); err != nil {
+		return err
+	}
 	var answer *mysql.MySQLError
 	// What CURRENT_TIMESTAMP fills new columns with. A target may forbid to set it.
 	_, err := conn.ExecContext(ctx, fmt.Sprintf("SET SESSION timestamp = %d.%06d", st.Time, st.vars.micros))

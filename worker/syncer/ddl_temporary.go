@@ -49,7 +49,7 @@ type temporary struct {
 
 func newTemporary(d *ddlParser) *temporary {
 	own := *d // a parser is for one goroutine
-	own.parser, own.online, own.collate, own.log = parser.New(), nil, nil, nil
+	own.parser, own.online, own.collate, own.stamp, own.log = parser.New(), nil, nil, nil, nil
 	return &temporary{parser: &own}
 }
 

@@ -163,7 +163,7 @@ func (w *onlineWork) gone() (out []schema.Name) {
 // keptStatement gives the form of a statement in which it is recorded beside DM's.
 func keptStatement(ddl string, st *Statement) checkpoint.OnlineStatement {
 	return checkpoint.OnlineStatement{Of: checkpoint.OnlineSum(ddl), Schema: st.Schema, Text: st.Text, SQLMode: st.SQLMode, HasMode: st.HasMode, Time: st.Time,
-		Micros: st.vars.micros, Zone: st.vars.zone, Unchecked: st.vars.unchecked}
+		Micros: st.vars.micros, Zone: st.vars.zone, Unchecked: st.vars.unchecked, Stamps: int(st.vars.stamps)}
 }
 
 // statements gives what is recorded of a shadow table. Of a text that is DM's, or a
@@ -179,7 +179,7 @@ func statements(r *checkpoint.Online, now *Statement) []Statement {
 	for _, text := range r.DDLs {
 		if s, is := kept[checkpoint.OnlineSum(text)]; is {
 			out = append(out, Statement{Schema: s.Schema, Text: s.Text, SQLMode: s.SQLMode, HasMode: s.HasMode, Time: s.Time,
-				vars: ddlVars{micros: s.Micros, zone: s.Zone, unchecked: s.Unchecked}})
+				vars: ddlVars{micros: s.Micros, zone: s.Zone, unchecked: s.Unchecked, stamps: stamps(s.Stamps)}})
 			continue
 		}
 		st := *now

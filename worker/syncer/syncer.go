@@ -212,6 +212,7 @@ func (u *Unit) open(ctx context.Context, closers *[]interface{ Close() error }) 
 		}
 		dp.collate = func(home string, n ast.StmtNode) bool { return tables.tracker.NameCollations(home, n) } // a DDL makes a new tracker
 	}
+	dp.stamp = func(home string, n ast.StmtNode) (bool, error) { return tables.stamp(ctx, home, n) }
 	if dp.online, err = newOnline(ctx, sub.Online, u.cfg.Meta, u.log); err != nil {
 		return nil, err
 	}
@@ -255,7 +256,7 @@ func (u *Unit) wire(up, rows, defs *dbconn.DB, from start, tables *structures, d
 		read.leaves = leftRows(sub.Events)
 	}
 	runner := &ddlRunner{meta: u.cfg.Meta, db: defs, timezone: sub.Timezone, structures: tables, trouble: u.trouble,
-		stats: u.stats, log: u.log, online: dp.online, last: from.intent}
+		stats: u.stats, log: u.log, online: dp.online, implicit: dp.implicit, last: from.intent}
 	c := &coordinator{window: w, order: o, structures: tables, parser: dp, ddl: runner, stats: u.stats,
 		flushEvery: sub.Sync.CheckpointFlushInterval, safeMode: sub.Sync.SafeMode, safeUntil: from.safeUntil, flushed: at, prepared: newPrepared(u.cfg.MaxTxnBytes / 2),
 		dumped: from.dumped, replay: from.replay, byGTID: sub.Source.EnableGTID}

@@ -21,6 +21,7 @@ import (
 type xaSessions struct {
 	*bench
 	open  map[string]*sql.Conn // prepared transactions; nil when its session has gone
+	ids   map[string]int64     // their sessions
 	keys  map[string]string    // their names as dbconn.PreparedXA has them
 	ended map[string]string    // by those: COMMIT or ROLLBACK
 	n     int
@@ -28,7 +29,7 @@ type xaSessions struct {
 
 // newXASessions leaves nothing prepared, which would keep others from its tables.
 func newXASessions(b *bench) *xaSessions {
-	x := &xaSessions{bench: b, open: map[string]*sql.Conn{}, keys: map[string]string{}, ended: map[string]string{}}
+	x := &xaSessions{bench: b, open: map[string]*sql.Conn{}, ids: map[string]int64{}, keys: map[string]string{}, ended: map[string]string{}}
 	b.t.Cleanup(func() {
 		for _, name := range x.names() {
 			x.detach(name)
@@ -79,12 +80,14 @@ func (x *xaSessions) prepare(statements ...string) string {
 	x.n++
 	name := fmt.Sprintf("'%s\\'%d','\\0b',%d", x.sub.Task, x.n, x.n)
 	conn := x.conn()
+	var id int64
+	x.must(conn.QueryRowContext(context.Background(), "SELECT CONNECTION_ID()").Scan(&id))
 	ok := x.run(conn, append([]string{"XA START " + name}, statements...)...)
 	if !ok || !x.run(conn, "XA END "+name, "XA PREPARE "+name) {
 		leave(conn)
 		return ""
 	}
-	x.open[name] = conn
+	x.open[name], x.ids[name] = conn, id
 	x.keys[name] = xaKey(fmt.Sprintf("%s'%d", x.sub.Task, x.n), "\x00b", x.n)
 	return name
 }
@@ -111,12 +114,30 @@ func (x *xaSessions) mend() {
 	}
 }
 
-// detach ends the session of a prepared transaction.
+// detach ends the session of a prepared transaction, and waits until InnoDB knows of
+// that: a MariaDB lets others end the transaction a moment before, says that they did
+// and writes so to its binlog, while InnoDB keeps it prepared for ever.
 func (x *xaSessions) detach(name string) {
-	if conn := x.open[name]; conn != nil {
-		leave(conn)
-	}
+	x.t.Helper()
+	conn := x.open[name]
 	x.open[name] = nil
+	if conn == nil {
+		return
+	}
+	leave(conn)
+	late := time.Now().Add(20 * time.Second)
+	for {
+		var held int
+		err := x.up.DB().QueryRowContext(context.Background(), "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = ?", x.ids[name]).Scan(&held)
+		if err != nil || held == 0 { // a source that has been killed has no sessions
+			return
+		}
+		if time.Now().After(late) {
+			x.t.Errorf("the session of %s does not end", name)
+			return
+		}
+		pause(context.Background(), 150*time.Millisecond) // asked more often than each 100 ms it answers from a cache
+	}
 }
 
 // finish ends a prepared transaction, in its session or in another one.
