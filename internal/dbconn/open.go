@@ -27,6 +27,9 @@ type DB struct {
 	// used again, because the server may have ended it; 0: as long as it likes.
 	// The pool sees to it; whoever holds a connection for long does so himself.
 	Idle time.Duration
+	// Addr is where the server is, for messages: a connection that breaks does not
+	// say whose it was.
+	Addr string
 
 	side fault.Side
 }
@@ -85,7 +88,7 @@ func open(ctx context.Context, side fault.Side, cfg config.Database, o Options) 
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(Error(side, op, err), pool.Close())
 	}
-	return &DB{DB: pool, Server: server, Idle: idle, side: side}, nil
+	return &DB{DB: pool, Server: server, Idle: idle, Addr: address(cfg), side: side}, nil
 }
 
 // probe asks over one plain connection, before any variable is set, what the

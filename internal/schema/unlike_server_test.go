@@ -51,13 +51,16 @@ func converted(r *rand.Rand) map[string][]string {
 		"TIMESTAMP(6) NULL":      {"'2024-01-02 03:04:05.678901'", "'2024-12-31 23:59:59.999999'", "'2024-01-02 03:04:05.5'", "'2024-01-02 03:04:05'"},
 		"ENUM('a','b','12','1')": {"'a'", "'b'", "'12'", "'1'"},
 		"SET('x','y','z','1')":   {"''", "'x'", "'x,y'", "'z'", "'1'"},
+		"VARBINARY(9)":           {"'a'", "'12'", "x'ff00'", "'a\\0'", "''", "'2.5'"},
+		"TINYTEXT":               {"'a '", "'b'", "'1'", "''"},
 	}
 }
 
 var convertedTo = []string{
 	"INT", "BIGINT UNSIGNED", "TINYINT", "MEDIUMINT UNSIGNED", "BIGINT", "DECIMAL(20,4)", "DECIMAL(9)", "DECIMAL(20,1)", "DOUBLE", "FLOAT", "VARCHAR(20)", "VARCHAR(3)",
 	"CHAR(7)", "TEXT", "TINYTEXT", "BINARY(5)", "VARBINARY(9)", "BLOB", "BIT(9)", "BIT", "JSON", "DATETIME", "DATETIME(3)", "DATE", "TIME", "TIME(2)", "YEAR", "TIMESTAMP NULL",
-	"TIMESTAMP(6) NULL", "ENUM('a','b','12')", "SET('x','y','z')", "INT NOT NULL",
+	"TIMESTAMP(6) NULL", "ENUM('a','b','12')", "SET('x','y','z')", "INT NOT NULL", "ENUM('1','12','c','b','a')", "SET('1','z','y','x')", "BINARY(9)", "CHAR(30)", "BIT(12)",
+	"DATETIME(6)", "DECIMAL(5,2) UNSIGNED", "INT UNSIGNED", "MEDIUMTEXT", "VARCHAR(30) COLLATE utf8mb4_general_ci",
 }
 
 // TestUnlike: whatever of the values that Unlike has nothing against one server

@@ -113,7 +113,7 @@ func (d *ddlRunner) once(ctx context.Context, t *Txn, one *ddl, in checkpoint.In
 		if err != nil && retryable(err) && ctx.Err() == nil {
 			d.stats.retried("stmt_exec")
 			d.log.Warn("a DDL is tried again", "statement", one.text, "err", err)
-			return dbconn.Error(fault.Downstream, "execute a DDL on the target", err)
+			return dbconn.Error(fault.Downstream, "execute a DDL on the target "+d.db.Addr, err)
 		}
 		return err
 	})

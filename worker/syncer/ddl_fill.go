@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
+	"github.com/raftdm/raftdm/internal/binlog"
 	"github.com/raftdm/raftdm/internal/dbconn"
 	"github.com/raftdm/raftdm/internal/fault"
 	"github.com/raftdm/raftdm/internal/schema"
@@ -34,19 +35,15 @@ func (d *ddlRunner) fills(ctx context.Context, conn *sql.Conn, one *ddl, on sche
 		}
 	case *ast.AlterTableStmt:
 		for _, c := range filled(n, on, created) {
-			switch numbered := isNumbered(c); {
-			case numbered && one.online == nil && d.sameOrder(one, on, created):
-			case numbered:
-				// One row alone has the same number everywhere.
-				column, why, from = "column "+dbconn.Ident(c.Name.Name.O), "numbers are given in the order in which a server has the rows", 1
-			default:
-				if call := ownDefault(c); call != "" {
-					column, why = "column "+dbconn.Ident(c.Name.Name.O), fmt.Sprintf("each server has values of its own for %s", call)
-				}
+			if column, why = "column "+dbconn.Ident(c.Name.Name.O), d.filling(one, c, on, created); why != "" {
+				break
 			}
 		}
+		if numbers(n) {
+			from = 1 // one row alone has the same number everywhere
+		}
 	}
-	if column == "" {
+	if why == "" {
 		return nil, nil
 	}
 	table := dbconn.Ident(on.Schema, on.Table)
@@ -70,10 +67,8 @@ func (d *ddlRunner) fills(ctx context.Context, conn *sql.Conn, one *ddl, on sche
 func filled(n *ast.AlterTableStmt, on schema.Name, created string) []*ast.ColumnDef {
 	var out []*ast.ColumnDef
 	for _, s := range n.Specs {
-		for _, c := range s.NewColumns {
-			if s.Tp == ast.AlterTableAddColumns && (isNumbered(c) || ownDefault(c) != "") {
-				out = append(out, c)
-			}
+		if s.Tp == ast.AlterTableAddColumns {
+			out = append(out, s.NewColumns...)
 		}
 	}
 	if len(out) == 0 {
@@ -83,6 +78,25 @@ func filled(n *ast.AlterTableStmt, on schema.Name, created string) []*ast.Column
 		out = slices.DeleteFunc(out, func(c *ast.ColumnDef) bool { return there.HasColumn(c.Name.Name.O) })
 	}
 	return out
+}
+
+// filling says why the target would fill a column with other values than the source,
+// "" if it would not.
+func (d *ddlRunner) filling(one *ddl, c *ast.ColumnDef, on schema.Name, created string) string {
+	if isNumbered(c) {
+		if one.online == nil && d.sameOrder(one, on, created) {
+			return ""
+		}
+		return "numbers are given in the order in which a server has the rows"
+	}
+	if call := ownDefault(c); call != "" {
+		return fmt.Sprintf("each server has values of its own for %s", call)
+	}
+	source, target := d.structures.source.Server, d.db.Server
+	if source.Flavor == target.Flavor && !target.TiDB || !otherDefault(c, source.Flavor == binlog.MariaDB || target.Flavor == binlog.MariaDB, target.TiDB) {
+		return ""
+	}
+	return "servers make different values of its default"
 }
 
 func isNumbered(c *ast.ColumnDef) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -73,15 +74,6 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if st.vars.unchecked {
 		vars = append(vars, "foreign_key_checks = 0")
 	}
-	if numbers(one.node) {
-		step, offset, its, from := max(1, st.vars.step), max(1, st.vars.offset), uint16(0), uint16(0)
-		if err := conn.QueryRowContext(ctx, "SELECT @@auto_increment_increment, @@auto_increment_offset").Scan(&its, &from); err != nil {
-			return err
-		}
-		if its != step || from != offset { // else a right to set them is not needed
-			vars = append(vars, fmt.Sprintf("auto_increment_increment = %d", step), fmt.Sprintf("auto_increment_offset = %d", offset))
-		}
-	}
 	if one.home != "" {
 		if _, err := conn.ExecContext(ctx, "USE "+dbconn.Ident(one.home)); err != nil {
 			return err
@@ -90,11 +82,31 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if _, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(vars, ", SESSION ")); err != nil {
 		return err
 	}
-	if err := d.takeStamps(ctx, conn, one, st); err != nil {
-		return err
+	for _, take := range []func(context.Context, *sql.Conn, *ddl, *Statement) error{d.takeNumbers, d.takeStamps, d.takeTime, d.takeZone} {
+		if err := take(ctx, conn, one, st); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// takeNumbers gives rows the numbers that they have on the source.
+func (d *ddlRunner) takeNumbers(ctx context.Context, conn *sql.Conn, one *ddl, st *Statement) error {
+	if !numbers(one.node) {
+		return nil
+	}
+	step, offset, its, from := max(1, st.vars.step), max(1, st.vars.offset), uint16(0), uint16(0)
+	err := conn.QueryRowContext(ctx, "SELECT @@auto_increment_increment, @@auto_increment_offset").Scan(&its, &from)
+	if err == nil && (its != step || from != offset) { // else no right to set them is needed
+		_, err = conn.ExecContext(ctx, fmt.Sprintf("SET SESSION auto_increment_increment = %d, SESSION auto_increment_offset = %d", step, offset))
+	}
+	return err
+}
+
+// takeTime takes the source's time, which CURRENT_TIMESTAMP fills new columns with. A
+// target may forbid to set it.
+func (d *ddlRunner) takeTime(ctx context.Context, conn *sql.Conn, one *ddl, st *Statement) error {
 	var answer *mysql.MySQLError
-	// What CURRENT_TIMESTAMP fills new columns with. A target may forbid to set it.
 	_, err := conn.ExecContext(ctx, fmt.Sprintf("SET SESSION timestamp = %d.%06d", st.Time, st.vars.micros))
 	if err != nil && (!errors.As(err, &answer) || fault.Transient(err)) {
 		return err
@@ -102,17 +114,53 @@ func (d *ddlRunner) session(ctx context.Context, conn *sql.Conn, one *ddl, st *S
 	if err != nil {
 		d.log.Warn("the target does not let a DDL have the source's time", "answer", answer.Message, "statement", one.text)
 	}
-	zone := d.timezone
-	if st.vars.zone != "" && st.vars.zone != "SYSTEM" {
-		zone = st.vars.zone
+	return nil
+}
+
+// takeZone takes the time zone of the source's session, the task's where no time is
+// in the statement.
+func (d *ddlRunner) takeZone(ctx context.Context, conn *sql.Conn, one *ddl, st *Statement) (err error) {
+	zone := st.vars.zone
+	switch zone {
+	case "":
+		zone = d.timezone
+	case "SYSTEM":
+		if zone, err = d.systemZone(ctx, conn, st.Time); err != nil {
+			return err
+		}
 	}
 	if zone == "" {
 		return nil
 	}
+	var answer *mysql.MySQLError
 	_, err = conn.ExecContext(ctx, "SET SESSION time_zone = ?", zone)
 	if errors.As(err, &answer) && answer.Number == 1298 && zone != d.timezone { // unknown time zone
 		d.log.Warn("the target does not know the time zone that a DDL was executed in", "zone", zone, "statement", one.text)
 		return nil
 	}
 	return err
+}
+
+// systemZone gives the time zone of the source's machine. Its binlog has no name for
+// it: it is the task's if that was as far from UTC at that moment, else that distance.
+func (d *ddlRunner) systemZone(ctx context.Context, conn *sql.Conn, at uint32) (string, error) {
+	moment := time.Unix(int64(at), 0).UTC().Format(time.DateTime)
+	ask := func(row func(context.Context, string, ...any) *sql.Row, zone string) (seconds sql.NullInt64, err error) {
+		err = row(ctx, "SELECT TIMESTAMPDIFF(SECOND, ?, CONVERT_TZ(?, '+00:00', ?))", moment, moment, zone).Scan(&seconds)
+		return seconds, err
+	}
+	there, err := ask(d.structures.source.QueryRowContext, "SYSTEM")
+	if err != nil || !there.Valid {
+		return d.timezone, err
+	}
+	if d.timezone != "" {
+		if here, err := ask(conn.QueryRowContext, d.timezone); err != nil || here == there {
+			return d.timezone, err
+		}
+	}
+	sign, minutes := '+', there.Int64/60
+	if minutes < 0 {
+		sign, minutes = '-', -minutes
+	}
+	return fmt.Sprintf("%c%02d:%02d", sign, minutes/60, minutes%60), nil
 }

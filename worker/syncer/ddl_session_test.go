@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"github.com/raftdm/raftdm/internal/testbed"
@@ -32,6 +34,29 @@ func TestDDLKeepsItsSession(t *testing.T) {
 		r.end()
 		b.equal()
 	})
+}
+
+// TestDDLOfTheSystemsZone: a source whose zone is that of its machine does not tell
+// which that is, and neither the target's nor the task's has to be the same.
+func TestDDLOfTheSystemsZone(t *testing.T) {
+	testbed.SkipIfShort(t)
+	up, down := servers.MariaDB(t), secondMariaDB(t)
+	b := newBench(t, up, down, true)
+	s := b.schema()
+	b.exec("CREATE DATABASE " + s)
+	b.must(down.Exec(t.Context(), "SET GLOBAL time_zone = '-07:30'"))
+	t.Cleanup(func() { _ = down.Exec(context.Background(), "SET GLOBAL time_zone = 'SYSTEM'") })
+	for i, zone := range []string{"", "+05:00", "+00:00", "SYSTEM"} {
+		b.sub.Timezone = zone
+		b.epoch++
+		r := b.start()
+		table := fmt.Sprintf("a%d", i)
+		b.session("SET time_zone = 'SYSTEM'", "CREATE TABLE "+table+" (id INT PRIMARY KEY)", "INSERT INTO "+table+" VALUES (1)",
+			"ALTER TABLE "+table+" ADD d DATETIME(6) DEFAULT NOW(6), ADD t TIMESTAMP NOT NULL DEFAULT '2024-07-01 00:00:00', ADD u TIMESTAMP DEFAULT NOW()")
+		r.caughtUp()
+		r.end()
+		b.equal()
+	}
 }
 
 // TestWordsOfMariaDB: statements and columns that only MariaDB knows come

@@ -25,3 +25,11 @@ func TestMySQLImplicitTimestamps(t *testing.T) {
 		})
 	}
 }
+
+// TestMySQLDefaultsOfServers is TestDefaultsOfServers with a MySQL 9 in the place of
+// either server.
+func TestMySQLDefaultsOfServers(t *testing.T) {
+	server := testbed.MySQL(t)
+	t.Run("to TiDB", func(t *testing.T) { defaultsOfServers(t, server, servers.TiDB(t)) })
+	t.Run("from MariaDB", func(t *testing.T) { defaultsOfServers(t, servers.MariaDB(t), server) })
+}

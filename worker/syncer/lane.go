@@ -255,7 +255,7 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 			return l.blame(ctx, group, err)
 		}
 		l.stats.retried("stmt_exec")
-		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
+		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
 		l.log.Warn("the target refused a transaction for now", "lane", l.id, "err", err)
 		if err := l.again(ctx, &wait); err != nil {
 			return err
@@ -358,7 +358,7 @@ func (l *lane) resolve(ctx context.Context, group []*Txn, cause error) (done boo
 			return false, err
 		}
 		l.stats.retried("query")
-		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
+		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
 		if err := l.again(ctx, &wait); err != nil {
 			return false, err
 		}
@@ -402,7 +402,7 @@ func (l *lane) flush(ctx context.Context, j job) error {
 		if !retryable(err) {
 			return err
 		}
-		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target", err))
+		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
 		if err := l.again(ctx, &wait); err != nil {
 			return err
 		}
