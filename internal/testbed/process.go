@@ -245,12 +245,16 @@ func tail(file string) string {
 	return strings.Join(lines[max(0, len(lines)-15):], "\n")
 }
 
-// FreePort gives a port of 127.0.0.1 that nobody listens on. It lies below the
-// range that the kernel takes outgoing ports from.
+// FreePort gives a port of 127.0.0.1 that nobody listens on, and no other one to any
+// process that asks here while this one lives. It lies below the range that the kernel
+// takes outgoing ports from.
 func FreePort() (int, error) {
 	const low, high = 20000, 32000
 	for range 200 {
 		port := low + rand.IntN(high-low)
+		if !reserve(port) {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
@@ -261,6 +265,24 @@ func FreePort() (int, error) {
 		return port, nil
 	}
 	return 0, fmt.Errorf("no free port between %d and %d on 127.0.0.1", low, high)
+}
+
+// reserved are names that the kernel gives to one process only, and takes back when it
+// ends: one for each port that was asked for.
+var reserved struct {
+	sync.Mutex
+	names []net.Listener
+}
+
+func reserve(port int) bool {
+	name, err := net.Listen("unix", fmt.Sprintf("@raftdm-testbed-port-%d", port))
+	if err != nil {
+		return false
+	}
+	reserved.Lock()
+	defer reserved.Unlock()
+	reserved.names = append(reserved.names, name)
+	return true
 }
 
 // FreeAddr gives "127.0.0.1:port" with a free port.

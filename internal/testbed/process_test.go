@@ -65,3 +65,18 @@ func TestStartShowsTheLog(t *testing.T) {
 		t.Errorf("the error does not show why: %v", err)
 	}
 }
+
+// TestFreePortIsGivenOnce: servers that are to be started soon do not get one port.
+func TestFreePortIsGivenOnce(t *testing.T) {
+	given := map[int]bool{}
+	for range 500 {
+		port, err := FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if given[port] {
+			t.Fatalf("port %d is given twice", port)
+		}
+		given[port] = true
+	}
+}

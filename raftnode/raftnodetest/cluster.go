@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/raftdm/raftdm/fsm"
 	"github.com/raftdm/raftdm/fsm/fsmtest"
+	"github.com/raftdm/raftdm/internal/testbed"
 	"github.com/raftdm/raftdm/raftnode"
 )
 
@@ -117,12 +117,11 @@ func (c *Cluster) found(n int, addr func(int) string, change []func(*raftnode.Co
 // FreeAddr gives a loopback address that nobody listens on now.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := testbed.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 // Add starts a member that waits to be added to the cluster.

@@ -3,10 +3,8 @@ package syncer
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"github.com/raftdm/raftdm/internal/binlog"
@@ -45,16 +43,12 @@ func (d *ddlRunner) unlike(ctx context.Context, conn *sql.Conn, one *ddl, on sch
 			continue
 		}
 		table := dbconn.Ident(on.Schema, on.Table)
-		err := conn.QueryRowContext(ctx, "SELECT 1 FROM "+table+" WHERE "+which+" LIMIT 1").Scan(new(int))
-		var answer *mysql.MySQLError
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			continue
-		case errors.As(err, &answer) && !fault.Transient(err):
-			d.log.Warn("it is not known whether the target converts values as the source does", "statement", one.text, "answer", answer.Message)
-			continue
-		case err != nil:
+		some, err := d.some(ctx, conn, one, "SELECT 1 FROM "+table+" WHERE "+which+" LIMIT 1")
+		if err != nil {
 			return nil, err
+		}
+		if !some {
+			continue
 		}
 		return &fault.Error{Kind: fault.Unsupported, Side: fault.Downstream, Code: codeUnsupportedStmt,
 			Msg: fmt.Sprintf("the target may make other values than the source of those that are now in the column %s of its table %s, when it is changed to %s",

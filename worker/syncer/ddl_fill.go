@@ -35,11 +35,14 @@ func (d *ddlRunner) fills(ctx context.Context, conn *sql.Conn, one *ddl, on sche
 		}
 	case *ast.AlterTableStmt:
 		for _, c := range filled(n, on, created) {
-			if column, why = "column "+dbconn.Ident(c.Name.Name.O), d.filling(one, c, on, created); why != "" {
+			this := d.filling(one, c, on, created)
+			if this == "" {
+				continue
+			}
+			column, why, from = "column "+dbconn.Ident(c.Name.Name.O), this, 0
+			if !isNumbered(c) {
 				break
 			}
-		}
-		if numbers(n) {
 			from = 1 // one row alone has the same number everywhere
 		}
 	}
@@ -47,20 +50,27 @@ func (d *ddlRunner) fills(ctx context.Context, conn *sql.Conn, one *ddl, on sche
 		return nil, nil
 	}
 	table := dbconn.Ident(on.Schema, on.Table)
-	err = conn.QueryRowContext(ctx, fmt.Sprintf("SELECT 1 FROM %s LIMIT 1 OFFSET %d", table, from)).Scan(new(int))
-	var answer *mysql.MySQLError
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
-	case errors.As(err, &answer) && !fault.Transient(err): // no rows that could be seen
-		d.log.Warn("it is not known whether the target's table has rows for which a new column has other values than on the source", "statement", one.text, "answer", answer.Message)
-		return nil, nil
-	case err != nil:
+	if some, err := d.some(ctx, conn, one, fmt.Sprintf("SELECT 1 FROM %s LIMIT 1 OFFSET %d", table, from)); !some {
 		return nil, err
 	}
 	return &fault.Error{Kind: fault.Unsupported, Side: fault.Downstream, Code: codeUnsupportedStmt,
 		Msg:  fmt.Sprintf("the rows that the target's table %s has would get other values in %s than on the source: %s", table, column, why),
 		Hint: "add the column there by hand, with the values that these rows have on the source, then resume-task; or " + wayAround}, nil
+}
+
+// some tells whether a query about what one would change has a row. What the target
+// does not answer, such as for want of a right, counts as none.
+func (d *ddlRunner) some(ctx context.Context, conn *sql.Conn, one *ddl, query string) (bool, error) {
+	err := conn.QueryRowContext(ctx, query).Scan(new(int))
+	var answer *mysql.MySQLError
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case errors.As(err, &answer) && !fault.Transient(err):
+		d.log.Warn("it is not known whether the target makes of its rows what the source has made of them", "statement", one.text, "query", query, "answer", answer.Message)
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // filled gives the columns that a statement adds and that the target's table lacks.
