@@ -26,7 +26,9 @@ func (f *replace) Inject(ctx context.Context, c *cluster.Cluster, rng *rand.Rand
 	if err := c.Kill(p); err != nil {
 		return err
 	}
-	return persist(ctx, c, -1, "offline-member", "--master", "--name", p.Name)
+	// Also when the faults are over: Heal brings one under its name, which the others
+	// refuse as long as it is on the list.
+	return persist(context.WithoutCancel(ctx), c, -1, "offline-member", "--master", "--name", p.Name)
 }
 
 func (f *replace) Heal(_ context.Context, c *cluster.Cluster) error {
