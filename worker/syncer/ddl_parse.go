@@ -208,7 +208,7 @@ func (d *ddlParser) ordinary(st *Statement, words *schema.Words, head *schema.He
 		names := &qualifier{schema: st.Schema, lower: d.lower}
 		n.Accept(names)
 		spelled := d.collate != nil && d.collate(st.Schema, n)
-		if d.stamp != nil && (st.vars.stamps == stampsImplicit || st.vars.stamps == stampsUnknown && d.implicit) {
+		if d.stamp != nil && st.vars.stamps.implicit(d.implicit) {
 			stamped, err := d.stamp(st.Schema, n)
 			if err != nil {
 				return nil, err

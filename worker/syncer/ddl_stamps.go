@@ -42,7 +42,7 @@ func (d *ddlRunner) takeStamps(ctx context.Context, conn *sql.Conn, one *ddl, st
 	if d.db.Server.TiDB || !strings.Contains(strings.ToUpper(one.text), "TIMESTAMP") {
 		return nil
 	}
-	explicit := st.vars.stamps == stampsExplicit || st.vars.stamps == stampsUnknown && !d.implicit
+	explicit := !st.vars.stamps.implicit(d.implicit)
 	var now bool
 	var answer *mysql.MySQLError
 	err := conn.QueryRowContext(ctx, "SELECT @@SESSION.explicit_defaults_for_timestamp").Scan(&now)

@@ -30,6 +30,12 @@ const (
 	stampsImplicit               // OFF: it is NOT NULL, with a default
 )
 
+// implicit tells that the session took such a column as NOT NULL; untold is what one
+// does that does not tell.
+func (s stamps) implicit(untold bool) bool {
+	return s == stampsImplicit || s == stampsUnknown && untold
+}
+
 // Status variables by their number in the binlog. Those not named here that may
 // come before micros have a fixed size; an unknown one ends the reading.
 const (

@@ -95,6 +95,12 @@ func ignore(err, what error) error {
 	return err
 }
 
+// troubled shows why a lane does not get on. A connection that broke does not say to
+// which server it was.
+func (l *lane) troubled(who string, err error) {
+	l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
+}
+
 // again waits before the next attempt. Once the end was asked for there is none.
 func (l *lane) again(ctx context.Context, wait *backoff) error {
 	if wait.sleep(ctx, l.stop) {
@@ -255,7 +261,7 @@ func (l *lane) commit(ctx context.Context, group []*Txn) error {
 			return l.blame(ctx, group, err)
 		}
 		l.stats.retried("stmt_exec")
-		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
+		l.troubled(who, err)
 		l.log.Warn("the target refused a transaction for now", "lane", l.id, "err", err)
 		if err := l.again(ctx, &wait); err != nil {
 			return err
@@ -358,7 +364,7 @@ func (l *lane) resolve(ctx context.Context, group []*Txn, cause error) (done boo
 			return false, err
 		}
 		l.stats.retried("query")
-		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
+		l.troubled(who, err)
 		if err := l.again(ctx, &wait); err != nil {
 			return false, err
 		}
@@ -402,7 +408,7 @@ func (l *lane) flush(ctx context.Context, j job) error {
 		if !retryable(err) {
 			return err
 		}
-		l.trouble.set(who, dbconn.Error(fault.Downstream, "write to the target "+l.target.db.Addr, err))
+		l.troubled(who, err)
 		if err := l.again(ctx, &wait); err != nil {
 			return err
 		}
